@@ -1,0 +1,24 @@
+//! skyforge trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
+//!
+//! A room a folder; `docs/design.md` says which room may import which, and `tests/rooms.rs` holds it to that.
+
+// The ground every room stands on.
+pub mod exit;
+pub mod rng;
+
+// config -> data shards -> model -> objective -> trainer (over comm) -> checkpoint
+pub mod checkpoint;
+pub mod comm;
+pub mod config;
+pub mod data;
+pub mod model;
+pub mod objective;
+pub mod optim;
+pub mod simulate;
+pub mod trainer;
+// -> inference -> statistics -> report
+pub mod inference;
+pub mod report;
+pub mod statistics;
+// The verbs, the only place that sees all rooms.
+pub mod command;
