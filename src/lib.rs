@@ -4,6 +4,7 @@
 
 // The ground every room stands on.
 pub mod exit;
+pub mod files;
 pub mod rng;
 
 // config -> data shards -> model -> objective -> trainer (over comm) -> checkpoint

@@ -1,1 +1,127 @@
-//! checkpoint
+//! Checkpoints: whole or not at all, with a checksum on every file.
+//!
+//! ```text
+//! checkpoints/step-0001000/
+//!   model.safetensors      PyTorch's names and layouts: generator.up1.weight, generator_ema.up1.weight, ...
+//!   optimiser.safetensors  Adam's moments: generator.up1.weight.first_moment, ...
+//!   state.toml             step, position in the data, what the run is
+//!   CHECKSUMS              XXH3 of each of them, as `xxhsum -c` reads it
+//! ```
+//!
+//! Nothing in it depends on time, place or the number of ranks: equal training gives equal bytes.
+
+mod read;
+mod write;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Exit;
+use crate::optim::{Adam, FlatSpace};
+
+pub use read::{Checkpoint, newest};
+pub use write::save;
+
+const FORMAT: u32 = 1;
+const FILES: [&str; 3] = ["model.safetensors", "optimiser.safetensors", "state.toml"];
+const CHECKSUMS: &str = "CHECKSUMS";
+
+/// What a checkpoint says of the run besides numbers of networks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Version of this layout.
+    pub format: u32,
+    /// Steps made.
+    pub step: u64,
+    /// Records taken from the stream of data so far.
+    pub position: u64,
+    /// Updates of each player.
+    pub updates: BTreeMap<String, u64>,
+    /// What makes the run what it is: a checkpoint continues only a run of which this is the same.
+    pub run: toml::Table,
+}
+
+impl State {
+    /// After `step` steps.
+    pub fn new(step: u64, position: u64, run: toml::Table) -> Self {
+        Self { format: FORMAT, step, position, updates: BTreeMap::new(), run }
+    }
+}
+
+/// What of a player is saved.
+pub struct PlayerRecord<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Parameters and state.
+    pub space: &'a FlatSpace,
+    /// Moments.
+    pub adam: &'a Adam,
+    /// Averaged parameters, and the state that goes with them.
+    pub average: Option<(&'a [f32], &'a [f32])>,
+}
+
+/// Where what was saved of a player goes.
+pub struct PlayerSlots<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Parameters and state.
+    pub space: &'a mut FlatSpace,
+    /// Moments.
+    pub adam: &'a mut Adam,
+    /// Averaged parameters.
+    pub average: Option<&'a mut [f32]>,
+}
+
+/// The folder of the checkpoint after `step` steps.
+pub fn folder(checkpoints: &Path, step: u64) -> PathBuf {
+    checkpoints.join(format!("step-{step:07}"))
+}
+
+/// What can be wrong with a checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file system.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What was read or written.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file is not what was written.
+    #[error("{}: {fault}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// It belongs to something else.
+    #[error("{}: {fault}", path.display())]
+    Another {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What does not fit.
+        fault: String,
+    },
+}
+
+impl CheckpointError {
+    /// How the program ends with it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            CheckpointError::Io { .. } => Exit::FileSystem,
+            CheckpointError::Damaged { .. } => Exit::Data,
+            CheckpointError::Another { .. } => Exit::Usage,
+        }
+    }
+}
+
+/// Adds the path to an error of the file system.
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> CheckpointError {
+    let path = path.to_owned();
+    move |source| CheckpointError::Io { path, source }
+}

@@ -1,1 +1,6 @@
-//! model
+//! Networks only: no loss, no file, no rank.
+
+pub mod dcgan;
+pub mod layers;
+
+pub use layers::{BatchMoments, Pass};

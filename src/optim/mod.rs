@@ -1,1 +1,7 @@
-//! optim
+//! Flat parameter spaces and the rules that move them.
+
+mod adam;
+mod flat;
+
+pub use adam::{Adam, AdamSettings};
+pub use flat::{Entry, FlatSpace, OptimError};

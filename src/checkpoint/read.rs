@@ -1,0 +1,194 @@
+//! Finding, checking and reading checkpoints.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use safetensors::{Dtype, SafeTensors};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::write::checksum_line;
+use super::{CHECKSUMS, CheckpointError, FILES, FORMAT, PlayerSlots, State, at};
+use crate::optim::{Entry, FlatSpace};
+
+/// A checkpoint whose files were all found as they were written.
+#[derive(Debug)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    /// What it says of the run.
+    pub state: State,
+    checksum: u64,
+}
+
+/// The newest whole checkpoint in `checkpoints`, if there is any, and what is wrong with those newer than it.
+pub fn newest(checkpoints: &Path) -> Result<(Option<Checkpoint>, Vec<CheckpointError>), CheckpointError> {
+    let mut found: Vec<PathBuf> = match fs::read_dir(checkpoints) {
+        Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| is_whole(path)).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(at(checkpoints)(error)),
+    };
+    found.sort();
+    let mut damaged = Vec::new();
+    for folder in found.into_iter().rev() {
+        match Checkpoint::open(&folder) {
+            Ok(checkpoint) => return Ok((Some(checkpoint), damaged)),
+            Err(error) => damaged.push(error),
+        }
+    }
+    Ok((None, damaged))
+}
+
+/// Whether the name is that of a finished checkpoint.
+fn is_whole(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.strip_prefix("step-").is_some_and(|step| !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit()))
+}
+
+impl Checkpoint {
+    /// Opens `folder` and checks every file of it.
+    pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
+        let sums_path = folder.join(CHECKSUMS);
+        let sums = fs::read(&sums_path).map_err(at(&sums_path))?;
+        let mut expected = String::new();
+        let mut state = Vec::new();
+        for name in FILES {
+            let path = folder.join(name);
+            let bytes = fs::read(&path).map_err(at(&path))?;
+            let line = checksum_line(name, &bytes);
+            if !String::from_utf8_lossy(&sums).lines().any(|known| known == line.trim_end()) {
+                let fault = format!("its checksum is not the one in {CHECKSUMS}");
+                return Err(CheckpointError::Damaged { path, fault });
+            }
+            expected.push_str(&line);
+            state = bytes; // the last one is state.toml
+        }
+        if sums != expected.as_bytes() {
+            let fault = format!("expected one line for each of {}", FILES.join(", "));
+            return Err(CheckpointError::Damaged { path: sums_path, fault });
+        }
+        let path = folder.join("state.toml");
+        let damaged = |fault: String| CheckpointError::Damaged { path: path.clone(), fault };
+        let text = String::from_utf8(state).map_err(|_| damaged("not UTF-8".into()))?;
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| damaged(error.message().into()))?;
+        let format = table.get("format").and_then(toml::Value::as_integer);
+        if format != Some(i64::from(FORMAT)) {
+            let fault = format!("format is {}, expected {FORMAT}", format.map_or("missing".into(), |f| f.to_string()));
+            return Err(CheckpointError::Another { path, fault });
+        }
+        let state = table.try_into().map_err(|error: toml::de::Error| damaged(error.message().into()))?;
+        Ok(Self { folder: folder.to_owned(), state, checksum: xxh3_64(&sums) })
+    }
+
+    /// The folder it lies in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// One number for all of it: equal training, equal number.
+    pub fn checksum(&self) -> String {
+        format!("{:016x}", self.checksum)
+    }
+
+    /// Refuses a run that is not the one the checkpoint was made by; `run` is what makes that run what it is.
+    pub fn belongs_to(&self, run: &toml::Table) -> Result<(), CheckpointError> {
+        match first_difference("", &self.state.run, run) {
+            None => Ok(()),
+            Some(fault) => Err(CheckpointError::Another { path: self.folder.clone(), fault }),
+        }
+    }
+
+    /// Fills the parameters and state of a network from the tensors called `prefix.*`.
+    pub fn fill(&self, prefix: &str, space: &mut FlatSpace) -> Result<(), CheckpointError> {
+        let file = Tensors::read(&self.folder.join("model.safetensors"))?;
+        file.fill_space(prefix, space)
+    }
+
+    /// Whether there are averaged weights of `player`.
+    pub fn has_average(&self, player: &str) -> Result<bool, CheckpointError> {
+        let prefix = format!("{player}_ema.");
+        let file = Tensors::read(&self.folder.join("model.safetensors"))?;
+        Ok(file.parse()?.names().iter().any(|name| name.starts_with(&prefix)))
+    }
+
+    /// Fills everything of a player.
+    pub fn restore(&self, player: PlayerSlots) -> Result<(), CheckpointError> {
+        let model = Tensors::read(&self.folder.join("model.safetensors"))?;
+        model.fill_space(player.name, player.space)?;
+        let layout = player.space.parameter_layout();
+        if let Some(average) = player.average {
+            model.fill(&format!("{}_ema", player.name), "", layout, average)?;
+        }
+        let optimiser = Tensors::read(&self.folder.join("optimiser.safetensors"))?;
+        let mut moments = [vec![0.0; player.space.len()], vec![0.0; player.space.len()]];
+        for (values, suffix) in moments.iter_mut().zip([".first_moment", ".second_moment"]) {
+            optimiser.fill(player.name, suffix, layout, values)?;
+        }
+        let Some(&updates) = self.state.updates.get(player.name) else {
+            let fault = format!("has no player called {}", player.name);
+            return Err(CheckpointError::Another { path: self.folder.clone(), fault });
+        };
+        player.adam.restore(updates, &moments[0], &moments[1]);
+        Ok(())
+    }
+}
+
+/// A safetensors file in memory.
+struct Tensors {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Tensors {
+    fn read(path: &Path) -> Result<Self, CheckpointError> {
+        Ok(Self { path: path.to_owned(), bytes: fs::read(path).map_err(at(path))? })
+    }
+
+    fn parse(&self) -> Result<SafeTensors<'_>, CheckpointError> {
+        SafeTensors::deserialize(&self.bytes)
+            .map_err(|error| CheckpointError::Damaged { path: self.path.clone(), fault: error.to_string() })
+    }
+
+    fn fill_space(&self, prefix: &str, space: &mut FlatSpace) -> Result<(), CheckpointError> {
+        let (parameters, state) = (space.parameter_layout().to_vec(), space.state_layout().to_vec());
+        self.fill(prefix, "", &parameters, space.parameters_mut())?;
+        self.fill(prefix, "", &state, space.state_mut())
+    }
+
+    /// Fills `values` from the tensors `prefix.NAMEsuffix`, of the shapes of `layout`.
+    fn fill(&self, prefix: &str, suffix: &str, layout: &[Entry], values: &mut [f32]) -> Result<(), CheckpointError> {
+        let file = self.parse()?;
+        let another = |fault: String| CheckpointError::Another { path: self.path.clone(), fault };
+        for entry in layout {
+            let name = format!("{prefix}.{}{suffix}", entry.name);
+            let tensor =
+                file.tensor(&name).map_err(|_| another(format!("has no {name}, expected {:?}", entry.shape)))?;
+            let shape: Vec<i64> = tensor.shape().iter().map(|&n| n as i64).collect();
+            if shape != entry.shape || tensor.dtype() != Dtype::F32 {
+                let have = format!("{name} is {:?} {shape:?}", tensor.dtype());
+                return Err(another(format!("{have}, expected F32 {:?}", entry.shape)));
+            }
+            let (numbers, _) = tensor.data().as_chunks::<4>();
+            for (slot, bytes) in values[entry.range()].iter_mut().zip(numbers) {
+                *slot = f32::from_le_bytes(*bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where two tables differ first, in words.
+fn first_difference(path: &str, saved: &toml::Table, now: &toml::Table) -> Option<String> {
+    let mut keys: Vec<&String> = saved.keys().chain(now.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    keys.into_iter().find_map(|key| {
+        let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match (saved.get(key), now.get(key)) {
+            (Some(toml::Value::Table(saved)), Some(toml::Value::Table(now))) => first_difference(&name, saved, now),
+            (saved, now) if saved == now => None,
+            (saved, now) => {
+                let word = |value: Option<&toml::Value>| value.map_or("not set".to_owned(), ToString::to_string);
+                Some(format!("made with {name} = {}, this run has {}", word(saved), word(now)))
+            }
+        }
+    })
+}

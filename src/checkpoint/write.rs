@@ -1,0 +1,122 @@
+//! Writing a checkpoint.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use safetensors::{Dtype, View};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{CHECKSUMS, CheckpointError, FILES, PlayerRecord, State, at, folder};
+use crate::files;
+use crate::optim::Entry;
+
+/// Saves `players` as the checkpoint after `state.step` steps: a folder of that name in `checkpoints`, which is there
+/// only when all of it is. One that is there already is left alone. Returns the folder.
+pub fn save(checkpoints: &Path, mut state: State, players: &[PlayerRecord]) -> Result<PathBuf, CheckpointError> {
+    let whole = folder(checkpoints, state.step);
+    if whole.exists() {
+        return Ok(whole);
+    }
+    let part = files::part_of(&whole);
+    if part.exists() {
+        fs::remove_dir_all(&part).map_err(at(&part))?; // an earlier attempt that was cut off
+    }
+    fs::create_dir_all(&part).map_err(at(&part))?;
+    state.updates = players.iter().map(|player| (player.name.to_owned(), player.adam.updates())).collect();
+
+    let written = write_files(&part, &state, players);
+    if written.is_err() {
+        let _ = fs::remove_dir_all(&part); // a full disk needs the room, and there is an error already
+    }
+    written?;
+    fs::rename(&part, &whole).map_err(at(&whole))?;
+    files::sync_parent(&whole).map_err(at(checkpoints))?;
+    Ok(whole)
+}
+
+fn write_files(part: &Path, state: &State, players: &[PlayerRecord]) -> Result<(), CheckpointError> {
+    let text = toml::to_string(state).expect("a state is a table");
+    let contents = [serialise(model_tensors(players)), serialise(optimiser_tensors(players)), text.into_bytes()];
+    let mut sums = String::new();
+    for (name, bytes) in FILES.iter().zip(&contents) {
+        let path = part.join(name);
+        files::write_synced(&path, bytes).map_err(at(&path))?;
+        sums.push_str(&checksum_line(name, bytes));
+    }
+    let path = part.join(CHECKSUMS);
+    files::write_synced(&path, sums.as_bytes()).map_err(at(&path))?;
+    files::sync_parent(&path).map_err(at(part))
+}
+
+/// One line of CHECKSUMS.
+pub(super) fn checksum_line(name: &str, bytes: &[u8]) -> String {
+    format!("XXH3_{:016x}  {name}\n", xxh3_64(bytes))
+}
+
+fn model_tensors<'a>(players: &[PlayerRecord<'a>]) -> Vec<(String, Numbers<'a>)> {
+    let mut tensors = Vec::new();
+    for player in players {
+        let space = player.space;
+        let mut add = |prefix: &str, layout: &[Entry], values: &'a [f32]| {
+            tensors.extend(layout.iter().map(|entry| (format!("{prefix}.{}", entry.name), Numbers::of(entry, values))));
+        };
+        add(player.name, space.parameter_layout(), space.parameters());
+        add(player.name, space.state_layout(), space.state());
+        if let Some((weights, state)) = player.average {
+            let prefix = format!("{}_ema", player.name);
+            add(&prefix, space.parameter_layout(), weights);
+            add(&prefix, space.state_layout(), state);
+        }
+    }
+    tensors
+}
+
+fn optimiser_tensors<'a>(players: &[PlayerRecord<'a>]) -> Vec<(String, Numbers<'a>)> {
+    let mut tensors = Vec::new();
+    for player in players {
+        let (first, second) = player.adam.moments();
+        for entry in player.space.parameter_layout() {
+            for (moment, values) in [("first_moment", first), ("second_moment", second)] {
+                tensors.push((format!("{}.{}.{moment}", player.name, entry.name), Numbers::of(entry, values)));
+            }
+        }
+    }
+    tensors
+}
+
+fn serialise(tensors: Vec<(String, Numbers)>) -> Vec<u8> {
+    // One entry of metadata, as PyTorch writes it: more would come out in any order.
+    let metadata = [("format".to_owned(), "pt".to_owned())].into_iter().collect();
+    safetensors::serialize(tensors, Some(metadata)).expect("every tensor has the bytes of its shape")
+}
+
+/// A tensor as safetensors sees it.
+struct Numbers<'a> {
+    shape: Vec<usize>,
+    values: &'a [f32],
+}
+
+impl<'a> Numbers<'a> {
+    fn of(entry: &Entry, flat: &'a [f32]) -> Self {
+        Self { shape: entry.shape.iter().map(|&n| n as usize).collect(), values: &flat[entry.range()] }
+    }
+}
+
+impl View for Numbers<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>().into()
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(self.values)
+    }
+}

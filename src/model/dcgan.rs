@@ -1,0 +1,164 @@
+//! The deep convolutional GAN of CosmoGAN (Mustafa et al. 2019, after Radford et al. 2016).
+//!
+//! Shapes: b = maps, n = side in pixels, z = latent numbers, f = width, d = depth.
+
+use serde::{Deserialize, Serialize};
+use tch::{Tensor, nn};
+
+use super::layers::{BatchNorm, Dense, Doubling, Halving, Pass, Weights};
+
+/// The size of both networks. The defaults are CosmoGAN's, whatever the side: 64 px starts at 4 x 4, 128 px at
+/// 8 x 8, 256 px at 16 x 16.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DcganSettings {
+    /// Side of a map in pixels.
+    pub side: i64,
+    /// Channels of the layer next to the map; they double with each halving of the side.
+    #[serde(default = "DcganSettings::full_width")]
+    pub width: i64,
+    /// Halvings of the side.
+    #[serde(default = "DcganSettings::full_depth")]
+    pub depth: u32,
+    /// Latent numbers.
+    #[serde(default = "DcganSettings::full_latent")]
+    pub latent_dim: i64,
+}
+
+impl DcganSettings {
+    fn full_width() -> i64 {
+        64
+    }
+
+    fn full_depth() -> u32 {
+        4
+    }
+
+    fn full_latent() -> i64 {
+        64
+    }
+
+    /// Says what is wrong, if anything: (key, value, what was wanted).
+    pub fn fault(&self) -> Option<(&'static str, String, String)> {
+        let side = self.side;
+        if self.width < 1 {
+            return Some(("width", self.width.to_string(), "1 or more channels".into()));
+        }
+        if self.latent_dim < 1 {
+            return Some(("latent_dim", self.latent_dim.to_string(), "1 or more".into()));
+        }
+        if !(1..=12).contains(&self.depth) {
+            return Some(("depth", self.depth.to_string(), "1 to 12 halvings".into()));
+        }
+        if side < 1 || side % (1 << self.depth) != 0 {
+            let wanted =
+                format!("a positive multiple of {}, which depth = {} halves away", 1 << self.depth, self.depth);
+            return Some(("side", side.to_string(), wanted));
+        }
+        None
+    }
+
+    fn smallest_side(&self) -> i64 {
+        self.side >> self.depth
+    }
+
+    /// Channels after `level` halvings, from 1.
+    fn channels(&self, level: u32) -> i64 {
+        self.width << (level - 1)
+    }
+}
+
+/// Latent noise to maps: a dense layer, then doublings with batch norm and ReLU between, and tanh.
+#[derive(Debug)]
+pub struct Generator {
+    settings: DcganSettings,
+    project: Dense,
+    first_norm: BatchNorm,
+    doublings: Vec<(Doubling, Option<BatchNorm>)>,
+}
+
+impl Generator {
+    /// Adds the generator's tensors to `path`.
+    pub fn new(path: &nn::Path, settings: &DcganSettings, seed: u64) -> Self {
+        let weights = Weights::normal(seed, 0.02);
+        let (name, depth, small) = ("generator", settings.depth, settings.smallest_side());
+        let widest = settings.channels(depth);
+        let project = Dense::new(&(path / "project"), name, &weights, settings.latent_dim, widest * small * small);
+        let doublings = (1..=depth)
+            .map(|layer| {
+                let inputs = settings.channels(depth - layer + 1);
+                let outputs = if layer == depth { 1 } else { settings.channels(depth - layer) };
+                let up = Doubling::new(&(path / format!("up{layer}")), name, &weights, inputs, outputs);
+                (up, (layer < depth).then(|| BatchNorm::new(&(path / format!("norm{layer}")), outputs)))
+            })
+            .collect();
+        Self { settings: settings.clone(), project, first_norm: BatchNorm::new(&(path / "norm0"), widest), doublings }
+    }
+
+    /// Names of the batch norms in order of use.
+    pub fn norms(&self) -> Vec<String> {
+        (0..self.settings.depth).map(|layer| format!("norm{layer}")).collect()
+    }
+
+    /// - `noise`: `[b, z]`
+    /// - returns: `[b, 1, n, n]` in [-1, 1]
+    pub fn forward(&self, noise: &Tensor, pass: Pass) -> Tensor {
+        let small = self.settings.smallest_side();
+        let x = self.project.forward(noise).view([-1, self.settings.channels(self.settings.depth), small, small]);
+        let mut x = self.first_norm.forward(&x, pass).relu_();
+        for (up, norm) in &self.doublings {
+            x = up.forward(&x);
+            if let Some(norm) = norm {
+                x = norm.forward(&x, pass).relu_();
+            }
+        }
+        x.tanh()
+    }
+}
+
+/// Maps to one logit each: halvings with batch norm from the second and leaky ReLU, then a dense layer.
+#[derive(Debug)]
+pub struct Discriminator {
+    halvings: Vec<(Halving, Option<BatchNorm>)>,
+    judge: Dense,
+    /// Slope of the leaky ReLU: a constant, since libtorch's `leaky_relu` takes none through tch.
+    leak: Tensor,
+}
+
+impl Discriminator {
+    /// Adds the discriminator's tensors to `path`.
+    pub fn new(path: &nn::Path, settings: &DcganSettings, seed: u64) -> Self {
+        let weights = Weights::normal(seed, 0.02);
+        let (name, small) = ("discriminator", settings.smallest_side());
+        let halvings = (1..=settings.depth)
+            .map(|layer| {
+                let inputs = if layer == 1 { 1 } else { settings.channels(layer - 1) };
+                let outputs = settings.channels(layer);
+                let down = Halving::new(&(path / format!("down{layer}")), name, &weights, inputs, outputs);
+                (down, (layer > 1).then(|| BatchNorm::new(&(path / format!("norm{layer}")), outputs)))
+            })
+            .collect();
+        let inputs = settings.channels(settings.depth) * small * small;
+        let judge = Dense::new(&(path / "judge"), name, &weights, inputs, 1);
+        Self { halvings, judge, leak: Tensor::from_slice(&[0.2_f32]) }
+    }
+
+    /// Names of the batch norms in order of use.
+    pub fn norms(&self) -> Vec<String> {
+        (2..=self.halvings.len()).map(|layer| format!("norm{layer}")).collect()
+    }
+
+    /// - `maps`: `[b, 1, n, n]` in [-1, 1]
+    /// - returns: `[b]`, logits: high means real
+    pub fn forward(&self, maps: &Tensor, pass: Pass) -> Tensor {
+        let mut x = maps.shallow_clone();
+        for (down, norm) in &self.halvings {
+            x = down.forward(&x);
+            if let Some(norm) = norm {
+                x = norm.forward(&x, pass);
+            }
+            x = x.prelu(&self.leak);
+        }
+        self.judge.forward(&x.flatten(1, -1)).squeeze_dim(1) // one logit a map
+    }
+}

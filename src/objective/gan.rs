@@ -1,0 +1,354 @@
+//! A generator against a discriminator.
+//!
+//! Letters: r = logit of a real map, f = logit of a generated one, both `[b]`; b = maps of a microbatch.
+//!
+//! | loss | discriminator minimises | generator minimises | source |
+//! | --- | --- | --- | --- |
+//! | minimax | softplus(-r) + softplus(f) | -softplus(f) | Goodfellow et al. 2014, eq. 1 |
+//! | non-saturating | the same | softplus(-f) | Goodfellow et al. 2014, section 3 |
+//! | least squares | (r - 1)^2/2 + f^2/2 | (f - 1)^2/2 | Mao et al. 2017, eq. 9, a = 0, b = c = 1 |
+//! | hinge | max(0, 1 - r) + max(0, 1 + f) | -f | Lim and Ye 2017 |
+//!
+//! each averaged over the batch. A flipped label trades a map's two discriminator terms.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, nn};
+
+use super::{Batch, Move, Objective, Place, Player, Tally};
+use crate::model::dcgan::{DcganSettings, Discriminator, Generator};
+use crate::model::layers::BatchNorm;
+use crate::model::{BatchMoments, Pass};
+use crate::rng::{Draw, Stream};
+
+/// What each player minimises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// The generator climbs log D.
+    NonSaturating,
+    /// The generator descends log(1 - D).
+    Minimax,
+    /// Distances to labels 0 and 1.
+    LeastSquares,
+    /// Margins of 1.
+    Hinge,
+}
+
+impl Loss {
+    /// The discriminator's loss of maps labelled real, `[b]`.
+    pub fn of_real(self, logits: &Tensor) -> Tensor {
+        match self {
+            Loss::NonSaturating | Loss::Minimax => logits.neg().softplus(),
+            Loss::LeastSquares => (logits - 1.0).square() * 0.5,
+            Loss::Hinge => (logits.neg() + 1.0).relu(),
+        }
+    }
+
+    /// The discriminator's loss of maps labelled generated, `[b]`.
+    pub fn of_generated(self, logits: &Tensor) -> Tensor {
+        match self {
+            Loss::NonSaturating | Loss::Minimax => logits.softplus(),
+            Loss::LeastSquares => logits.square() * 0.5,
+            Loss::Hinge => (logits + 1.0).relu(),
+        }
+    }
+
+    /// The generator's loss of its maps, `[b]`.
+    pub fn of_generator(self, logits: &Tensor) -> Tensor {
+        match self {
+            Loss::NonSaturating => logits.neg().softplus(),
+            Loss::Minimax => logits.softplus().neg(),
+            Loss::LeastSquares => (logits - 1.0).square() * 0.5,
+            Loss::Hinge => logits.neg(),
+        }
+    }
+}
+
+/// How the players take turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Update {
+    /// The generator moves against the discriminator's new weights.
+    #[default]
+    Alternating,
+    /// Both move from the same weights (CosmoGAN's form).
+    Simultaneous,
+}
+
+/// Whether the generator's move draws its own latent noise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Noise {
+    /// Each move draws its own.
+    #[default]
+    Fresh,
+    /// The generator's move uses the noise, and the forward, of the discriminator's.
+    Shared,
+}
+
+/// Everything about the game but the networks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GanSettings {
+    /// The loss of both players.
+    pub loss: Loss,
+    /// Probability that a map's label is flipped in the discriminator's move, drawn for each map.
+    pub label_flip: f64,
+    /// Decay of the average of the generator's weights, if one is kept.
+    pub average: Option<f64>,
+    /// How the players take turns.
+    pub update: Update,
+    /// Whose noise is whose.
+    pub noise: Noise,
+    /// Discriminator moves a step (k).
+    pub discriminator_moves: u32,
+    /// Generator moves a step (m).
+    pub generator_moves: u32,
+}
+
+const DISCRIMINATOR: usize = 0;
+const GENERATOR: usize = 1;
+
+/// Both networks and the rules between them.
+pub struct Gan {
+    settings: GanSettings,
+    latent_dim: i64,
+    generator: Generator,
+    generator_store: nn::VarStore,
+    discriminator: Discriminator,
+    discriminator_store: nn::VarStore,
+    /// Shared noise: generated maps, with their graphs, on the way from the discriminator's move to the generator's.
+    shared: RefCell<HashMap<u32, Generated>>,
+}
+
+/// Maps `[b, 1, n, n]` with the graph that leads back to the generator, and the moments of that forward.
+struct Generated {
+    maps: Tensor,
+    moments: Vec<Tensor>,
+}
+
+/// What a move has made of a microbatch so far.
+pub struct GanGraph {
+    size: i64,
+    /// Logits of real maps, and the moments of that forward.
+    real: Option<(Tensor, Vec<Tensor>)>,
+    generated: Option<Generated>,
+    /// Simultaneous form: the generator's loss by each generated pixel, `[b, 1, n, n]`, and that loss.
+    pull: Option<(Tensor, Tensor)>,
+}
+
+impl Gan {
+    /// New networks, with weights drawn from `seed`.
+    pub fn new(model: &DcganSettings, settings: GanSettings, seed: u64) -> Self {
+        let generator_store = nn::VarStore::new(Device::Cpu);
+        let discriminator_store = nn::VarStore::new(Device::Cpu);
+        Self {
+            generator: Generator::new(&generator_store.root(), model, seed),
+            discriminator: Discriminator::new(&discriminator_store.root(), model, seed),
+            latent_dim: model.latent_dim,
+            settings,
+            generator_store,
+            discriminator_store,
+            shared: RefCell::default(),
+        }
+    }
+
+    fn generate(&self, place: &Place, a_move: &Move, stream: Stream, size: i64) -> Generated {
+        let noise = place.chance(stream, a_move.turn, a_move.turns).normals((size * self.latent_dim) as usize);
+        let noise = Tensor::from_slice(&noise).view([size, self.latent_dim]);
+        let moments = BatchMoments::default();
+        let maps = self.generator.forward(&noise, Pass::Training(&moments));
+        Generated { maps, moments: moments.flat() }
+    }
+
+    fn judge(&self, maps: &Tensor) -> (Tensor, Vec<Tensor>) {
+        let moments = BatchMoments::default();
+        let logits = self.discriminator.forward(maps, Pass::Training(&moments));
+        (logits, moments.flat())
+    }
+
+    /// Where labels are flipped: 1, else 0; `[b]` for real maps and for generated ones.
+    fn flips(&self, place: &Place, a_move: &Move, size: i64) -> Option<[Tensor; 2]> {
+        let rate = self.settings.label_flip;
+        if rate == 0.0 {
+            return None;
+        }
+        let mut chance = place.chance(Stream::LabelFlip, a_move.turn, a_move.turns);
+        let mut draw = || {
+            let flips: Vec<f32> = (0..size).map(|_| f32::from(u8::from(chance.uniform() < rate))).collect();
+            Tensor::from_slice(&flips)
+        };
+        Some([draw(), draw()])
+    }
+
+    fn discriminator_loss(&self, real: &Tensor, generated: &Tensor, flips: Option<&[Tensor; 2]>) -> Tensor {
+        let loss = self.settings.loss;
+        let Some([flip_real, flip_generated]) = flips else {
+            return loss.of_real(real).mean(Kind::Float) + loss.of_generated(generated).mean(Kind::Float);
+        };
+        let real = loss.of_real(real).lerp_tensor(&loss.of_generated(real), flip_real);
+        let generated = loss.of_generated(generated).lerp_tensor(&loss.of_real(generated), flip_generated);
+        real.mean(Kind::Float) + generated.mean(Kind::Float)
+    }
+
+    /// The discriminator's gradient; in the simultaneous form also the pull on the generated maps.
+    fn move_discriminator(&self, a_move: &Move, place: &Place, graph: &mut GanGraph) -> Tally {
+        let simultaneous = self.settings.update == Update::Simultaneous;
+        let keep_generated = simultaneous || self.settings.noise == Noise::Shared;
+        let generated = if keep_generated {
+            self.generate(place, a_move, Stream::Noise, graph.size)
+        } else {
+            // Nothing of this forward will be asked of the generator.
+            tch::no_grad(|| self.generate(place, a_move, Stream::Noise, graph.size))
+        };
+        let leaf = generated.maps.detach().set_requires_grad(simultaneous);
+        let (generated_logits, generated_moments) = self.judge(&leaf);
+        let (real_logits, real_moments) = graph.real.take().expect("the move began with real maps");
+        let flips = self.flips(place, a_move, graph.size);
+        let loss = self.discriminator_loss(&real_logits, &generated_logits, flips.as_ref());
+        if simultaneous {
+            // To the leaf only: the discriminator's weights gain nothing from the generator's loss.
+            let generator_loss = self.settings.loss.of_generator(&generated_logits).mean(Kind::Float);
+            let scaled = &generator_loss * place.share();
+            let pull = Tensor::run_backward(&[scaled], &[&leaf], true, false).remove(0);
+            graph.pull = Some((pull, generator_loss.detach()));
+        }
+        (&loss * place.share()).backward();
+        if simultaneous {
+            graph.generated = Some(generated);
+        } else if keep_generated {
+            self.shared.borrow_mut().insert(place.microbatch, generated);
+        }
+        Tally {
+            metrics: vec![
+                loss.detach(),
+                real_logits.detach().mean(Kind::Float),
+                generated_logits.detach().mean(Kind::Float),
+            ],
+            moments: vec![real_moments, generated_moments],
+        }
+    }
+
+    /// The generator's gradient.
+    fn move_generator(&self, place: &Place, graph: &mut GanGraph) -> Tally {
+        let generated = graph.generated.take().expect("the move began with generated maps");
+        let loss = if let Some((pull, loss)) = graph.pull.take() {
+            (&generated.maps * pull).sum(Kind::Float).backward();
+            loss
+        } else {
+            // The discriminator's weights are not asked for, which saves a third of its backward.
+            let frozen = Frozen::new(&self.discriminator_store);
+            let (logits, _) = self.judge(&generated.maps);
+            let loss = self.settings.loss.of_generator(&logits).mean(Kind::Float);
+            (&loss * place.share()).backward();
+            drop(frozen);
+            loss.detach()
+        };
+        Tally { metrics: vec![loss], moments: vec![generated.moments] }
+    }
+}
+
+impl Objective for Gan {
+    type Graph = GanGraph;
+
+    fn players(&self) -> Vec<Player<'_>> {
+        vec![
+            Player {
+                name: "discriminator",
+                store: &self.discriminator_store,
+                average: None,
+                metrics: &["discriminator_loss", "real_logit", "generated_logit"],
+                norms: self.discriminator.norms(),
+                norm_momentum: BatchNorm::MOMENTUM,
+            },
+            Player {
+                name: "generator",
+                store: &self.generator_store,
+                average: self.settings.average,
+                metrics: &["generator_loss"],
+                norms: self.generator.norms(),
+                norm_momentum: BatchNorm::MOMENTUM,
+            },
+        ]
+    }
+
+    fn moves(&self) -> Vec<Move> {
+        let one = |player: usize, turns: u32| {
+            (0..turns).map(move |turn| Move {
+                players: vec![player],
+                turn,
+                turns,
+                wants_records: player == DISCRIMINATOR,
+            })
+        };
+        match self.settings.update {
+            Update::Simultaneous => {
+                vec![Move { players: vec![DISCRIMINATOR, GENERATOR], turn: 0, turns: 1, wants_records: true }]
+            }
+            Update::Alternating => one(DISCRIMINATOR, self.settings.discriminator_moves)
+                .chain(one(GENERATOR, self.settings.generator_moves))
+                .collect(),
+        }
+    }
+
+    fn counted_forwards(&self, player: usize) -> usize {
+        if player == DISCRIMINATOR { 2 } else { 1 }
+    }
+
+    fn begin(&self, a_move: &Move, place: &Place, batch: Batch) -> GanGraph {
+        let mut graph = GanGraph { size: batch.size(), real: None, generated: None, pull: None };
+        if let Batch::Records(maps) = batch {
+            graph.real = Some(self.judge(maps));
+        } else {
+            let generated = match self.settings.noise {
+                Noise::Fresh => self.generate(place, a_move, Stream::GeneratorNoise, graph.size),
+                Noise::Shared => {
+                    let kept = self.shared.borrow_mut().remove(&place.microbatch);
+                    kept.expect("the discriminator's move came before")
+                }
+            };
+            graph.generated = Some(generated);
+        }
+        graph
+    }
+
+    fn finish(&self, a_move: &Move, player: usize, place: &Place, graph: &mut GanGraph) -> Tally {
+        if player == DISCRIMINATOR {
+            self.move_discriminator(a_move, place, graph)
+        } else {
+            self.move_generator(place, graph)
+        }
+    }
+
+    fn settle(&self, player: usize, draw: Draw, index: u64, size: i64) -> Vec<Tensor> {
+        assert_eq!(player, GENERATOR, "only the generator's weights are averaged");
+        let noise = draw.at(Stream::Moments, index, 0).normals((size * self.latent_dim) as usize);
+        let noise = Tensor::from_slice(&noise).view([size, self.latent_dim]);
+        let moments = BatchMoments::default();
+        let _maps = tch::no_grad(|| self.generator.forward(&noise, Pass::Training(&moments)));
+        moments.flat()
+    }
+}
+
+/// A network whose weights want no gradient, until this is dropped.
+struct Frozen(Vec<Tensor>);
+
+impl Frozen {
+    fn new(store: &nn::VarStore) -> Self {
+        let trained = store.trainable_variables();
+        for tensor in &trained {
+            let _ = tensor.set_requires_grad(false);
+        }
+        Self(trained)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for tensor in &self.0 {
+            let _ = tensor.set_requires_grad(true);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Adam on a flat parameter space (Kingma and Ba 2015, algorithm 1), with a way back.
+//!
+//! A training step may be refused after one of its players has moved. The first update of a step therefore keeps what
+//! was there: parameters are copied in the same pass, moments are written beside the old ones.
+
+use serde::{Deserialize, Serialize};
+
+/// How fast, and how long the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdamSettings {
+    /// Step size.
+    pub learning_rate: f64,
+    /// Decay of the mean of gradients.
+    pub beta1: f64,
+    /// Decay of the mean of squared gradients.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Largest norm of the whole gradient; longer ones are scaled down to it. 0 = no limit.
+    pub clip: f64,
+}
+
+impl Default for AdamSettings {
+    /// CosmoGAN's.
+    fn default() -> Self {
+        Self { learning_rate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8, clip: 0.0 }
+    }
+}
+
+/// The moments of one network.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    settings: AdamSettings,
+    updates: u64,
+    first: Vec<f32>,
+    second: Vec<f32>,
+    back: Back,
+}
+
+/// What it was at the start of the step.
+#[derive(Clone, Debug)]
+struct Back {
+    moved: bool,
+    updates: u64,
+    parameters: Vec<f32>,
+    first: Vec<f32>,
+    second: Vec<f32>,
+}
+
+impl Adam {
+    /// For `count` parameters, before the first update.
+    pub fn new(settings: AdamSettings, count: usize) -> Self {
+        let zeros = || vec![0.0; count];
+        Self {
+            settings,
+            updates: 0,
+            first: zeros(),
+            second: zeros(),
+            back: Back { moved: false, updates: 0, parameters: zeros(), first: zeros(), second: zeros() },
+        }
+    }
+
+    /// Updates made so far, in steps that were accepted.
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// Means of gradients and of squared gradients.
+    pub fn moments(&self) -> (&[f32], &[f32]) {
+        (&self.first, &self.second)
+    }
+
+    /// Goes on from saved moments.
+    pub fn restore(&mut self, updates: u64, first: &[f32], second: &[f32]) {
+        self.updates = updates;
+        self.first.copy_from_slice(first);
+        self.second.copy_from_slice(second);
+        self.back.moved = false;
+    }
+
+    /// Moves `parameters` by one update. `norm` is that of `gradient`, for the clip.
+    pub fn update(&mut self, parameters: &mut [f32], gradient: &[f32], norm: f64) {
+        let AdamSettings { learning_rate, beta1, beta2, epsilon, clip } = self.settings;
+        let first_of_step = !self.back.moved;
+        if first_of_step {
+            self.back.moved = true;
+            self.back.updates = self.updates;
+            std::mem::swap(&mut self.first, &mut self.back.first);
+            std::mem::swap(&mut self.second, &mut self.back.second);
+        }
+        self.updates += 1;
+        let updates = i32::try_from(self.updates).unwrap_or(i32::MAX);
+        let rule = Rule {
+            shrink: if clip > 0.0 && norm > clip { (clip / norm) as f32 } else { 1.0 },
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            keep1: (1.0 - beta1) as f32,
+            keep2: (1.0 - beta2) as f32,
+            rate: (learning_rate / (1.0 - beta1.powi(updates))) as f32,
+            root: (1.0 / (1.0 - beta2.powi(updates)).sqrt()) as f32,
+            epsilon: epsilon as f32,
+        };
+        let count = parameters.len();
+        let (first, second) = (&mut self.first[..count], &mut self.second[..count]);
+        let gradient = &gradient[..count];
+        if first_of_step {
+            let (old_first, old_second) = (&self.back.first[..count], &self.back.second[..count]);
+            let old = &mut self.back.parameters[..count];
+            for i in 0..count {
+                old[i] = parameters[i];
+                (parameters[i], first[i], second[i]) =
+                    rule.apply(parameters[i], gradient[i], old_first[i], old_second[i]);
+            }
+        } else {
+            for i in 0..count {
+                (parameters[i], first[i], second[i]) = rule.apply(parameters[i], gradient[i], first[i], second[i]);
+            }
+        }
+    }
+
+    /// The step was accepted: what was there before is forgotten.
+    pub fn accept(&mut self) {
+        self.back.moved = false;
+    }
+
+    /// The step was refused: everything is as it was before its first update, to the bit.
+    pub fn undo(&mut self, parameters: &mut [f32]) {
+        if self.back.moved {
+            self.back.moved = false;
+            self.updates = self.back.updates;
+            parameters.copy_from_slice(&self.back.parameters);
+            std::mem::swap(&mut self.first, &mut self.back.first);
+            std::mem::swap(&mut self.second, &mut self.back.second);
+        }
+    }
+}
+
+/// One update, with everything that is the same for all parameters worked out.
+#[derive(Clone, Copy)]
+struct Rule {
+    shrink: f32,
+    beta1: f32,
+    beta2: f32,
+    keep1: f32,
+    keep2: f32,
+    rate: f32,
+    root: f32,
+    epsilon: f32,
+}
+
+impl Rule {
+    #[inline]
+    fn apply(self, parameter: f32, gradient: f32, first: f32, second: f32) -> (f32, f32, f32) {
+        let gradient = gradient * self.shrink;
+        let first = self.beta1 * first + self.keep1 * gradient;
+        let second = self.beta2 * second + self.keep2 * gradient * gradient;
+        (parameter - self.rate * first / (second.sqrt() * self.root + self.epsilon), first, second)
+    }
+}
