@@ -79,13 +79,7 @@ impl MetricsLog {
     /// - `epoch`: passes over the data since the start, with their fraction
     /// - `samples`: records seen since the start, all ranks together
     /// - `scalars`: names and values in the order they are to be read; what is not finite becomes `null`
-    pub fn append(
-        &mut self,
-        step: u64,
-        epoch: f64,
-        samples: u64,
-        scalars: &[(&str, f64)],
-    ) -> Result<(), MetricsError> {
+    pub fn append(&mut self, step: u64, epoch: f64, samples: u64, scalars: &[(&str, f64)]) -> Result<(), MetricsError> {
         // By hand, since a JSON map would sort the names. serde_json makes null of what is not finite.
         let mut line = format!("{{\"step\":{step},\"epoch\":{},\"samples\":{samples}", Value::from(epoch));
         for (name, value) in scalars {

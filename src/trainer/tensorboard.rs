@@ -40,12 +40,7 @@ impl EventWriter {
     }
 
     /// Adds the numbers of one step, names first, as 32-bit floats.
-    pub fn scalars(
-        &mut self,
-        step: u64,
-        wall_time_seconds: f64,
-        scalars: &[(&str, f64)],
-    ) -> Result<(), MetricsError> {
+    pub fn scalars(&mut self, step: u64, wall_time_seconds: f64, scalars: &[(&str, f64)]) -> Result<(), MetricsError> {
         let mut summary = Vec::new();
         for (name, number) in scalars {
             let mut value = Vec::new();
