@@ -1,0 +1,6 @@
+//! The trainer's rooms: what is recorded, what is told, what stops a run.
+
+mod metrics;
+mod progress;
+mod signals;
+mod tensorboard;
