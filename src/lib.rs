@@ -22,4 +22,5 @@ pub mod inference;
 pub mod report;
 pub mod statistics;
 // The verbs, the only place that sees all rooms.
+pub mod cli;
 pub mod command;

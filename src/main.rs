@@ -1,3 +1,14 @@
 //! The one binary: reads the command line, runs a verb, ends with an exit code.
 
-fn main() {}
+use clap::Parser;
+use skyforge::cli::Cli;
+use skyforge::command;
+
+fn main() {
+    let code = match Cli::try_parse() {
+        Ok(cli) => command::run(cli.verb),
+        Err(error) => command::refuse(&error),
+    };
+    // Everything with a destructor, MPI among it, is gone by now.
+    std::process::exit(code as i32);
+}

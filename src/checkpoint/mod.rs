@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::exit::Exit;
 use crate::optim::{Adam, FlatSpace};
 
-pub use read::{Checkpoint, newest};
+pub use read::{Checkpoint, keep, newest};
 pub use write::save;
 
 const FORMAT: u32 = 1;

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensors};
+use tch::{Tensor, nn};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::write::checksum_line;
 use super::{CHECKSUMS, CheckpointError, FILES, FORMAT, PlayerSlots, State, at};
+use crate::files;
 use crate::optim::{Entry, FlatSpace};
 
 /// A checkpoint whose files were all found as they were written.
@@ -21,12 +23,8 @@ pub struct Checkpoint {
 
 /// The newest whole checkpoint in `checkpoints`, if there is any, and what is wrong with those newer than it.
 pub fn newest(checkpoints: &Path) -> Result<(Option<Checkpoint>, Vec<CheckpointError>), CheckpointError> {
-    let mut found: Vec<PathBuf> = match fs::read_dir(checkpoints) {
-        Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| is_whole(path)).collect(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(at(checkpoints)(error)),
-    };
-    found.sort();
+    let mut found = finished(checkpoints)?;
+    found.sort_by_key(|folder| step_of(folder));
     let mut damaged = Vec::new();
     for folder in found.into_iter().rev() {
         match Checkpoint::open(&folder) {
@@ -37,10 +35,34 @@ pub fn newest(checkpoints: &Path) -> Result<(Option<Checkpoint>, Vec<CheckpointE
     Ok((None, damaged))
 }
 
-/// Whether the name is that of a finished checkpoint.
-fn is_whole(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.strip_prefix("step-").is_some_and(|step| !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit()))
+/// Removes all but the newest `count` checkpoints; 0 keeps all.
+pub fn keep(checkpoints: &Path, count: usize) -> Result<(), CheckpointError> {
+    if count == 0 {
+        return Ok(());
+    }
+    let mut found = finished(checkpoints)?;
+    found.sort_by_key(|folder| step_of(folder));
+    for folder in found.iter().rev().skip(count) {
+        let part = files::part_of(folder); // half removed is no checkpoint
+        fs::rename(folder, &part).and_then(|()| fs::remove_dir_all(&part)).map_err(at(folder))?;
+    }
+    Ok(())
+}
+
+/// The folders of finished checkpoints, in no order; none where there is no folder yet.
+fn finished(checkpoints: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
+    match fs::read_dir(checkpoints) {
+        Ok(entries) => {
+            Ok(entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| step_of(path).is_some()).collect())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(at(checkpoints)(error)),
+    }
+}
+
+/// The step in the name of a finished checkpoint.
+fn step_of(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
 }
 
 impl Checkpoint {
@@ -88,18 +110,27 @@ impl Checkpoint {
         format!("{:016x}", self.checksum)
     }
 
-    /// Refuses a run that is not the one the checkpoint was made by; `run` is what makes that run what it is.
-    pub fn belongs_to(&self, run: &toml::Table) -> Result<(), CheckpointError> {
-        match first_difference("", &self.state.run, run) {
+    /// Refuses a run that is not the one the checkpoint was made by. `run` is what makes that run what it is; the keys
+    /// in `may_differ` may.
+    pub fn belongs_to(&self, run: &toml::Table, may_differ: &[String]) -> Result<(), CheckpointError> {
+        match first_difference("", &self.state.run, run, may_differ) {
             None => Ok(()),
             Some(fault) => Err(CheckpointError::Another { path: self.folder.clone(), fault }),
         }
     }
 
-    /// Fills the parameters and state of a network from the tensors called `prefix.*`.
-    pub fn fill(&self, prefix: &str, space: &mut FlatSpace) -> Result<(), CheckpointError> {
+    /// Fills a network's tensors from those called `prefix.*`.
+    pub fn load(&self, prefix: &str, store: &nn::VarStore) -> Result<(), CheckpointError> {
         let file = Tensors::read(&self.folder.join("model.safetensors"))?;
-        file.fill_space(prefix, space)
+        let mut named: Vec<(String, Tensor)> = store.variables().into_iter().collect();
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        for (name, mut tensor) in named {
+            let entry = Entry { name, shape: tensor.size(), offset: 0 };
+            let mut values = vec![0.0; entry.len()];
+            file.fill(prefix, "", std::slice::from_ref(&entry), &mut values)?;
+            tch::no_grad(|| tensor.copy_(&Tensor::from_slice(&values).view(entry.shape.as_slice())));
+        }
+        Ok(())
     }
 
     /// Whether there are averaged weights of `player`.
@@ -176,15 +207,17 @@ impl Tensors {
 }
 
 /// Where two tables differ first, in words.
-fn first_difference(path: &str, saved: &toml::Table, now: &toml::Table) -> Option<String> {
+fn first_difference(path: &str, saved: &toml::Table, now: &toml::Table, may_differ: &[String]) -> Option<String> {
     let mut keys: Vec<&String> = saved.keys().chain(now.keys()).collect();
     keys.sort();
     keys.dedup();
     keys.into_iter().find_map(|key| {
         let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match (saved.get(key), now.get(key)) {
-            (Some(toml::Value::Table(saved)), Some(toml::Value::Table(now))) => first_difference(&name, saved, now),
-            (saved, now) if saved == now => None,
+            (Some(toml::Value::Table(saved)), Some(toml::Value::Table(now))) => {
+                first_difference(&name, saved, now, may_differ)
+            }
+            (saved, now) if saved == now || may_differ.contains(&name) => None,
             (saved, now) => {
                 let word = |value: Option<&toml::Value>| value.map_or("not set".to_owned(), ToString::to_string);
                 Some(format!("made with {name} = {}, this run has {}", word(saved), word(now)))

@@ -26,6 +26,13 @@ impl Mpi {
         let (universe, _level) = mpi::initialize_with_threading(mpi::Threading::Funneled)?;
         Some(Self { world: universe.world(), _universe: universe })
     }
+
+    /// Ends all ranks at once with `code`, if MPI was started in this process.
+    pub fn abort_all(code: i32) {
+        if mpi::environment::is_initialized() && !mpi::environment::is_finalized() {
+            SimpleCommunicator::world().abort(code);
+        }
+    }
 }
 
 impl Communicator for Mpi {

@@ -1,1 +1,218 @@
-//! config
+//! From what a TOML file says to what the program sees.
+//!
+//! Settings live beside the thing they set; this room holds their sections together, refuses unknown keys, applies
+//! `--set a.b=c`, and checks what no section can check alone.
+
+mod overrides;
+mod run_file;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use overrides::{Override, apply};
+pub use run_file::{
+    BatchSection, DataSection, ModelSection, ObjectiveSection, OptimiserSection, Precision, RunFile, TrainerSection,
+};
+
+use crate::exit::Exit;
+use crate::objective::gan::{GanSettings, Noise, Update};
+use crate::trainer::Cut;
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is no TOML, or not the TOML that is wanted.
+    #[error("{}: {fault}", path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what was wanted.
+        fault: String,
+    },
+    /// A value that cannot be.
+    #[error("`{key}` is {value}, expected {wanted}")]
+    Value {
+        /// Its full name.
+        key: String,
+        /// What it is.
+        value: String,
+        /// What was wanted.
+        wanted: String,
+    },
+    /// A `--set` that cannot be read.
+    #[error("--set {argument}: {fault}")]
+    Override {
+        /// As it was given.
+        argument: String,
+        /// What is wrong, and what was wanted.
+        fault: String,
+    },
+}
+
+impl ConfigError {
+    /// How the program ends with it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            ConfigError::Io { .. } => Exit::FileSystem,
+            ConfigError::Text { .. } | ConfigError::Value { .. } | ConfigError::Override { .. } => Exit::Usage,
+        }
+    }
+}
+
+/// A checked training configuration, every value explicit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct RunConfig {
+    file: RunFile,
+}
+
+impl RunConfig {
+    /// Reads `path`, applies `sets` (`a.b=c`) in order, and checks the whole.
+    pub fn load(path: &Path, sets: &[Override]) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+        Self::parse(path, &text, sets)
+    }
+
+    /// The same for a text that was read from `path`.
+    pub fn parse(path: &Path, text: &str, sets: &[Override]) -> Result<Self, ConfigError> {
+        let wrong = |fault: String| ConfigError::Text { path: path.to_owned(), fault };
+        let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| wrong(overrides::one_line(&error, text)))?;
+        for set in sets {
+            apply(&mut table, set)?;
+        }
+        let file: RunFile = serde_path_to_error::deserialize(toml::Value::Table(table))
+            .map_err(|error| wrong(overrides::key_and_fault(&error)))?;
+        let config = Self { file };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The sections.
+    pub fn sections(&self) -> &RunFile {
+        &self.file
+    }
+
+    /// Every value, as TOML that can be read again.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&self.file).expect("a configuration is a table")
+    }
+
+    /// How a global batch is cut.
+    pub fn cut(&self) -> Cut {
+        Cut { global: self.file.batch.global, microbatches: self.file.batch.microbatches }
+    }
+
+    /// The rules of the game.
+    pub fn gan(&self) -> GanSettings {
+        let ObjectiveSection::Gan(gan) = &self.file.objective;
+        let trainer = &self.file.trainer;
+        GanSettings {
+            loss: gan.loss,
+            label_flip: gan.label_flip,
+            average: (gan.ema > 0.0).then_some(gan.ema),
+            update: trainer.update,
+            noise: trainer.noise,
+            discriminator_moves: trainer.discriminator_moves,
+            generator_moves: trainer.generator_moves,
+        }
+    }
+
+    /// What makes the run what it is: a checkpoint of a run that differs in any of it cannot be continued. Where the
+    /// data lie, how long the run is and how often it reports are not part of it.
+    pub fn identity(&self) -> toml::Table {
+        let mut table = toml::Table::try_from(&self.file).expect("a configuration is a table");
+        let mut forget = |section: &str, keys: &[&str]| {
+            if let Some(toml::Value::Table(section)) = table.get_mut(section) {
+                section.retain(|key, _| !keys.contains(&key.as_str()));
+            }
+        };
+        forget("data", &["path"]);
+        forget("trainer", &["steps", "epochs", "checkpoint_every", "keep_checkpoints", "log_every"]);
+        table
+    }
+
+    /// What no section can check alone.
+    fn check(&self) -> Result<(), ConfigError> {
+        let RunFile { batch, model, trainer, optimiser, objective, data, .. } = &self.file;
+        let value = |key: &str, value: &dyn std::fmt::Display, wanted: &str| {
+            Err(ConfigError::Value { key: key.into(), value: value.to_string(), wanted: wanted.into() })
+        };
+        if batch.microbatches == 0 || !batch.microbatches.is_power_of_two() {
+            return value("batch.microbatches", &batch.microbatches, "a power of two");
+        }
+        if batch.global == 0 || batch.global % batch.microbatches != 0 {
+            let wanted = format!("a positive multiple of `batch.microbatches`: {}", batch.microbatches);
+            return value("batch.global", &batch.global, &wanted);
+        }
+        if batch.global == batch.microbatches {
+            let wanted = "2 or more records in each microbatch, for batch norm";
+            return value("batch.global", &batch.global, wanted);
+        }
+        let ModelSection::Dcgan(dcgan) = model;
+        if let Some((key, have, wanted)) = dcgan.fault() {
+            return value(&format!("model.{key}"), &have, &wanted);
+        }
+        match (trainer.steps, trainer.epochs) {
+            (Some(_), Some(epochs)) => return value("trainer.epochs", &epochs, "not set, since trainer.steps is"),
+            (None, None) => return value("trainer.steps", &"not set", "a number of steps, or trainer.epochs"),
+            (None, Some(epochs)) if !(epochs > 0.0 && epochs.is_finite()) => {
+                return value("trainer.epochs", &epochs, "a positive number");
+            }
+            _ => {}
+        }
+        for (key, moves) in
+            [("discriminator_moves", trainer.discriminator_moves), ("generator_moves", trainer.generator_moves)]
+        {
+            if moves == 0 {
+                return value(&format!("trainer.{key}"), &moves, "1 or more");
+            }
+            let alone = trainer.update == Update::Simultaneous || trainer.noise == Noise::Shared;
+            if alone && moves != 1 {
+                return value(&format!("trainer.{key}"), &moves, "1 where moves are simultaneous or share their noise");
+            }
+        }
+        if trainer.threads_per_rank == 0 {
+            return value("trainer.threads_per_rank", &0, "1 or more");
+        }
+        for (key, every) in [("checkpoint_every", trainer.checkpoint_every), ("log_every", trainer.log_every)] {
+            if every == 0 {
+                return value(&format!("trainer.{key}"), &every, "1 or more steps");
+            }
+        }
+        if data.window_blocks == 0 {
+            return value("data.window_blocks", &0, "1 or more");
+        }
+        let ObjectiveSection::Gan(gan) = objective;
+        if !(0.0..=1.0).contains(&gan.label_flip) {
+            return value("objective.label_flip", &gan.label_flip, "a probability, 0 to 1");
+        }
+        if !(0.0..1.0).contains(&gan.ema) {
+            return value("objective.ema", &gan.ema, "a decay of at least 0 (none is kept) and below 1");
+        }
+        for (player, adam) in [("discriminator", optimiser.discriminator), ("generator", optimiser.generator)] {
+            let numbers = [
+                ("learning_rate", adam.learning_rate, f64::MIN_POSITIVE..f64::INFINITY, "a positive number"),
+                ("beta1", adam.beta1, 0.0..1.0, "at least 0 and below 1"),
+                ("beta2", adam.beta2, 0.0..1.0, "at least 0 and below 1"),
+                ("epsilon", adam.epsilon, f64::MIN_POSITIVE..f64::INFINITY, "a positive number"),
+                ("clip", adam.clip, 0.0..f64::INFINITY, "a norm, or 0 for no limit"),
+            ];
+            for (key, have, legal, wanted) in numbers {
+                if !legal.contains(&have) {
+                    return value(&format!("optimiser.{player}.{key}"), &have, wanted);
+                }
+            }
+        }
+        Ok(())
+    }
+}

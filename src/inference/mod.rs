@@ -1,1 +1,5 @@
-//! inference
+//! Trained networks at work.
+
+pub mod sample;
+
+pub use sample::MapSampler;

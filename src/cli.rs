@@ -1,0 +1,34 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::command::{evaluate, inspect, report, sample, simulate, train};
+
+/// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
+///
+/// Results go to stdout, the story to stderr. Under mpirun or srun every verb shares its work out over the ranks.
+#[derive(Debug, Parser)]
+#[command(name = "skyforge", version, max_term_width = 110, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make a dataset of a built-in sky.
+    #[command(subcommand)]
+    Simulate(simulate::What),
+    /// Say what a dataset, a checkpoint or a run is, and whether it is whole.
+    Inspect(inspect::Arguments),
+    /// Train networks; goes on by itself where the run folder has a checkpoint.
+    Train(train::Arguments),
+    /// Draw new records from a trained generator.
+    Sample(sample::Arguments),
+    /// Compare records with a reference.
+    Evaluate(evaluate::Arguments),
+    /// Write a run's report.html.
+    Report(report::Arguments),
+}

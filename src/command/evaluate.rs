@@ -1,0 +1,155 @@
+//! `skyforge evaluate`: records against a reference.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::CommandError;
+use super::session::Session;
+use crate::data::{DataError, Dataset, DatasetWriter, Header};
+use crate::exit::Exit;
+use crate::files;
+use crate::statistics::{Comparison, ComparisonSettings, Maps, compare};
+
+/// Compare records with a reference.
+///
+/// The reference is held in two halves: records are compared with the first, and the second half too, which gives the
+/// distance that equal sets have. A run's folder stands for RUN/samples. What is measured goes to --out, and into the
+/// run that made the records, for its report.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  skyforge evaluate data/generated --against data/maps --out statistics.json")]
+pub struct Arguments {
+    /// A dataset, or a run folder with samples
+    records: PathBuf,
+    /// The dataset they should be like
+    #[arg(long)]
+    against: PathBuf,
+    /// Which of its splits; all of it where it has no such split
+    #[arg(long, default_value = "test")]
+    split: String,
+    /// Where the statistics go, JSON
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Print all of it on stdout, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How many maps of each kind a run keeps for its report.
+const EXAMPLES: u64 = 16;
+
+/// Compares on rank 0.
+pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+    let result = if session.rank() == 0 { evaluate(arguments) } else { Ok(()) };
+    session.agree(result)?;
+    Ok(Exit::Done)
+}
+
+fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
+    let is_run = arguments.records.join("checkpoints").is_dir();
+    let folder = if is_run { arguments.records.join("samples") } else { arguments.records.clone() };
+    let generated = Dataset::open(&folder)?;
+    let reference = Dataset::open(&arguments.against)?;
+    let (shape, wanted) = (generated.manifest().shape, reference.manifest().shape);
+    if shape != wanted || generated.manifest().unit != reference.manifest().unit {
+        let reason = format!(
+            "records are {shape:?} in unit {}, expected {wanted:?} in unit {} as in {}",
+            generated.manifest().unit,
+            reference.manifest().unit,
+            arguments.against.display()
+        );
+        return Err(DataError::Manifest { path: folder, reason }.into());
+    }
+    let side = shape[1];
+    let generated_maps = generated.read(0..generated.manifest().count)?;
+    let mut reference_maps = Vec::new();
+    for records in reference_records(&reference, &arguments.split) {
+        reference_maps.extend(reference.read(records)?);
+    }
+    let settings = ComparisonSettings {
+        side_deg: reference.manifest().field.as_ref().map(|field| field.side_deg),
+        ..ComparisonSettings::default()
+    };
+    let (first, second) = Maps::new(&reference_maps, side)?.halves();
+    let comparison = compare(Maps::new(&generated_maps, side)?, first, second, &settings)?;
+    let text = serde_json::to_string(&comparison).expect("statistics are JSON");
+
+    if let Some(out) = &arguments.out {
+        files::write_whole(out, text.as_bytes()).map_err(CommandError::io(out))?;
+    }
+    let run = if is_run { Some(arguments.records.clone()) } else { made_by(&generated) };
+    if let Some(run) = run {
+        let path = run.join("statistics.json");
+        files::write_whole(&path, text.as_bytes()).map_err(CommandError::io(path))?;
+        let length = side * side * shape[0];
+        keep_examples(&run.join("examples/generated"), &generated, &generated_maps, length)?;
+        keep_examples(&run.join("examples/reference"), &reference, &reference_maps, length)?;
+    }
+    if arguments.json { say(&text) } else { say(&summary(&comparison)) }
+    Ok(())
+}
+
+/// The records of `split`, or all where there is no such split.
+fn reference_records(reference: &Dataset, split: &str) -> Vec<std::ops::Range<u64>> {
+    match reference.split(split) {
+        Ok(split) => split.ranges().collect(),
+        Err(_) => {
+            log::warn!("{} has no split {split}: all of it is used", reference.folder().display());
+            vec![0..reference.manifest().count]
+        }
+    }
+}
+
+/// The run that sampled a dataset, if it is still there.
+fn made_by(dataset: &Dataset) -> Option<PathBuf> {
+    let run = PathBuf::from(dataset.manifest().source.get("run")?.as_str()?);
+    run.join("checkpoints").is_dir().then_some(run)
+}
+
+/// A small dataset of the first maps, so that a report needs nothing outside its run.
+fn keep_examples(folder: &Path, of: &Dataset, maps: &[f32], length: usize) -> Result<(), CommandError> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(CommandError::io(folder))?; // those of an earlier evaluation
+    }
+    let count = EXAMPLES.min((maps.len() / length) as u64);
+    let header = Header { count, splits: std::collections::BTreeMap::new(), ..of.manifest().header() };
+    let writer = DatasetWriter::create(folder, header)?;
+    let entries = (0..writer.shards()).map(|shard| {
+        writer.write_shard(shard, |record, map| {
+            map.copy_from_slice(&maps[record as usize * length..(record as usize + 1) * length]);
+        })
+    });
+    let entries = entries.collect::<Result<Vec<_>, DataError>>()?;
+    writer.finish(entries)?;
+    Ok(())
+}
+
+/// What a person wants to know first.
+fn summary(comparison: &Comparison) -> String {
+    let (ours, floor) = (&comparison.generated_distance, &comparison.floor_distance);
+    let mut text = format!(
+        "{} maps against {} of the reference, {} px; beside it the floor: {} other reference maps\n",
+        comparison.generated.maps, comparison.reference.maps, comparison.side, comparison.floor.maps
+    );
+    let rows: [(&str, f64, f64); 5] = [
+        ("spectrum, largest |ratio - 1|", ours.spectrum_worst, floor.spectrum_worst),
+        ("pixel histogram, total variation", ours.histogram_total_variation, floor.histogram_total_variation),
+        ("correlation, largest difference", ours.correlation_worst, floor.correlation_worst),
+        ("mean map, rms", ours.mean_map_rms, floor.mean_map_rms),
+        ("variance map, rms", ours.variance_map_rms, floor.variance_map_rms),
+    ];
+    for (name, ours, floor) in rows {
+        text.push_str(&format!("{name:<34} {ours:>10.4} {floor:>10.4}\n"));
+    }
+    let judged = &comparison.judged;
+    text.push_str(&format!("the spectrum is judged over {} <= k < {}", judged.start, judged.end));
+    text
+}
+
+/// Results go to stdout.
+#[expect(clippy::print_stdout, reason = "results are what stdout is for")]
+pub(super) fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,173 @@
+//! `skyforge sample`: new records from a trained generator.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use super::CommandError;
+use super::session::Session;
+use super::simulate::finish;
+use crate::checkpoint::{self, Checkpoint};
+use crate::config::ModelSection;
+use crate::data::{DataError, DatasetWriter, Field, Header, Kind, ShardEntry, Transform};
+use crate::exit::Exit;
+use crate::inference::MapSampler;
+
+/// Draw new records from a trained generator.
+///
+/// They come as a dataset of the same format and unit as the training data. The same seed gives the same record
+/// number i, and the same bytes on disk, on any number of ranks.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  skyforge sample runs/maps --count 1024 --out data/generated")]
+pub struct Arguments {
+    /// The run folder
+    run: PathBuf,
+    /// How many records
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    count: u64,
+    /// The dataset folder, which must not hold one yet; RUN/samples where it is not given
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// All chance follows from it
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Which checkpoint, as in step-0001000; the newest whole one where it is not given
+    #[arg(long)]
+    checkpoint: Option<String>,
+    /// Which of the generator's weights
+    #[arg(long, value_enum, default_value_t = Weights::Auto)]
+    weights: Weights,
+}
+
+/// Which of the generator's weights samples are made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Weights {
+    /// Averaged ones where the run kept them.
+    Auto,
+    /// Averaged over the steps.
+    Ema,
+    /// As they were at the step.
+    Live,
+}
+
+/// Samples this rank's shards.
+pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+    let begun = Instant::now();
+    let checkpoint = session.agree(open_checkpoint(&arguments.run, arguments.checkpoint.as_deref()))?;
+    let facts = session.agree(Facts::of(&checkpoint))?;
+    let network = match arguments.weights {
+        Weights::Live => "generator",
+        Weights::Ema => "generator_ema",
+        Weights::Auto if checkpoint.has_average("generator")? => "generator_ema",
+        Weights::Auto => "generator",
+    };
+    Session::torch_threads(facts.threads);
+    let ModelSection::Dcgan(model) = &facts.model;
+    let sampler =
+        session.agree(MapSampler::open(&checkpoint, network, model, facts.transform.clone(), arguments.seed))?;
+
+    let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("samples"));
+    let mut source = toml::Table::new();
+    source.insert("run".into(), std::path::absolute(&arguments.run).unwrap_or_default().to_string_lossy().as_ref().into());
+    source.insert("step".into(), (checkpoint.state.step as i64).into());
+    source.insert("checkpoint".into(), checkpoint.checksum().into());
+    source.insert("weights".into(), network.into());
+    source.insert("seed".into(), (arguments.seed as i64).into());
+    let header = Header {
+        kind: Kind::Maps,
+        count: arguments.count,
+        shape: facts.shape,
+        unit: facts.unit,
+        parameters: Vec::new(),
+        transform: facts.transform,
+        splits: std::collections::BTreeMap::new(),
+        field: facts.field,
+        source,
+    };
+    let writer = session.agree(DatasetWriter::create(&out, header))?;
+    let mine = (0..writer.shards()).filter(|shard| shard % session.ranks() == session.rank());
+    let written: Result<Vec<ShardEntry>, DataError> = mine.map(|shard| write_shard(&writer, &sampler, shard)).collect();
+    finish(session, writer, written)?;
+    log::info!(
+        "{} maps of {network} after step {} in {:.1} s: {}",
+        arguments.count,
+        checkpoint.state.step,
+        begun.elapsed().as_secs_f64(),
+        out.display()
+    );
+    Ok(Exit::Done)
+}
+
+fn write_shard(writer: &DatasetWriter, sampler: &MapSampler, shard: usize) -> Result<ShardEntry, DataError> {
+    let mut held: Option<(u64, Vec<f32>)> = None;
+    writer.write_blocks(shard, |records, rows| {
+        let record_len = rows.values.len() / (records.end - records.start) as usize;
+        for (record, map) in records.zip(rows.values.chunks_exact_mut(record_len)) {
+            let batch = record / MapSampler::BATCH;
+            if held.as_ref().is_none_or(|(have, _)| *have != batch) {
+                let values = sampler.batch(batch).map_err(|source| DataError::Domain { record, source })?;
+                held = Some((batch, values));
+            }
+            let (_, values) = held.as_ref().expect("the batch was made");
+            let start = (record % MapSampler::BATCH) as usize * record_len;
+            map.copy_from_slice(&values[start..start + record_len]);
+        }
+        Ok::<(), DataError>(())
+    })
+}
+
+/// The checkpoint of a run that is asked for, or its newest whole one.
+pub(super) fn open_checkpoint(run: &Path, name: Option<&str>) -> Result<Checkpoint, CommandError> {
+    let folder = run.join("checkpoints");
+    if let Some(name) = name {
+        return Ok(Checkpoint::open(&folder.join(name))?);
+    }
+    let (found, damaged) = checkpoint::newest(&folder)?;
+    for fault in &damaged {
+        log::warn!("{fault}: not used");
+    }
+    found.ok_or_else(|| CommandError::Wrong {
+        path: run.to_owned(),
+        fault: "has no whole checkpoint, expected the folder of a run that was trained".into(),
+    })
+}
+
+/// What a checkpoint says of the data its networks learned from.
+struct Facts {
+    model: ModelSection,
+    shape: [usize; 3],
+    unit: String,
+    transform: Transform,
+    field: Option<Field>,
+    threads: usize,
+}
+
+impl Facts {
+    fn of(checkpoint: &Checkpoint) -> Result<Self, CommandError> {
+        fn get<T: serde::de::DeserializeOwned>(table: &toml::Table, path: &[&str]) -> Result<T, String> {
+            let missing = || format!("has no run.{}", path.join("."));
+            let mut value = table.get(path[0]).ok_or_else(missing)?;
+            for key in &path[1..] {
+                value = value.get(key).ok_or_else(missing)?;
+            }
+            value.clone().try_into().map_err(|error: toml::de::Error| {
+                format!("run.{}: {}", path.join("."), error.message().replace('\n', ", "))
+            })
+        }
+        let run = &checkpoint.state.run;
+        let read = || -> Result<Self, String> {
+            let field = run.get("dataset").and_then(|dataset| dataset.get("field"));
+            Ok(Self {
+                model: get(run, &["model"])?,
+                shape: get(run, &["dataset", "shape"])?,
+                unit: get(run, &["dataset", "unit"])?,
+                transform: get(run, &["dataset", "transform"])?,
+                field: field.map(|_| get(run, &["dataset", "field"])).transpose()?,
+                threads: get(run, &["trainer", "threads_per_rank"])?,
+            })
+        };
+        read().map_err(|fault| CommandError::Wrong { path: checkpoint.folder().join("state.toml"), fault })
+    }
+}

@@ -1,0 +1,129 @@
+//! `skyforge simulate`: datasets of built-in skies.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, Subcommand};
+use rayon::prelude::*;
+
+use super::CommandError;
+use super::session::Session;
+use crate::config::{ConfigError, Override, apply};
+use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry, Split};
+use crate::exit::Exit;
+use crate::simulate::mass_maps::{MassMapSettings, MassMaps};
+
+/// The built-in skies.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// Weak-lensing convergence maps: lognormal or Gaussian fields of a chosen angular power spectrum.
+    Maps(MapArguments),
+}
+
+/// Weak-lensing convergence maps: lognormal or Gaussian fields of a chosen angular power spectrum.
+///
+/// The same seed gives the same map number i, and the same bytes on disk, on any number of ranks.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  mpirun -n 2 skyforge simulate maps --out data/maps --count 8192 --seed 1 --set cosmology.sigma_8=0.8")]
+pub struct MapArguments {
+    /// The dataset folder, which must not hold one yet
+    #[arg(long)]
+    out: PathBuf,
+    /// How many maps
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    count: u64,
+    /// All chance follows from it
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Share of the maps that is held back as the split `test`
+    #[arg(long, default_value_t = 0.25)]
+    test: f64,
+    /// Sets a value, as in side=64, field=gaussian, source_redshift=1; may be given again
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+}
+
+/// Simulates this rank's shards of a dataset of maps.
+pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, CommandError> {
+    if !(0.0..1.0).contains(&arguments.test) {
+        return Err(CommandError::Usage(format!("--test is {}, expected a share of at least 0 and below 1", arguments.test)));
+    }
+    let settings = settings(&arguments.sets)?;
+    let maps = MassMaps::new(&settings)?;
+    let header = header(arguments, &maps);
+    let begun = Instant::now();
+    let writer = session.agree(DatasetWriter::create(&arguments.out, header))?;
+    // HDF5 writes one file at a time, but the maps between are made on all threads.
+    let written: Result<Vec<ShardEntry>, _> = (0..writer.shards())
+        .into_par_iter()
+        .filter(|shard| shard % session.ranks() == session.rank())
+        .map(|shard| {
+            let mut workspace = maps.workspace();
+            writer.write_shard(shard, |record, map| maps.map(arguments.seed, record, &mut workspace, map))
+        })
+        .collect();
+    finish(session, writer, written)?;
+    let dataset = session.agree(Dataset::open(&arguments.out))?;
+    log::info!(
+        "{} maps of {} px in {:.1} s: {}, checksum {}",
+        arguments.count,
+        maps.side(),
+        begun.elapsed().as_secs_f64(),
+        arguments.out.display(),
+        dataset.checksum()
+    );
+    Ok(Exit::Done)
+}
+
+/// All ranks' shards become a dataset.
+pub(super) fn finish(
+    session: &Session,
+    writer: DatasetWriter,
+    written: Result<Vec<ShardEntry>, impl std::fmt::Display + Into<CommandError>>,
+) -> Result<(), CommandError> {
+    let mine = session.agree(written)?;
+    let mine = serde_json::to_vec(&mine).expect("shard entries are JSON");
+    let entries = session.comm().gather(&mine);
+    let entries = entries
+        .iter()
+        .flat_map(|bytes| serde_json::from_slice::<Vec<ShardEntry>>(bytes).expect("ranks sent shard entries"))
+        .collect();
+    let manifest = if session.rank() == 0 { writer.finish(entries).map(drop) } else { Ok(()) };
+    session.agree(manifest)
+}
+
+/// Settings with `--set` applied to the defaults.
+fn settings(sets: &[String]) -> Result<MassMapSettings, CommandError> {
+    let mut table = toml::Table::new();
+    for set in sets {
+        apply(&mut table, &set.parse::<Override>()?)?;
+    }
+    let settings = crate::config::read(toml::Value::Table(table))
+        .map_err(|fault| ConfigError::Override { argument: sets.join(" --set "), fault })?;
+    Ok(settings)
+}
+
+fn header(arguments: &MapArguments, maps: &MassMaps) -> Header {
+    let train = arguments.count - (arguments.count as f64 * arguments.test).round() as u64;
+    let parts = [("train", 0..train), ("test", train..arguments.count)];
+    let splits: BTreeMap<String, Split> = parts
+        .into_iter()
+        .filter(|(_, records)| !records.is_empty())
+        .map(|(name, records)| (name.to_owned(), Split::new([records])))
+        .collect();
+    let mut source = maps.describe();
+    source.insert("seed".into(), (arguments.seed as i64).into());
+    Header {
+        kind: Kind::Maps,
+        count: arguments.count,
+        shape: [1, maps.side(), maps.side()],
+        unit: "1".into(),
+        parameters: Vec::new(),
+        transform: maps.default_transform(),
+        splits,
+        field: Some(Field { side_deg: maps.side_deg(), pixel_arcmin: maps.pixel_arcmin() }),
+        source,
+    }
+}

@@ -1,0 +1,164 @@
+//! `skyforge train`: from a configuration and a dataset to checkpoints.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::session::Session;
+use super::{CommandError, logging, provenance};
+use crate::config::{ConfigError, ModelSection, Override, RunConfig};
+use crate::data::loader::LoaderSettings;
+use crate::data::{DataError, Dataset};
+use crate::exit::Exit;
+use crate::files;
+use crate::objective::gan::Gan;
+use crate::trainer::signals::StopFlag;
+use crate::trainer::{Schedule, Status, Training, train};
+
+/// Train networks; goes on by itself where the run folder has a checkpoint.
+///
+/// USR2, TERM or HUP stop it after the step under way: a checkpoint is written, the exit code is 75, and the same
+/// command goes on from there, on any number of ranks up to batch.microbatches.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps --data data/maps --set trainer.steps=500")]
+pub struct Arguments {
+    /// The configuration, TOML
+    config: PathBuf,
+    /// The run folder: made, or gone on with
+    #[arg(long)]
+    run: PathBuf,
+    /// The dataset; wins over data.path of the configuration
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Sets a value of the configuration, as in batch.global=64; may be given again
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+}
+
+/// Trains on this rank, together with the others.
+pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+    let sets = arguments.sets.iter().map(|set| set.parse()).collect::<Result<Vec<Override>, ConfigError>>()?;
+    let config = session.agree(RunConfig::load(&arguments.config, &sets))?;
+    let sections = config.sections();
+    let cut = config.cut();
+    if session.ranks() > cut.microbatches {
+        return Err(CommandError::Usage(format!(
+            "there are {} ranks, expected at most `batch.microbatches`: {}",
+            session.ranks(),
+            cut.microbatches
+        )));
+    }
+    let Some(data) = arguments.data.as_ref().or(sections.data.path.as_ref()) else {
+        return Err(CommandError::Usage("no dataset is named, expected --data DATASET or `data.path`".into()));
+    };
+    let dataset = Arc::new(session.agree(Dataset::open(data))?);
+    let ModelSection::Dcgan(model) = &sections.model;
+    fits(&dataset, data, model.side)?;
+    let records = dataset.split(&sections.data.split)?.records();
+
+    let transform = sections.data.transform.clone().unwrap_or_else(|| dataset.manifest().transform.clone());
+    let schedule = schedule(&config, records);
+    let mut identity = config.identity();
+    let mut facts = toml::Table::new();
+    facts.insert("shape".into(), toml::Value::try_from(dataset.manifest().shape).expect("a shape is an array"));
+    facts.insert("checksum".into(), dataset.checksum().into());
+    facts.insert("unit".into(), dataset.manifest().unit.clone().into());
+    facts.insert("transform".into(), toml::Value::try_from(&transform).expect("a transform is a table"));
+    if let Some(field) = &dataset.manifest().field {
+        facts.insert("field".into(), toml::Value::try_from(field).expect("a field is a table"));
+    }
+    identity.insert("dataset".into(), toml::Value::Table(facts));
+
+    Session::torch_threads(sections.trainer.threads_per_rank);
+    session.agree(prepare(session, arguments, &config, &dataset))?;
+    let gan = Gan::new(model, config.gan(), sections.seed);
+    let optimiser = sections.optimiser.clone();
+    let training = Training {
+        comm: session.comm(),
+        seed: sections.seed,
+        cut,
+        schedule,
+        dataset,
+        loader: LoaderSettings {
+            split: sections.data.split.clone(),
+            window_blocks: sections.data.window_blocks,
+            damaged: sections.data.damaged,
+            transform: Some(transform),
+        },
+        folder: &arguments.run,
+        identity,
+        changed_by_hand: sets.iter().map(Override::key).filter(|key| key.starts_with("optimiser.")).collect(),
+        stop: StopFlag::install(),
+    };
+    log::info!(
+        "{} steps of {} records in {} microbatches, {} ranks, into {}",
+        schedule.steps,
+        cut.global,
+        cut.microbatches,
+        session.ranks(),
+        arguments.run.display()
+    );
+    let outcome = train(&training, &gan, |player| {
+        if player == "discriminator" { optimiser.discriminator } else { optimiser.generator }
+    })?;
+    log::info!(
+        "{} after step {} of {}: {} samples a second, checkpoint {} ({})",
+        if outcome.status == Status::Done { "done" } else { "stopped" },
+        outcome.step,
+        outcome.steps,
+        outcome.samples_per_second.round(),
+        outcome.checkpoint,
+        outcome.checksum
+    );
+    Ok(if outcome.status == Status::Done { Exit::Done } else { Exit::Stopped })
+}
+
+/// Whether the networks can take the records.
+fn fits(dataset: &Dataset, folder: &Path, side: i64) -> Result<(), DataError> {
+    let shape = dataset.manifest().shape;
+    let wanted = [1, side as usize, side as usize];
+    if shape == wanted {
+        return Ok(());
+    }
+    let reason = format!("records are {shape:?}, expected {wanted:?} for model.side = {side}");
+    Err(DataError::Manifest { path: folder.to_owned(), reason })
+}
+
+fn schedule(config: &RunConfig, records: u64) -> Schedule {
+    let trainer = &config.sections().trainer;
+    let records_per_step = config.cut().global as u64 * u64::from(trainer.discriminator_moves);
+    let steps = match (trainer.steps, trainer.epochs) {
+        (Some(steps), _) => steps,
+        (None, epochs) => {
+            let epochs = epochs.expect("a checked configuration has steps or epochs");
+            (epochs * records as f64 / records_per_step as f64).ceil() as u64
+        }
+    };
+    Schedule {
+        steps,
+        checkpoint_every: trainer.checkpoint_every,
+        keep_checkpoints: trainer.keep_checkpoints,
+        log_every: trainer.log_every,
+    }
+}
+
+/// The run folder, with what the run is and where it came from.
+fn prepare(
+    session: &Session,
+    arguments: &Arguments,
+    config: &RunConfig,
+    dataset: &Dataset,
+) -> Result<(), CommandError> {
+    let run = &arguments.run;
+    fs::create_dir_all(run).map_err(CommandError::io(run))?;
+    logging::to_file(run, session.rank()).map_err(CommandError::io(run.join("log")))?;
+    if session.rank() == 0 {
+        let path = run.join("config.toml");
+        files::write_whole(&path, config.to_toml().as_bytes()).map_err(CommandError::io(path))?;
+        provenance::record_start(run, session.ranks(), config, dataset)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The sections of a training configuration, as TOML has them.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::loader::Damaged;
+use crate::data::normalise::Transform;
+use crate::model::dcgan::DcganSettings;
+use crate::objective::gan::{Loss, Noise, Update};
+use crate::optim::AdamSettings;
+
+/// A training configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunFile {
+    /// All chance of the run follows from it.
+    pub seed: u64,
+    /// What it learns from.
+    #[serde(default)]
+    pub data: DataSection,
+    /// How a step's records are cut.
+    pub batch: BatchSection,
+    /// The networks.
+    pub model: ModelSection,
+    /// Who minimises what.
+    pub objective: ObjectiveSection,
+    /// How each player moves.
+    #[serde(default)]
+    pub optimiser: OptimiserSection,
+    /// The loop.
+    pub trainer: TrainerSection,
+}
+
+/// What a run learns from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSection {
+    /// A dataset folder; `--data` wins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Which of its splits.
+    pub split: String,
+    /// Blocks that are shuffled together: more is nearer to a full shuffle and takes more memory.
+    pub window_blocks: usize,
+    /// What happens at a damaged block.
+    pub damaged: Damaged,
+    /// From physical units to [-1, 1]; the dataset's own where this is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transform: Option<Transform>,
+}
+
+impl Default for DataSection {
+    fn default() -> Self {
+        Self { path: None, split: "train".into(), window_blocks: 32, damaged: Damaged::Strict, transform: None }
+    }
+}
+
+/// How a step's records are cut.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchSection {
+    /// Records of a step's batch, over all ranks.
+    pub global: usize,
+    /// Parts of it that have batch norm and noise of their own: leaves of the sum. Ranks may be 1 to this many.
+    pub microbatches: usize,
+}
+
+/// The networks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ModelSection {
+    /// CosmoGAN's.
+    Dcgan(DcganSettings),
+}
+
+/// Who minimises what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ObjectiveSection {
+    /// A generator against a discriminator.
+    Gan(GanSection),
+}
+
+/// A generator against a discriminator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GanSection {
+    /// Of both players.
+    pub loss: Loss,
+    /// Probability that a map's label is flipped, drawn for each map.
+    #[serde(default)]
+    pub label_flip: f64,
+    /// Decay of the average of the generator's weights that samples are made with; 0 = none is kept.
+    #[serde(default)]
+    pub ema: f64,
+}
+
+/// How each player moves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimiserSection {
+    /// The discriminator's Adam.
+    pub discriminator: AdamSettings,
+    /// The generator's Adam.
+    pub generator: AdamSettings,
+}
+
+/// Arithmetic of forward and backward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    Fp32,
+}
+
+/// The loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainerSection {
+    /// Steps of the whole run, or
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// times each record is seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<f64>,
+    /// How the players take turns.
+    pub update: Update,
+    /// Whose noise is whose.
+    pub noise: Noise,
+    /// Discriminator moves a step.
+    pub discriminator_moves: u32,
+    /// Generator moves a step.
+    pub generator_moves: u32,
+    /// Arithmetic of forward and backward.
+    pub precision: Precision,
+    /// Threads of libtorch in each rank: they decide the bits of its sums.
+    pub threads_per_rank: usize,
+    /// Steps between checkpoints.
+    pub checkpoint_every: u64,
+    /// How many checkpoints are kept, the newest; 0 = all.
+    pub keep_checkpoints: usize,
+    /// Steps between lines of metrics.
+    pub log_every: u64,
+}
+
+impl Default for TrainerSection {
+    fn default() -> Self {
+        Self {
+            steps: None,
+            epochs: None,
+            update: Update::default(),
+            noise: Noise::default(),
+            discriminator_moves: 1,
+            generator_moves: 1,
+            precision: Precision::default(),
+            threads_per_rank: 1,
+            checkpoint_every: 1000,
+            keep_checkpoints: 0,
+            log_every: 10,
+        }
+    }
+}
