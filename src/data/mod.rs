@@ -1,1 +1,124 @@
-//! data
+//! Records on disk and their way to the network: folders of HDF5 shards, read in whole blocks, shuffled and transformed.
+//!
+//! A *record* is one map `[channels, h, w]`; a *shard* is a file; a *block* is about 1 MiB of neighbouring records, the unit
+//! that is read, checked and shuffled; a *dataset* is a folder of shards with a `manifest.toml`.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+pub mod dataset;
+pub mod manifest;
+pub mod normalise;
+pub mod shard;
+pub mod writer;
+
+pub use dataset::{Block, Dataset};
+pub use manifest::{Blocks, Dtype, Field, Header, Kind, Layout, Manifest, Parameter, ShardEntry, Split};
+pub use normalise::{DomainError, Transform};
+pub use shard::Rows;
+pub use writer::DatasetWriter;
+
+use crate::exit::Exit;
+
+/// What can go wrong with data.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A file or folder cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A shard cannot be opened or made by HDF5.
+    #[error("{}: {reason}", path.display())]
+    Hdf5 {
+        /// Which.
+        path: PathBuf,
+        /// What HDF5 says.
+        reason: String,
+    },
+    /// A manifest is missing, or does not say what it must.
+    #[error("{}: {reason}", path.display())]
+    Manifest {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it, and what was wanted.
+        reason: String,
+    },
+    /// A shard is missing, cut off, or not the one that the manifest lists.
+    #[error("{shard} {reason}")]
+    Shard {
+        /// The file's name.
+        shard: String,
+        /// What it is, and what was wanted.
+        reason: String,
+    },
+    /// A block is not what was written.
+    #[error("{shard}: rows {}..{} are damaged: checksum {found:016x}, expected {wanted:016x}", rows.start, rows.end)]
+    Damaged {
+        /// The file's name.
+        shard: String,
+        /// Rows of the shard.
+        rows: Range<u64>,
+        /// The checksum of what was read.
+        found: u64,
+        /// The checksum of what was written.
+        wanted: u64,
+    },
+    /// A value is not a finite number.
+    #[error("{shard}: row {row} holds {value} at value {index}, expected finite numbers")]
+    NotFinite {
+        /// The file's name.
+        shard: String,
+        /// Row of the shard.
+        row: u64,
+        /// Place in the record.
+        index: usize,
+        /// What stands there.
+        value: f32,
+    },
+    /// A transform does not take a value of a record.
+    #[error("record {record}: {source}")]
+    Domain {
+        /// Number of the record in the dataset.
+        record: u64,
+        /// Which value, and what was wanted.
+        source: DomainError,
+    },
+    /// The caller asked for what is not there or cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The loader has already ended with an error.
+    #[error("the loader has ended after an earlier error")]
+    Ended,
+}
+
+impl DataError {
+    /// How the program ends on it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::File { .. } => Exit::FileSystem,
+            Self::Hdf5 { .. }
+            | Self::Manifest { .. }
+            | Self::Shard { .. }
+            | Self::Damaged { .. }
+            | Self::NotFinite { .. }
+            | Self::Domain { .. } => Exit::Data,
+            Self::Usage(_) => Exit::Usage,
+            Self::Ended => Exit::Internal,
+        }
+    }
+
+    /// Whether it names records that are bad in themselves, the same for every reader, which `damaged = "skip"` goes on without.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::NotFinite { .. })
+    }
+
+    pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::File { path, source }
+    }
+}

@@ -1,0 +1,214 @@
+//! Reading a dataset: whole blocks, each verified as it enters.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rayon::prelude::*;
+
+use super::DataError;
+use super::manifest::{Blocks, Manifest, ShardEntry, Split};
+pub use super::shard::Block;
+use super::shard::Shard;
+
+/// Files held open at once; a process may often have only 1024.
+const OPEN_FILES: usize = 128;
+
+/// A dataset on disk. May be read by many threads at once.
+#[derive(Debug)]
+pub struct Dataset {
+    folder: PathBuf,
+    manifest: Manifest,
+    shards: Vec<OnceLock<Shard>>,
+    /// First record of each shard, and the count.
+    starts: Vec<u64>,
+    files: Mutex<VecDeque<(usize, Arc<File>)>>,
+}
+
+impl Dataset {
+    /// Reads the manifest and checks that every shard is there with its size.
+    pub fn open(folder: &Path) -> Result<Self, DataError> {
+        let manifest = Manifest::read(folder)?;
+        for entry in &manifest.shards {
+            check_size(folder, entry)?;
+        }
+        let mut starts = vec![0];
+        for entry in &manifest.shards {
+            starts.push(starts[starts.len() - 1] + entry.rows);
+        }
+        let shards = manifest.shards.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { folder: folder.to_path_buf(), manifest, shards, starts, files: Mutex::default() })
+    }
+
+    /// The folder it was opened from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What it says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The data's name: the same for the same records, whichever ranks wrote them.
+    pub fn checksum(&self) -> &str {
+        &self.manifest.checksum
+    }
+
+    /// Its blocks.
+    pub fn blocks(&self) -> Blocks {
+        self.manifest.blocks()
+    }
+
+    /// The records of one purpose.
+    pub fn split(&self, name: &str) -> Result<&Split, DataError> {
+        self.manifest.splits.get(name).ok_or_else(|| {
+            let there: Vec<_> = self.manifest.splits.keys().map(|name| format!("`{name}`")).collect();
+            DataError::Usage(format!(
+                "{} has no split `{name}`, expected one of {}",
+                self.folder.display(),
+                there.join(", ")
+            ))
+        })
+    }
+
+    /// Maps in physical units, `[n, channels, h, w]` flat, from verified blocks.
+    pub fn read(&self, records: Range<u64>) -> Result<Vec<f32>, DataError> {
+        let record_len = self.manifest.record_len();
+        let mut values = vec![0.0; (records.end.saturating_sub(records.start)) as usize * record_len];
+        let mut maps = values.chunks_exact_mut(record_len);
+        self.each_row(records, |block, row| {
+            block.copy_row(row, maps.next().expect("there is room for every record"));
+        })?;
+        Ok(values)
+    }
+
+    /// Parameters of records, `[n, p]` flat, NaN where unknown.
+    pub fn read_parameters(&self, records: Range<u64>) -> Result<Vec<f32>, DataError> {
+        let mut values = Vec::new();
+        self.each_row(records, |block, row| values.extend(block.parameters(row)))?;
+        Ok(values)
+    }
+
+    /// Names of records, `[n]`.
+    pub fn read_ids(&self, records: Range<u64>) -> Result<Vec<u64>, DataError> {
+        let mut ids = Vec::new();
+        self.each_row(records, |block, row| ids.push(block.id(row)))?;
+        Ok(ids)
+    }
+
+    /// One block, verified.
+    pub fn read_block(&self, block: u64) -> Result<Block, DataError> {
+        let mut into = Block::default();
+        self.read_block_into(block, &mut into)?;
+        Ok(into)
+    }
+
+    /// The same into a block that has been used before, whose memory is used again. On an error its content is of no use.
+    pub fn read_block_into(&self, block: u64, into: &mut Block) -> Result<(), DataError> {
+        let blocks = self.blocks();
+        if block >= blocks.number() {
+            return Err(DataError::Usage(format!(
+                "block {block} is asked for, expected one of 0..{}",
+                blocks.number()
+            )));
+        }
+        let first = blocks.records(block).start;
+        let index = self.starts.partition_point(|&start| start <= first) - 1;
+        let shard = self.shard(index)?;
+        let file = self.file(index, shard)?;
+        into.first_record = first;
+        shard.read_block(&file, (first - self.starts[index]) / blocks.block_rows, into)
+    }
+
+    /// Reads everything and checks every checksum. The first error in order of records.
+    pub fn verify(&self) -> Result<(), DataError> {
+        let number = self.blocks().number();
+        let read = |into: &mut Block, block| self.read_block_into(block, into).err();
+        (0..number as usize)
+            .into_par_iter()
+            .map_init(Block::default, |into, block| read(into, block as u64))
+            .find_map_first(|error| error)
+            .map_or(Ok(()), Err)
+    }
+
+    fn each_row(&self, records: Range<u64>, mut take: impl FnMut(&Block, usize)) -> Result<(), DataError> {
+        let blocks = self.blocks();
+        if records.start > records.end || records.end > blocks.count {
+            return Err(DataError::Usage(format!(
+                "records {}..{} are asked for, expected some of 0..{}",
+                records.start, records.end, blocks.count
+            )));
+        }
+        let mut block = Block::default();
+        let mut record = records.start;
+        while record < records.end {
+            self.read_block_into(blocks.holding(record), &mut block)?;
+            let here = block.records();
+            for r in record..here.end.min(records.end) {
+                take(&block, (r - here.start) as usize);
+            }
+            record = here.end;
+        }
+        Ok(())
+    }
+
+    /// The shard, opened and held against the manifest at its first use.
+    fn shard(&self, index: usize) -> Result<&Shard, DataError> {
+        if let Some(shard) = self.shards[index].get() {
+            return Ok(shard);
+        }
+        let entry = &self.manifest.shards[index];
+        check_size(&self.folder, entry)?;
+        let shard = Shard::open(&self.folder.join(&entry.file))?;
+        let differs = |what: &str, is: String, wanted: String| {
+            Err(DataError::Shard {
+                shard: entry.file.clone(),
+                reason: format!("has {what} {is}, expected {wanted} from manifest.toml"),
+            })
+        };
+        if shard.checksum() != entry.checksum {
+            return differs("checksum", shard.checksum(), entry.checksum.clone());
+        }
+        if shard.rows() != entry.rows || shard.block_rows() != self.manifest.block_rows {
+            let both = |rows, block_rows| format!("{rows} in blocks of {block_rows}");
+            let is = both(shard.rows(), shard.block_rows());
+            return differs("rows", is, both(entry.rows, self.manifest.block_rows));
+        }
+        if shard.shape() != self.manifest.shape || shard.parameters() != self.manifest.parameters.len() {
+            let both = |shape: &[usize], parameters| format!("{shape:?} and {parameters} parameters");
+            let is = both(shard.shape(), shard.parameters());
+            return differs("records of", is, both(&self.manifest.shape, self.manifest.parameters.len()));
+        }
+        Ok(self.shards[index].get_or_init(|| shard))
+    }
+
+    fn file(&self, index: usize, shard: &Shard) -> Result<Arc<File>, DataError> {
+        // A thread that panicked left the list whole: every change to it is one call.
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, file)) = files.iter().find(|(held, _)| *held == index) {
+            return Ok(Arc::clone(file));
+        }
+        let file = Arc::new(shard.file()?);
+        if files.len() == OPEN_FILES {
+            files.pop_front();
+        }
+        files.push_back((index, Arc::clone(&file)));
+        Ok(file)
+    }
+}
+
+fn check_size(folder: &Path, entry: &ShardEntry) -> Result<(), DataError> {
+    let path = folder.join(&entry.file);
+    let reason = match fs::metadata(&path) {
+        Ok(found) if found.len() == entry.bytes => return Ok(()),
+        Ok(found) => format!("is {} bytes, expected {} from manifest.toml", found.len(), entry.bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            format!("is missing, expected {} bytes from manifest.toml", entry.bytes)
+        }
+        Err(source) => return Err(DataError::File { path, source }),
+    };
+    Err(DataError::Shard { shard: entry.file.clone(), reason })
+}

@@ -1,0 +1,387 @@
+//! `manifest.toml`: what a dataset holds, how it is cut into shards, and by which checksums it is known.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::ops::Range;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::DataError;
+use super::normalise::Transform;
+
+/// The format that this program writes and reads.
+pub const FORMAT: u32 = 1;
+/// The manifest's name in a dataset's folder.
+pub const FILE_NAME: &str = "manifest.toml";
+
+const BLOCK_BYTES: u64 = 1 << 20;
+const SHARD_BYTES: u64 = 256 << 20;
+const SHARDS_TO_SHARE: u64 = 16;
+
+/// What the records are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// 2-D fields.
+    Maps,
+}
+
+impl Kind {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Maps => "maps",
+        }
+    }
+}
+
+/// How a number of a record is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// Single precision, little-endian.
+    F32,
+    /// Half precision: a name that the format keeps, refused by this version.
+    F16,
+}
+
+/// A number that each record carries beside its map.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// What it is called.
+    pub name: String,
+    /// Its unit, "1" for none.
+    pub unit: String,
+}
+
+/// Which piece of the sky a map covers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// Side of a map in degrees.
+    pub side_deg: f64,
+    /// Side of a pixel in arcminutes.
+    pub pixel_arcmin: f64,
+}
+
+/// The records of one purpose: half-open ranges, ascending, none twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Split {
+    ranges: Vec<[u64; 2]>,
+}
+
+impl Split {
+    /// The split that holds `ranges`, in their order.
+    pub fn new(ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
+        Self { ranges: ranges.into_iter().map(|range| [range.start, range.end]).collect() }
+    }
+
+    /// Its ranges of records.
+    pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.ranges.iter().map(|&[start, end]| start..end)
+    }
+
+    /// How many records it holds.
+    pub fn records(&self) -> u64 {
+        self.ranges().map(|range| range.end - range.start).sum()
+    }
+
+    fn validate(&self, name: &str, count: u64) -> Result<(), String> {
+        let mut last = 0;
+        for [start, end] in &self.ranges {
+            if start >= end || *end > count {
+                return Err(format!("split `{name}` has records {start}..{end}, expected some of 0..{count}"));
+            }
+            if *start < last {
+                return Err(format!(
+                    "split `{name}` has records {start}..{end} after {last}, expected ascending ranges"
+                ));
+            }
+            last = *end;
+        }
+        Ok(())
+    }
+}
+
+/// What a dataset is before it is written: all that does not depend on the values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    /// What the records are.
+    pub kind: Kind,
+    /// How many records.
+    pub count: u64,
+    /// `[channels, h, w]`.
+    pub shape: [usize; 3],
+    /// Unit of the values, "1" for none.
+    pub unit: String,
+    /// What each record carries beside its map; may be empty.
+    pub parameters: Vec<Parameter>,
+    /// The transform to train with by default.
+    pub transform: Transform,
+    /// Which records are for what.
+    pub splits: BTreeMap<String, Split>,
+    /// Which piece of the sky a map covers, where that is known.
+    pub field: Option<Field>,
+    /// How it was made: free, but the same for the same data, so no times and no paths.
+    pub source: toml::Table,
+}
+
+impl Header {
+    /// How the records are cut into blocks and shards.
+    pub fn layout(&self) -> Layout {
+        Layout::new(self.count, 4 * self.shape.iter().product::<usize>() as u64)
+    }
+
+    /// Checks everything that can be checked before a record is there.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.count == 0 {
+            return Err("`count` is 0, expected at least 1 record".into());
+        }
+        if self.shape.contains(&0) {
+            return Err(format!("`shape` is {:?}, expected no 0", self.shape));
+        }
+        self.transform.validate().map_err(|reason| format!("`transform`: {reason}"))?;
+        self.splits.iter().try_for_each(|(name, split)| split.validate(name, self.count))
+    }
+}
+
+/// One shard as the manifest lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardEntry {
+    /// Name in the dataset's folder.
+    pub file: String,
+    /// Records in it.
+    pub rows: u64,
+    /// Size of the file.
+    pub bytes: u64,
+    /// xxh3 of its blocks' checksums (each 8 bytes, little-endian), 16 hexadecimal digits.
+    pub checksum: String,
+}
+
+/// What a dataset holds, as `manifest.toml` says it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// `FORMAT`.
+    pub format: u32,
+    /// What the records are.
+    pub kind: Kind,
+    /// How many records.
+    pub count: u64,
+    /// `[channels, h, w]`.
+    pub shape: [usize; 3],
+    /// How a number is stored.
+    pub dtype: Dtype,
+    /// Unit of the values, "1" for none.
+    pub unit: String,
+    /// Records in a block; the last block of the dataset may hold fewer.
+    pub block_rows: u64,
+    /// xxh3 of the shards' checksums (each 8 bytes, little-endian), 16 hexadecimal digits: the data's name.
+    pub checksum: String,
+    /// The transform to train with by default.
+    pub transform: Transform,
+    /// Which records are for what.
+    pub splits: BTreeMap<String, Split>,
+    /// Which piece of the sky a map covers, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Field>,
+    /// How it was made.
+    pub source: toml::Table,
+    /// What each record carries beside its map.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<Parameter>,
+    /// The files, in order of their records.
+    pub shards: Vec<ShardEntry>,
+}
+
+impl Manifest {
+    /// The manifest of a dataset whose shards are written.
+    pub fn new(header: Header, shards: Vec<ShardEntry>) -> Self {
+        let block_rows = header.layout().block_rows;
+        let checksum = checksum_of(shards.iter().map(|shard| &shard.checksum));
+        let Header { kind, count, shape, unit, parameters, transform, splits, field, source } = header;
+        Self {
+            format: FORMAT,
+            kind,
+            count,
+            shape,
+            dtype: Dtype::F32,
+            unit,
+            block_rows,
+            checksum,
+            transform,
+            splits,
+            field,
+            source,
+            parameters,
+            shards,
+        }
+    }
+
+    /// Reads and checks the manifest in a dataset's folder.
+    pub fn read(folder: &Path) -> Result<Self, DataError> {
+        let path = folder.join(FILE_NAME);
+        let wrong = |reason: String| DataError::Manifest { path: path.clone(), reason };
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.is_dir() => {
+                return Err(wrong("is missing, so this is no complete dataset".into()));
+            }
+            text => text.map_err(DataError::file(&path))?,
+        };
+        let one_line = |error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            wrong(format!("line {line}: {}", error.message().replace('\n', ", ")))
+        };
+        // The format comes first: another format may well have other keys.
+        let table: toml::Table = text.parse().map_err(one_line)?;
+        match table.get("format").and_then(toml::Value::as_integer) {
+            Some(format) if format == i64::from(FORMAT) => {}
+            Some(format) => return Err(wrong(format!("`format` is {format}, expected {FORMAT}"))),
+            None => return Err(wrong(format!("`format` is missing, expected {FORMAT}"))),
+        }
+        let manifest: Self = toml::from_str(&text).map_err(one_line)?;
+        manifest.validate().map_err(wrong)?;
+        Ok(manifest)
+    }
+
+    /// Writes it into a dataset's folder, whole or not at all: `manifest.toml.part`, synced, then renamed.
+    pub fn write(&self, folder: &Path) -> Result<(), DataError> {
+        let path = folder.join(FILE_NAME);
+        let part = folder.join(format!("{FILE_NAME}.part"));
+        let text = toml::to_string(self).expect("a manifest is plain tables, numbers and strings");
+        let write = || {
+            let mut file = File::create(&part)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&part, &path)?;
+            File::open(folder)?.sync_all()
+        };
+        write().map_err(DataError::file(&path))
+    }
+
+    /// Numbers in a record.
+    pub fn record_len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The blocks of the dataset.
+    pub fn blocks(&self) -> Blocks {
+        Blocks { count: self.count, block_rows: self.block_rows }
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        if self.dtype == Dtype::F16 {
+            return Err("`dtype` is \"f16\", which this version does not read, expected \"f32\"".into());
+        }
+        if self.block_rows == 0 || self.shards.is_empty() {
+            return Err("`block_rows` or `shards` is empty, expected at least 1".into());
+        }
+        self.header().validate()?;
+        let rows: u64 = self.shards.iter().map(|shard| shard.rows).sum();
+        if rows != self.count {
+            return Err(format!("`shards` hold {rows} records, expected `count`: {}", self.count));
+        }
+        for (index, shard) in self.shards.iter().enumerate() {
+            let last = index + 1 == self.shards.len();
+            if shard.rows == 0 || (!last && !shard.rows.is_multiple_of(self.block_rows)) {
+                return Err(format!(
+                    "{} holds {} records, expected whole blocks of {}",
+                    shard.file, shard.rows, self.block_rows
+                ));
+            }
+            if shard.file.contains('/') {
+                return Err(format!("shard `{}` is a path, expected a name in the dataset's folder", shard.file));
+            }
+        }
+        let checksum = checksum_of(self.shards.iter().map(|shard| &shard.checksum));
+        if checksum != self.checksum {
+            return Err(format!("`checksum` is {}, expected {checksum} from its shards", self.checksum));
+        }
+        Ok(())
+    }
+
+    /// What it said before it was written: a start for a dataset made from this one.
+    pub fn header(&self) -> Header {
+        Header {
+            kind: self.kind,
+            count: self.count,
+            shape: self.shape,
+            unit: self.unit.clone(),
+            parameters: self.parameters.clone(),
+            transform: self.transform,
+            splits: self.splits.clone(),
+            field: self.field,
+            source: self.source.clone(),
+        }
+    }
+}
+
+/// How records are cut into blocks and shards: a function of their number and size alone, so never of the ranks that write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Records in a block: about 1 MiB.
+    pub block_rows: u64,
+    /// The records of each shard: whole blocks but at the end, at most 256 MiB (or one block), and 16 shards where there are as
+    /// many blocks, so that ranks can share out the work.
+    pub shard_rows: Vec<Range<u64>>,
+}
+
+impl Layout {
+    /// The layout of `count` records of `record_bytes` each.
+    pub fn new(count: u64, record_bytes: u64) -> Self {
+        let block_rows = (BLOCK_BYTES / record_bytes.max(1)).max(1);
+        let blocks = count.div_ceil(block_rows);
+        let blocks_at_most = (SHARD_BYTES / (block_rows * record_bytes.max(1))).max(1);
+        let shards = blocks.div_ceil(blocks_at_most).max(blocks.min(SHARDS_TO_SHARE));
+        let bound = |shard: u64| (blocks * shard / shards * block_rows).min(count);
+        let shard_rows = (0..shards).map(|shard| bound(shard)..bound(shard + 1)).collect();
+        Self { block_rows, shard_rows }
+    }
+}
+
+/// The blocks of a dataset: arithmetic, no table, since every shard but the last holds whole blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocks {
+    /// Records in the dataset.
+    pub count: u64,
+    /// Records in a block but the last.
+    pub block_rows: u64,
+}
+
+impl Blocks {
+    /// How many there are.
+    pub fn number(&self) -> u64 {
+        self.count.div_ceil(self.block_rows)
+    }
+
+    /// The records of one block.
+    pub fn records(&self, block: u64) -> Range<u64> {
+        let start = block * self.block_rows;
+        start..(start + self.block_rows).min(self.count)
+    }
+
+    /// The block that holds a record.
+    pub fn holding(&self, record: u64) -> u64 {
+        record / self.block_rows
+    }
+}
+
+/// The checksum over checksums: xxh3 of the numbers, 8 bytes each, little-endian, in order.
+pub(super) fn combine(checksums: impl IntoIterator<Item = u64>) -> String {
+    let mut hash = Xxh3::new();
+    for checksum in checksums {
+        hash.update(&checksum.to_le_bytes());
+    }
+    format!("{:016x}", hash.digest())
+}
+
+/// The same of hexadecimal ones; one that is no number counts as 0 and is found when its shard is opened.
+fn checksum_of<'a>(checksums: impl Iterator<Item = &'a String>) -> String {
+    combine(checksums.map(|text| u64::from_str_radix(text, 16).unwrap_or(0)))
+}

@@ -1,0 +1,443 @@
+//! One shard: a plain HDF5 file that h5py opens, made once by HDF5 and then written and read past it.
+//!
+//! | dataset           | shape                | type | attributes                                |
+//! | ----------------- | -------------------- | ---- | ----------------------------------------- |
+//! | (the file)        |                      |      | `format`, `kind`                          |
+//! | `x`               | `[n, channels, h, w]`| f32  | `unit`                                    |
+//! | `parameters`      | `[n, p]`, if p > 0   | f32  | `names`, `units`; NaN = unknown           |
+//! | `id`              | `[n]`                | u64  |                                           |
+//! | `block_checksums` | `[blocks]`           | u64  | `block_rows`                              |
+//!
+//! A block's checksum is xxh3 (64 bits, seed 0) of the little-endian bytes of its rows of `x`, then of `parameters`, then of `id`.
+//! All datasets are contiguous and uncompressed, `x` begins at a multiple of 4096 where it is not smaller than that, and there
+//! are no time stamps: the same rows give the same bytes. HDF5 holds one lock for the whole process, so it only makes the empty
+//! file and says where each dataset lies; rows go by `pread` and `pwrite`.
+
+use std::fs::{self, File};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use hdf5::plist::dataset_create::{AllocTime, FillTime};
+use hdf5::types::VarLenUnicode;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::DataError;
+use super::manifest::{FORMAT, Header, ShardEntry, combine};
+
+/// Rows on their way to a shard: n records, neighbours.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// `[n, channels, h, w]`, physical units.
+    pub values: Vec<f32>,
+    /// `[n, p]`, NaN = unknown.
+    pub parameters: Vec<f32>,
+    /// `[n]`, names of the records.
+    pub ids: Vec<u64>,
+}
+
+/// A shard being written: `NAME.part` until `finish`, and gone if that is never reached.
+#[derive(Debug)]
+pub struct ShardWriter {
+    file: File,
+    part: PathBuf,
+    path: PathBuf,
+    name: String,
+    places: Places,
+    record_len: usize,
+    parameters: usize,
+    block_rows: u64,
+    rows: u64,
+    written: u64,
+    checksums: Vec<u64>,
+    bytes: Vec<u8>,
+    finished: bool,
+}
+
+/// Where the datasets begin in the file.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    x: u64,
+    parameters: u64,
+    ids: u64,
+    checksums: u64,
+}
+
+impl ShardWriter {
+    /// Makes `path` for `rows` records of a dataset. A `.part` that a crash left behind is overwritten.
+    pub fn create(path: &Path, header: &Header, rows: u64) -> Result<Self, DataError> {
+        let name = file_name(path);
+        let part = path.with_file_name(format!("{name}.part"));
+        let block_rows = header.layout().block_rows;
+        let places = make_empty(&part, header, rows, block_rows).map_err(hdf5_error(&part))?;
+        let file = File::options().write(true).open(&part).map_err(DataError::file(&part))?;
+        Ok(Self {
+            file,
+            part,
+            path: path.to_path_buf(),
+            name,
+            places,
+            record_len: header.shape.iter().product(),
+            parameters: header.parameters.len(),
+            block_rows,
+            rows,
+            written: 0,
+            checksums: Vec::new(),
+            bytes: Vec::new(),
+            finished: false,
+        })
+    }
+
+    /// Rows of the shard that `append` takes next: a whole block, fewer at the end, none when all are there.
+    pub fn next_rows(&self) -> Range<u64> {
+        self.written..(self.written + self.block_rows).min(self.rows)
+    }
+
+    /// Writes the next block. Values must be finite.
+    pub fn append(&mut self, rows: &Rows) -> Result<(), DataError> {
+        let range = self.next_rows();
+        let n = (range.end - range.start) as usize;
+        assert!(n > 0 && rows.ids.len() == n, "append takes the rows of the next block");
+        assert_eq!(rows.values.len(), n * self.record_len, "values are [n, channels, h, w]");
+        assert_eq!(rows.parameters.len(), n * self.parameters, "parameters are [n, p]");
+        if let Some(at) = rows.values.iter().position(|value| !value.is_finite()) {
+            return Err(DataError::NotFinite {
+                shard: self.name.clone(),
+                row: range.start + (at / self.record_len) as u64,
+                index: at % self.record_len,
+                value: rows.values[at],
+            });
+        }
+        let mut hash = Xxh3::new();
+        to_bytes(&rows.values, f32::to_le_bytes, &mut self.bytes);
+        self.write(self.places.x + range.start * 4 * self.record_len as u64, &mut hash)?;
+        to_bytes(&rows.parameters, f32::to_le_bytes, &mut self.bytes);
+        self.write(self.places.parameters + range.start * 4 * self.parameters as u64, &mut hash)?;
+        to_bytes(&rows.ids, u64::to_le_bytes, &mut self.bytes);
+        self.write(self.places.ids + range.start * 8, &mut hash)?;
+        self.checksums.push(hash.digest());
+        self.written = range.end;
+        Ok(())
+    }
+
+    /// Writes the checksums, syncs, and gives the file its name.
+    pub fn finish(mut self) -> Result<ShardEntry, DataError> {
+        assert_eq!(self.written, self.rows, "every row is written before a shard is finished");
+        to_bytes(&self.checksums, u64::to_le_bytes, &mut self.bytes);
+        self.write(self.places.checksums, &mut Xxh3::new())?;
+        let settle = || {
+            self.file.sync_all()?;
+            let bytes = self.file.metadata()?.len();
+            fs::rename(&self.part, &self.path)?;
+            File::open(self.path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?
+                .sync_all()?;
+            Ok(bytes)
+        };
+        let bytes = settle().map_err(DataError::file(&self.path))?;
+        self.finished = true;
+        Ok(ShardEntry {
+            file: self.name.clone(),
+            rows: self.rows,
+            bytes,
+            checksum: combine(self.checksums.iter().copied()),
+        })
+    }
+
+    fn write(&self, place: u64, hash: &mut Xxh3) -> Result<(), DataError> {
+        hash.update(&self.bytes);
+        self.file.write_all_at(&self.bytes, place).map_err(DataError::file(&self.part))
+    }
+}
+
+impl Drop for ShardWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Nothing more can be done about a file that cannot be removed; the next writer overwrites it.
+            let _ = fs::remove_file(&self.part);
+        }
+    }
+}
+
+/// Has HDF5 make the file with room for everything, and says where.
+fn make_empty(path: &Path, header: &Header, rows: u64, block_rows: u64) -> hdf5::Result<Places> {
+    let text = |text: &str| {
+        text.parse::<VarLenUnicode>().map_err(|_| hdf5::Error::from(format!("`{text}` holds a zero byte").as_str()))
+    };
+    let texts = |texts: Vec<&String>| texts.into_iter().map(|t| text(t)).collect::<hdf5::Result<Vec<_>>>();
+    let file = hdf5::File::with_options()
+        .with_fapl(|access| access.file_locking(false).alignment(4096, 4096))
+        .with_fcpl(|creation| creation.obj_track_times(false))
+        .create(path)?;
+    file.new_attr::<u32>().create("format")?.write_scalar(&FORMAT)?;
+    file.new_attr::<VarLenUnicode>().create("kind")?.write_scalar(&text(header.kind.name())?)?;
+
+    let rows_here = rows as usize;
+    let x_shape: Vec<usize> = std::iter::once(rows_here).chain(header.shape).collect();
+    let x = room::<f32>(&file, &x_shape, "x")?;
+    x.new_attr::<VarLenUnicode>().create("unit")?.write_scalar(&text(&header.unit)?)?;
+    let mut parameters_place = 0;
+    if !header.parameters.is_empty() {
+        let p = header.parameters.len();
+        let parameters = room::<f32>(&file, &[rows_here, p], "parameters")?;
+        let names = texts(header.parameters.iter().map(|parameter| &parameter.name).collect())?;
+        let units = texts(header.parameters.iter().map(|parameter| &parameter.unit).collect())?;
+        parameters.new_attr::<VarLenUnicode>().shape([p]).create("names")?.write_raw(&names)?;
+        parameters.new_attr::<VarLenUnicode>().shape([p]).create("units")?.write_raw(&units)?;
+        parameters_place = place_of(&parameters)?;
+    }
+    let ids = room::<u64>(&file, &[rows_here], "id")?;
+    let blocks = rows.div_ceil(block_rows) as usize;
+    let checksums = room::<u64>(&file, &[blocks], "block_checksums")?;
+    checksums.new_attr::<u64>().create("block_rows")?.write_scalar(&block_rows)?;
+    Ok(Places {
+        x: place_of(&x)?,
+        parameters: parameters_place,
+        ids: place_of(&ids)?,
+        checksums: place_of(&checksums)?,
+    })
+}
+
+/// A contiguous dataset with its bytes allotted at once, so that it has an offset.
+fn room<T: hdf5::H5Type>(file: &hdf5::File, shape: &[usize], name: &str) -> hdf5::Result<hdf5::Dataset> {
+    file.new_dataset::<T>()
+        .alloc_time(Some(AllocTime::Early))
+        .fill_time(FillTime::Never)
+        .obj_track_times(false)
+        .shape(shape.to_vec())
+        .create(name)
+}
+
+fn place_of(dataset: &hdf5::Dataset) -> hdf5::Result<u64> {
+    dataset.offset().ok_or_else(|| hdf5::Error::from("a contiguous dataset allocated early has no offset"))
+}
+
+/// A shard being read.
+#[derive(Debug)]
+pub struct Shard {
+    name: String,
+    path: PathBuf,
+    rows: u64,
+    shape: Vec<usize>,
+    parameters: usize,
+    block_rows: u64,
+    x: Column,
+    parameter_values: Column,
+    ids: Column,
+    checksums: Vec<u64>,
+}
+
+/// Rows of one dataset in the file.
+#[derive(Debug)]
+enum Column {
+    /// Little-endian bytes from here on.
+    At(u64),
+    /// The same bytes, from a file where they lie in another way (chunked, compressed, converted): somebody else's.
+    Copied(Vec<u8>),
+}
+
+/// Records read from a shard: a whole block, verified.
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    pub(super) first_record: u64,
+    rows: usize,
+    record_bytes: usize,
+    parameters: usize,
+    x: Vec<u8>,
+    parameter_values: Vec<u8>,
+    ids: Vec<u8>,
+}
+
+impl Shard {
+    /// Opens a shard and reads everything but its rows.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let read = || -> hdf5::Result<(Self, u32)> {
+            let file = hdf5::File::with_options().with_fapl(|access| access.file_locking(false)).open(path)?;
+            let format = file.attr("format")?.read_scalar::<u32>()?;
+            let x = file.dataset("x")?;
+            let checksums = file.dataset("block_checksums")?;
+            let parameters = if file.link_exists("parameters") { Some(file.dataset("parameters")?) } else { None };
+            let full_shape = x.shape();
+            let shard = Self {
+                name: file_name(path),
+                path: path.to_path_buf(),
+                rows: full_shape.first().copied().unwrap_or(0) as u64,
+                shape: full_shape.get(1..).unwrap_or_default().to_vec(),
+                parameters: parameters.as_ref().map_or(0, |dataset| dataset.shape().get(1).copied().unwrap_or(0)),
+                block_rows: checksums.attr("block_rows")?.read_scalar()?,
+                x: column(&x, f32::to_le_bytes)?,
+                parameter_values: match &parameters {
+                    Some(dataset) => column(dataset, f32::to_le_bytes)?,
+                    None => Column::Copied(Vec::new()),
+                },
+                ids: column(&file.dataset("id")?, u64::to_le_bytes)?,
+                checksums: checksums.read_raw()?,
+            };
+            let rows_agree = file.dataset("id")?.shape() == [shard.rows as usize]
+                && parameters.is_none_or(|dataset| dataset.shape() == [shard.rows as usize, shard.parameters]);
+            if !rows_agree
+                || shard.block_rows == 0
+                || shard.checksums.len() as u64 != shard.rows.div_ceil(shard.block_rows)
+            {
+                return Err("x, parameters, id and block_checksums differ in rows".into());
+            }
+            Ok((shard, format))
+        };
+        let (shard, format) = read().map_err(hdf5_error(path))?;
+        if format != FORMAT {
+            let reason = format!("has format {format}, expected {FORMAT}");
+            return Err(DataError::Shard { shard: shard.name, reason });
+        }
+        Ok(shard)
+    }
+
+    /// Records in it.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Shape of a record.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Numbers that each record carries beside its map.
+    pub fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// Records in a block but the last.
+    pub fn block_rows(&self) -> u64 {
+        self.block_rows
+    }
+
+    /// The file's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The checksum of its blocks' checksums, as the manifest lists it.
+    pub fn checksum(&self) -> String {
+        combine(self.checksums.iter().copied())
+    }
+
+    /// Opens the file for `read_block`.
+    pub fn file(&self) -> Result<File, DataError> {
+        File::open(&self.path).map_err(DataError::file(&self.path))
+    }
+
+    /// Reads one block of this shard into `block` and verifies it: its checksum, and that every value of x is finite.
+    pub fn read_block(&self, file: &File, index: u64, block: &mut Block) -> Result<(), DataError> {
+        let start = index * self.block_rows;
+        let rows = start..(start + self.block_rows).min(self.rows);
+        block.rows = (rows.end - rows.start) as usize;
+        block.record_bytes = 4 * self.shape.iter().product::<usize>();
+        block.parameters = self.parameters;
+        self.x.read(file, &rows, block.record_bytes, &mut block.x).map_err(DataError::file(&self.path))?;
+        self.parameter_values
+            .read(file, &rows, 4 * self.parameters, &mut block.parameter_values)
+            .map_err(DataError::file(&self.path))?;
+        self.ids.read(file, &rows, 8, &mut block.ids).map_err(DataError::file(&self.path))?;
+
+        let mut hash = Xxh3::new();
+        hash.update(&block.x);
+        hash.update(&block.parameter_values);
+        hash.update(&block.ids);
+        let (found, wanted) = (hash.digest(), self.checksums[index as usize]);
+        if found != wanted {
+            return Err(DataError::Damaged { shard: self.name.clone(), rows, found, wanted });
+        }
+        match block.first_not_finite() {
+            None => Ok(()),
+            Some((row, index, value)) => {
+                Err(DataError::NotFinite { shard: self.name.clone(), row: rows.start + row, index, value })
+            }
+        }
+    }
+}
+
+impl Block {
+    /// Its records in the dataset.
+    pub fn records(&self) -> Range<u64> {
+        self.first_record..self.first_record + self.rows as u64
+    }
+
+    /// Copies the map of row `row` of the block, `[channels, h, w]` in physical units.
+    pub fn copy_row(&self, row: usize, to: &mut [f32]) {
+        let from = &self.x[row * self.record_bytes..(row + 1) * self.record_bytes];
+        for (to, from) in to.iter_mut().zip(from.as_chunks::<4>().0) {
+            *to = f32::from_le_bytes(*from);
+        }
+    }
+
+    /// The parameters of one row, `[p]`.
+    pub fn parameters(&self, row: usize) -> impl Iterator<Item = f32> + '_ {
+        let row_bytes = 4 * self.parameters;
+        let from = &self.parameter_values[row * row_bytes..(row + 1) * row_bytes];
+        from.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes))
+    }
+
+    /// The name of one row.
+    pub fn id(&self, row: usize) -> u64 {
+        u64::from_le_bytes(self.ids.as_chunks::<8>().0[row])
+    }
+
+    fn first_not_finite(&self) -> Option<(u64, usize, f32)> {
+        let not_finite = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes) & 0x7f80_0000 == 0x7f80_0000;
+        let (row, values) = self.x.chunks_exact(self.record_bytes).enumerate().find(|(_, row)| {
+            // Without a way out, so that the compiler takes many values at once.
+            row.as_chunks::<4>().0.iter().fold(false, |bad, bytes| bad | not_finite(bytes))
+        })?;
+        let values = values.as_chunks::<4>().0;
+        let index = values.iter().position(not_finite).expect("one value of the row is not finite");
+        Some((row as u64, index, f32::from_le_bytes(values[index])))
+    }
+}
+
+impl Column {
+    fn read(&self, file: &File, rows: &Range<u64>, row_bytes: usize, to: &mut Vec<u8>) -> std::io::Result<()> {
+        let first = rows.start as usize * row_bytes;
+        let length = (rows.end - rows.start) as usize * row_bytes;
+        to.resize(length, 0);
+        match self {
+            Self::At(place) => file.read_exact_at(to, place + first as u64),
+            Self::Copied(bytes) => {
+                to.copy_from_slice(&bytes[first..first + length]);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn column<T: hdf5::H5Type, const N: usize>(dataset: &hdf5::Dataset, bytes: fn(T) -> [u8; N]) -> hdf5::Result<Column>
+where
+    T: Copy,
+{
+    match dataset.offset() {
+        Some(place) if dataset.dtype()?.is::<T>() => Ok(Column::At(place)),
+        _ => {
+            let mut copied = Vec::new();
+            to_bytes(&dataset.read_raw::<T>()?, bytes, &mut copied);
+            Ok(Column::Copied(copied))
+        }
+    }
+}
+
+fn to_bytes<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u8; N], to: &mut Vec<u8>) {
+    to.resize(values.len() * N, 0);
+    for (to, value) in to.as_chunks_mut::<N>().0.iter_mut().zip(values) {
+        *to = bytes(*value);
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// HDF5 tells long stories; their first line says what failed.
+fn hdf5_error(path: &Path) -> impl FnOnce(hdf5::Error) -> DataError {
+    let path = path.to_path_buf();
+    move |error| {
+        let reason = error.to_string().lines().next().unwrap_or_default().to_string();
+        DataError::Hdf5 { path, reason }
+    }
+}

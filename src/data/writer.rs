@@ -1,0 +1,106 @@
+//! Writing a dataset: shards by any rank in any order, then the manifest by one.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::DataError;
+use super::manifest::{FILE_NAME, Header, Layout, Manifest, ShardEntry};
+use super::shard::{Rows, ShardWriter};
+
+/// A dataset being written. Each rank makes its own, writes the shards that fall to it, and shares its `ShardEntry`s; one
+/// rank calls `finish` with all of them. The folder is a dataset only from then on.
+#[derive(Debug)]
+pub struct DatasetWriter {
+    folder: PathBuf,
+    header: Header,
+    layout: Layout,
+}
+
+impl DatasetWriter {
+    /// Makes the folder. One that already holds a dataset is refused; what a crash left behind is overwritten.
+    pub fn create(folder: &Path, header: Header) -> Result<Self, DataError> {
+        header.validate().map_err(DataError::Usage)?;
+        if folder.join(FILE_NAME).exists() {
+            return Err(DataError::Usage(format!(
+                "{} already holds a dataset, expected a new or empty folder",
+                folder.display()
+            )));
+        }
+        fs::create_dir_all(folder).map_err(DataError::file(folder))?;
+        let layout = header.layout();
+        Ok(Self { folder: folder.to_path_buf(), header, layout })
+    }
+
+    /// Which records go to which shard.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// How many shards there are to write.
+    pub fn shards(&self) -> usize {
+        self.layout.shard_rows.len()
+    }
+
+    /// Writes one shard of maps without parameters, each named by its number: `fill(record, map)` fills a map `[channels, h, w]`
+    /// of zeros with physical values.
+    pub fn write_shard(&self, index: usize, mut fill: impl FnMut(u64, &mut [f32])) -> Result<ShardEntry, DataError> {
+        let record_len = self.record_len();
+        self.write_blocks(index, |records, rows| {
+            for (record, map) in records.zip(rows.values.chunks_exact_mut(record_len)) {
+                fill(record, map);
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes one shard block by block: `fill(records, rows)` gets zeros, unknown parameters (NaN) and ids that are the records'
+    /// numbers, all of the block's size, and may fail; then nothing is left of the shard.
+    pub fn write_blocks<E: From<DataError>>(
+        &self,
+        index: usize,
+        mut fill: impl FnMut(Range<u64>, &mut Rows) -> Result<(), E>,
+    ) -> Result<ShardEntry, E> {
+        let records = self.layout.shard_rows[index].clone();
+        let path = self.folder.join(format!("shard-{index:05}.h5"));
+        let mut shard = ShardWriter::create(&path, &self.header, records.end - records.start)?;
+        let mut rows = Rows::default();
+        while !shard.next_rows().is_empty() {
+            let next = shard.next_rows();
+            let n = (next.end - next.start) as usize;
+            let block = records.start + next.start..records.start + next.end;
+            rows.values.clear();
+            rows.values.resize(n * self.record_len(), 0.0);
+            rows.parameters.clear();
+            rows.parameters.resize(n * self.header.parameters.len(), f32::NAN);
+            rows.ids.clear();
+            rows.ids.extend(block.clone());
+            fill(block, &mut rows)?;
+            shard.append(&rows)?;
+        }
+        Ok(shard.finish()?)
+    }
+
+    /// Writes the manifest, last: `entries` are all the shards', in any order.
+    pub fn finish(self, mut entries: Vec<ShardEntry>) -> Result<Manifest, DataError> {
+        entries.sort_by(|a, b| a.file.cmp(&b.file));
+        let rows: Vec<u64> = entries.iter().map(|entry| entry.rows).collect();
+        let wanted: Vec<u64> = self.layout.shard_rows.iter().map(|records| records.end - records.start).collect();
+        if rows != wanted {
+            return Err(DataError::Usage(format!(
+                "{} shards with {} records are written, expected {} with {}",
+                rows.len(),
+                rows.iter().sum::<u64>(),
+                wanted.len(),
+                self.header.count
+            )));
+        }
+        let manifest = Manifest::new(self.header, entries);
+        manifest.write(&self.folder)?;
+        Ok(manifest)
+    }
+
+    fn record_len(&self) -> usize {
+        self.header.shape.iter().product()
+    }
+}

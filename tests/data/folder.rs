@@ -1,0 +1,75 @@
+//! Small datasets to test with.
+
+use std::path::{Path, PathBuf};
+
+use skyforge::data::{DataError, DatasetWriter, Header, Kind, Parameter, Split, Transform};
+use tempfile::TempDir;
+
+/// Records of a block are 16 maps of 128 px.
+pub const SIDE: usize = 128;
+pub const BLOCK: u64 = 16;
+
+pub fn header(count: u64) -> Header {
+    Header {
+        kind: Kind::Maps,
+        count,
+        shape: [1, SIDE, SIDE],
+        unit: "1".into(),
+        parameters: Vec::new(),
+        transform: Transform::Identity {},
+        splits: [("train".to_string(), Split::new([0..count]))].into(),
+        field: None,
+        source: toml::toml! { made_by = "a test" },
+    }
+}
+
+pub fn with_parameters(count: u64) -> Header {
+    let parameter = |name: &str, unit: &str| Parameter { name: name.into(), unit: unit.into() };
+    Header { parameters: vec![parameter("omega_m", "1"), parameter("h0", "km/s/Mpc")], ..header(count) }
+}
+
+/// Value of a map's pixel: different for each record and pixel, exact in f32.
+pub fn value(record: u64, pixel: usize) -> f32 {
+    record as f32 + pixel as f32 / (2 * SIDE * SIDE) as f32
+}
+
+pub fn fill(record: u64, map: &mut [f32]) {
+    for (pixel, to) in map.iter_mut().enumerate() {
+        *to = value(record, pixel);
+    }
+}
+
+/// A dataset of `count` maps in its own folder.
+pub fn dataset(count: u64) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), header(count)).unwrap();
+    folder
+}
+
+pub fn write(folder: &Path, header: Header) -> Result<(), DataError> {
+    let writer = DatasetWriter::create(folder, header)?;
+    let entries = (0..writer.shards()).map(|index| writer.write_shard(index, fill)).collect::<Result<_, _>>()?;
+    writer.finish(entries).map(drop)
+}
+
+pub fn shard(folder: &TempDir, index: usize) -> PathBuf {
+    folder.path().join(format!("shard-{index:05}.h5"))
+}
+
+/// Turns one bit of one pixel of a shard on disk.
+pub fn flip(path: &Path, row: u64, pixel: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let place = {
+        let file = hdf5::File::open(path).unwrap();
+        file.dataset("x").unwrap().offset().unwrap() as usize
+    };
+    bytes[place + 4 * (row as usize * SIDE * SIDE + pixel)] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The message of an error, which must be one line.
+pub fn line<T: std::fmt::Debug>(result: Result<T, DataError>) -> String {
+    let text = result.unwrap_err().to_string();
+    assert!(!text.contains('\n') && !text.ends_with('.'), "{text}");
+    text
+}

@@ -1,0 +1,47 @@
+//! What other programs make of our files.
+
+use std::process::Command;
+
+use skyforge::data::{DataError, DatasetWriter};
+use tempfile::TempDir;
+
+use crate::folder::{BLOCK, SIDE, fill, value, with_parameters};
+
+#[test]
+fn h5py_sees_what_was_written() {
+    let python = std::env::var("SKYFORGE_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has_h5py = Command::new(&python).args(["-c", "import h5py"]).output().is_ok_and(|done| done.status.success());
+    if !has_h5py {
+        eprintln!("skipped: {python} has no h5py (set SKYFORGE_PYTHON to one that has)");
+        return;
+    }
+    let count = 2 * BLOCK + 3;
+    let folder = TempDir::new().unwrap();
+    let writer = DatasetWriter::create(folder.path(), with_parameters(count)).unwrap();
+    let entries = (0..writer.shards())
+        .map(|index| {
+            writer.write_blocks::<DataError>(index, |records, rows| {
+                rows.parameters.fill(0.5);
+                for (record, map) in records.zip(rows.values.chunks_exact_mut(SIDE * SIDE)) {
+                    fill(record, map);
+                }
+                Ok(())
+            })
+        })
+        .collect::<Result<_, _>>()
+        .unwrap();
+    writer.finish(entries).unwrap();
+
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/peers/read_shard.py");
+    let done = Command::new(&python).arg(script).arg(folder.path()).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let seen: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(seen["shape"], serde_json::json!([count, 1, SIDE, SIDE]));
+    let sum: f64 = (0..count).flat_map(|r| (0..SIDE * SIDE).map(move |p| f64::from(value(r, p)))).sum();
+    assert_eq!(seen["sum"].as_f64().unwrap(), sum); // every partial sum is exact in f64
+    assert_eq!(seen["ids"], serde_json::json!((0..count).collect::<Vec<_>>()));
+    assert_eq!(seen["parameter_names"], serde_json::json!(["omega_m", "h0"]));
+    assert_eq!(seen["parameter_units"], serde_json::json!(["1", "km/s/Mpc"]));
+    assert_eq!(seen["parameter_sum"].as_f64().unwrap(), count as f64);
+    assert_eq!(seen["attributes"], serde_json::json!({"format": 1, "kind": "maps", "unit": "1", "block_rows": BLOCK}));
+}
