@@ -87,9 +87,7 @@ fn imports(text: &str, depth: usize, binary: bool) -> BTreeSet<String> {
 
 /// How many `super::` stand directly before the word at `at`.
 fn supers_before(words: &[&str], at: usize) -> usize {
-    (1..)
-        .take_while(|step| 2 * step <= at && words[at - 2 * step] == "super" && words[at + 1 - 2 * step] == "::")
-        .count()
+    (1..=at / 2).take_while(|step| words[at - 2 * step] == "super" && words[at + 1 - 2 * step] == "::").count()
 }
 
 /// The first names of a path or of a group of paths.
