@@ -79,8 +79,8 @@ impl Progress {
         let line = self.line(position, rate, load, scalars);
         match &mut self.sink {
             Sink::Bar(bar) => {
-                bar.set_message(line);
                 bar.set_position(position);
+                bar.set_message(line);
             }
             Sink::Lines(out) if due || position >= self.task.total => {
                 write_line(out, &line);
@@ -102,7 +102,10 @@ impl Progress {
     /// The task ended, at its last position or before: the newest line is told if it was not yet, the bar stays as it is.
     pub fn finish(mut self) {
         match &mut self.sink {
-            Sink::Bar(bar) => bar.abandon(),
+            Sink::Bar(bar) => {
+                bar.abandon();
+                write_line(&mut io::stderr(), ""); // indicatif leaves the cursor behind the bar
+            }
             Sink::Lines(out) => {
                 if let Some(line) = self.untold.take() {
                     write_line(out, &line);

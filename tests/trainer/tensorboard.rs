@@ -105,7 +105,7 @@ fn masked_checksum(data: &[u8]) -> u32 {
         }
     }
     let checksum = !checksum;
-    (checksum >> 15 | checksum << 17).wrapping_add(0xa282_ead8)
+    checksum.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 fn events(path: &Path) -> Vec<Event> {
