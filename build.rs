@@ -6,6 +6,9 @@ fn main() {
     // Link arguments of tch's own build script do not reach the crates that depend on it.
     let libraries = std::env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys is a direct dependency");
     println!("cargo:rustc-link-arg=-Wl,-rpath,{libraries}");
+    let version = std::path::Path::new(&libraries).with_file_name("build-version");
+    let version = std::fs::read_to_string(version).unwrap_or_else(|_| "unknown".into());
+    println!("cargo:rustc-env=SKYFORGE_LIBTORCH={}", version.trim());
 
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok()?;

@@ -72,7 +72,7 @@ fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
         side_deg: reference.manifest().field.as_ref().map(|field| field.side_deg),
         ..ComparisonSettings::default()
     };
-    let (first, second) = Maps::new(&reference_maps, side)?.halves();
+    let (first, second) = Maps::new(&reference_maps, side)?.halves()?;
     let comparison = compare(Maps::new(&generated_maps, side)?, first, second, &settings)?;
     let text = serde_json::to_string(&comparison).expect("statistics are JSON");
 

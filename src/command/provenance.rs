@@ -32,7 +32,7 @@ pub fn record_start(run: &Path, ranks: usize, config: &RunConfig, dataset: &Data
     say("time", utc_now().into());
     say("skyforge", env!("CARGO_PKG_VERSION").into());
     say("git_revision", env!("SKYFORGE_GIT_REVISION").into());
-    say("libtorch", include_str!("../../libtorch/build-version").trim().into());
+    say("libtorch", env!("SKYFORGE_LIBTORCH").into());
     say("hdf5", format!("{major}.{minor}.{patch}").into());
     say("ranks", (ranks as i64).into());
     say("threads_per_rank", (config.sections().trainer.threads_per_rank as i64).into());

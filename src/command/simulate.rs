@@ -10,9 +10,9 @@ use rayon::prelude::*;
 use super::CommandError;
 use super::session::Session;
 use crate::config::{ConfigError, Override, apply};
-use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry, Split};
+use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry, Split, Transform};
 use crate::exit::Exit;
-use crate::simulate::mass_maps::{MassMapSettings, MassMaps};
+use crate::simulate::mass_maps::{DefaultTransform, MassMapSettings, MassMaps};
 
 /// The built-in skies.
 #[derive(Debug, Subcommand)]
@@ -56,9 +56,9 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
     let begun = Instant::now();
     let writer = session.agree(DatasetWriter::create(&arguments.out, header))?;
     // HDF5 writes one file at a time, but the maps between are made on all threads.
-    let written: Result<Vec<ShardEntry>, _> = (0..writer.shards())
+    let mine: Vec<usize> = (session.rank()..writer.shards()).step_by(session.ranks()).collect();
+    let written: Result<Vec<ShardEntry>, _> = mine
         .into_par_iter()
-        .filter(|shard| shard % session.ranks() == session.rank())
         .map(|shard| {
             let mut workspace = maps.workspace();
             writer.write_shard(shard, |record, map| maps.map(arguments.seed, record, &mut workspace, map))
@@ -115,15 +115,19 @@ fn header(arguments: &MapArguments, maps: &MassMaps) -> Header {
         .collect();
     let mut source = maps.describe();
     source.insert("seed".into(), (arguments.seed as i64).into());
+    let pixel_arcmin = maps.grid().pixel_rad.to_degrees() * 60.0;
     Header {
         kind: Kind::Maps,
         count: arguments.count,
         shape: [1, maps.side(), maps.side()],
         unit: "1".into(),
         parameters: Vec::new(),
-        transform: maps.default_transform(),
+        transform: match maps.default_transform() {
+            DefaultTransform::Log { shift, scale, offset } => Transform::Log { shift, scale, offset },
+            DefaultTransform::Linear { scale, offset } => Transform::Linear { scale, offset },
+        },
         splits,
-        field: Some(Field { side_deg: maps.side_deg(), pixel_arcmin: maps.pixel_arcmin() }),
+        field: Some(Field { side_deg: pixel_arcmin * maps.side() as f64 / 60.0, pixel_arcmin }),
         source,
     }
 }

@@ -133,7 +133,7 @@ impl RunConfig {
         let mut table = toml::Table::try_from(&self.file).expect("a configuration is a table");
         let mut forget = |section: &str, keys: &[&str]| {
             if let Some(toml::Value::Table(section)) = table.get_mut(section) {
-                section.retain(|key, _| !keys.contains(&key.as_str()));
+                section.retain(|key, _| !keys.iter().any(|forgotten| *forgotten == key));
             }
         };
         forget("data", &["path"]);
@@ -215,4 +215,9 @@ impl RunConfig {
         }
         Ok(())
     }
+}
+
+/// Reads settings of any kind out of a table, unknown keys refused; the error says which key and why.
+pub fn read<T: serde::de::DeserializeOwned>(value: toml::Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(value).map_err(|error| overrides::key_and_fault(&error))
 }

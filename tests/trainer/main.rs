@@ -4,3 +4,4 @@ mod metrics;
 mod progress;
 mod signals;
 mod tensorboard;
+mod step;

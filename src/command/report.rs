@@ -1,0 +1,153 @@
+//! `skyforge report`: a run's story in one HTML file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use toml::{Table, Value};
+
+use super::CommandError;
+use super::session::Session;
+use crate::data::Dataset;
+use crate::exit::Exit;
+use crate::files;
+use crate::report::{ExampleMaps, ReportInputs, render};
+use crate::trainer::{Outcome, Status, metrics};
+
+/// Write a run's report.html.
+///
+/// One file with its figures inside, made of what the run folder holds: what is not there yet is named in it.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  skyforge report runs/maps")]
+pub struct Arguments {
+    /// The run folder
+    run: PathBuf,
+    /// Where the report goes; RUN/report.html where it is not given
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Writes on rank 0.
+pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+    let result = if session.rank() == 0 { write(arguments) } else { Ok(()) };
+    session.agree(result)?;
+    Ok(Exit::Done)
+}
+
+fn write(arguments: &Arguments) -> Result<(), CommandError> {
+    let run = &arguments.run;
+    if !run.join("config.toml").is_file() {
+        let fault = "has no config.toml, expected the folder of a run that was trained".into();
+        return Err(CommandError::Wrong { path: run.clone(), fault });
+    }
+    let inputs = gather(run)?;
+    let out = arguments.out.clone().unwrap_or_else(|| run.join("report.html"));
+    files::write_whole(&out, render(&inputs).as_bytes()).map_err(CommandError::io(&out))?;
+    super::evaluate::say(&out.display().to_string());
+    Ok(())
+}
+
+fn gather(run: &Path) -> Result<ReportInputs, CommandError> {
+    let outcome = Outcome::read(run);
+    let config = text(&run.join("config.toml"))?.unwrap_or_default();
+    let metrics_path = run.join("metrics.jsonl");
+    let metrics = if metrics_path.is_file() {
+        metrics::read(&metrics_path).map_err(crate::trainer::TrainError::from)?
+    } else {
+        Vec::new()
+    };
+    let statistics_path = run.join("statistics.json");
+    let comparison = match text(&statistics_path)? {
+        None => None,
+        Some(text) => Some(serde_json::from_str(&text).map_err(|error| CommandError::Wrong {
+            path: statistics_path,
+            fault: format!("{error}, expected what `skyforge evaluate` writes"),
+        })?),
+    };
+    let whole = std::path::absolute(run).unwrap_or_else(|_| run.to_owned());
+    Ok(ReportInputs {
+        run: whole.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        subject: subject(&config),
+        outcome: outcome.as_ref().map_or(String::new(), story),
+        unit: "convergence".into(),
+        config,
+        provenance: provenance(run)?,
+        metrics,
+        timings: outcome.as_ref().map_or(Vec::new(), timings),
+        comparison,
+        generated: examples(&run.join("examples/generated"))?,
+        reference: examples(&run.join("examples/reference"))?,
+    })
+}
+
+/// A file's text, if the file is there.
+fn text(path: &Path) -> Result<Option<String>, CommandError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CommandError::io(path)(error)),
+    }
+}
+
+/// What was trained, in a line.
+fn subject(config: &str) -> String {
+    let Ok(table) = config.parse::<Table>() else { return String::new() };
+    let get = |section: &str, key: &str| {
+        let value = table.get(section)?.get(key)?;
+        Some(value.as_str().map_or_else(|| value.to_string(), |word| word.replace('_', " ")))
+    };
+    let parts = [
+        get("model", "kind").map(|kind| kind.to_uppercase()),
+        get("model", "side").map(|side| format!("{side} px")),
+        get("model", "width").map(|width| format!("width {width}")),
+        get("objective", "loss").map(|loss| format!("{loss} loss")),
+        get("trainer", "update").map(|update| format!("{update} updates")),
+        get("batch", "global").map(|global| format!("batches of {global}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn story(outcome: &Outcome) -> String {
+    let word = match outcome.status {
+        Status::Running => "under way at",
+        Status::Done => "finished at",
+        Status::Stopped => "stopped at",
+        Status::Failed => "failed at",
+    };
+    let reason = if outcome.reason.is_empty() { String::new() } else { format!(": {}", outcome.reason) };
+    format!("{word} step {} of {}{reason}", outcome.step, outcome.steps)
+}
+
+fn timings(outcome: &Outcome) -> Vec<(String, String)> {
+    vec![
+        ("training, last start".into(), format!("{:.1} s", outcome.seconds)),
+        ("samples a second, last start".into(), format!("{:.1}", outcome.samples_per_second)),
+    ]
+}
+
+/// The newest start, and how many there were.
+fn provenance(run: &Path) -> Result<Vec<(String, String)>, CommandError> {
+    let Some(text) = text(&run.join("provenance.toml"))? else { return Ok(Vec::new()) };
+    let Ok(table) = text.parse::<Table>() else { return Ok(Vec::new()) };
+    let Some(Value::Array(starts)) = table.get("start") else { return Ok(Vec::new()) };
+    let mut rows = vec![("starts".to_owned(), starts.len().to_string())];
+    if let Some(Value::Table(start)) = starts.last() {
+        rows.extend(start.iter().map(|(key, value)| {
+            (key.replace('_', " "), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        }));
+    }
+    if let Some(outcome) = Outcome::read(run).filter(|outcome| !outcome.checksum.is_empty()) {
+        rows.push(("checkpoint".into(), format!("{} ({})", outcome.checkpoint, outcome.checksum)));
+    }
+    Ok(rows)
+}
+
+fn examples(folder: &Path) -> Result<Option<ExampleMaps>, CommandError> {
+    if !folder.join("manifest.toml").is_file() {
+        return Ok(None);
+    }
+    let dataset = Dataset::open(folder)?;
+    let [_, side, _] = dataset.manifest().shape;
+    Ok(Some(ExampleMaps { pixels: dataset.read(0..dataset.manifest().count)?, side }))
+}

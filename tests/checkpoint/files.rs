@@ -1,0 +1,154 @@
+//! A checkpoint on disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use skyforge::checkpoint::{Checkpoint, PlayerRecord, PlayerSlots, State, keep, newest, save};
+use skyforge::optim::{Adam, AdamSettings, FlatSpace};
+use tch::{Device, Tensor, nn};
+
+fn space(values: [f32; 6]) -> (nn::VarStore, FlatSpace) {
+    let store = nn::VarStore::new(Device::Cpu);
+    let root = store.root();
+    (&root / "up1").var_copy("weight", &Tensor::from_slice(&values).view([2, 3]));
+    (&root / "norm1").ones_no_train("running_var", &[2]);
+    let space = FlatSpace::bind(&store, 1);
+    (store, space)
+}
+
+fn run_table(width: i64) -> toml::Table {
+    format!("[model]\nwidth = {width}\n[optimiser]\nrate = 0.1").parse().expect("TOML")
+}
+
+/// Saves a checkpoint of one player with an average after `step` steps.
+fn saved(folder: &Path, step: u64) -> PathBuf {
+    let (_store, space) = space([1.0, -2.0, 3.5, 1e-30, f32::MAX, 0.1]);
+    let mut adam = Adam::new(AdamSettings::default(), 6);
+    let mut moving = space.parameters().to_vec();
+    adam.update(&mut moving, &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 0.0);
+    adam.accept();
+    let (average, state) = ([9.0_f32; 6], [4.0_f32; 2]);
+    let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &state)) };
+    save(folder, State::new(step, 64 * step, run_table(8)), &[record]).expect("the disk has room")
+}
+
+#[test]
+fn what_is_restored_is_what_was_saved() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let checkpoint = Checkpoint::open(&saved(folder.path(), 12)).expect("it is whole");
+    assert_eq!((checkpoint.state.step, checkpoint.state.position), (12, 768));
+    let (_store, mut space) = space([0.0; 6]);
+    let mut adam = Adam::new(AdamSettings::default(), 6);
+    let mut average = [0.0; 6];
+    checkpoint
+        .restore(PlayerSlots { name: "generator", space: &mut space, adam: &mut adam, average: Some(&mut average) })
+        .expect("it fits");
+    assert_eq!(space.parameters(), [1.0, -2.0, 3.5, 1e-30, f32::MAX, 0.1]);
+    assert_eq!(space.state(), [1.0, 1.0]);
+    assert_eq!(average, [9.0; 6]);
+    assert_eq!(adam.updates(), 1);
+    assert!((adam.moments().0[5] - 0.3).abs() < 1e-7);
+}
+
+#[test]
+fn equal_training_gives_equal_bytes() {
+    let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+    let all = folders.each_ref().map(|folder| saved(folder.path(), 3));
+    for name in ["model.safetensors", "optimiser.safetensors", "state.toml", "CHECKSUMS"] {
+        let read = |folder: &PathBuf| fs::read(folder.join(name)).expect("it is there");
+        assert_eq!(read(&all[0]), read(&all[1]), "{name}");
+    }
+}
+
+#[test]
+fn every_flipped_byte_is_noticed_and_the_checkpoint_before_is_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    saved(folder.path(), 1);
+    let last = saved(folder.path(), 2);
+    let mut flips = 0;
+    for name in ["model.safetensors", "optimiser.safetensors", "state.toml", "CHECKSUMS"] {
+        let path = last.join(name);
+        let whole = fs::read(&path).expect("it is there");
+        for at in (0..whole.len()).step_by(7) {
+            let mut broken = whole.clone();
+            broken[at] ^= 0x10;
+            fs::write(&path, &broken).expect("the disk has room");
+            let (found, damaged) = newest(folder.path()).expect("the folder can be read");
+            assert_eq!(found.expect("the one before is whole").state.step, 1, "{name} byte {at}");
+            assert_eq!(damaged.len(), 1);
+            let message = damaged[0].to_string();
+            assert!(message.contains("step-0000002") && !message.contains('\n'), "{message}");
+            flips += 1;
+        }
+        fs::write(&path, &whole).expect("the disk has room");
+    }
+    assert!(flips > 100);
+    assert_eq!(newest(folder.path()).expect("readable").0.expect("whole again").state.step, 2);
+}
+
+#[test]
+fn a_cut_off_or_missing_file_is_noticed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["model.safetensors", "optimiser.safetensors", "state.toml", "CHECKSUMS"] {
+        let whole = saved(folder.path(), 5);
+        let bytes = fs::read(whole.join(name)).expect("it is there");
+        fs::write(whole.join(name), &bytes[..bytes.len() / 2]).expect("the disk has room");
+        assert!(Checkpoint::open(&whole).is_err(), "{name} cut off");
+        fs::remove_file(whole.join(name)).expect("it can go");
+        let error = Checkpoint::open(&whole).expect_err("it is gone").to_string();
+        assert!(error.contains(name), "{error}");
+        fs::remove_dir_all(&whole).expect("it can go");
+    }
+}
+
+#[test]
+fn what_a_crash_left_behind_is_not_taken_for_a_checkpoint() {
+    let folder = tempfile::tempdir().expect("a folder");
+    saved(folder.path(), 1);
+    let part = folder.path().join("step-0000002.part");
+    fs::create_dir(&part).expect("the disk has room");
+    fs::write(part.join("model.safetensors"), b"half").expect("the disk has room");
+    assert_eq!(newest(folder.path()).expect("readable").0.expect("the first is whole").state.step, 1);
+    saved(folder.path(), 2);
+    assert_eq!(newest(folder.path()).expect("readable").0.expect("the second is whole").state.step, 2);
+    assert!(!part.exists());
+}
+
+#[test]
+fn another_run_is_refused_by_name_of_the_first_difference() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let checkpoint = Checkpoint::open(&saved(folder.path(), 1)).expect("it is whole");
+    checkpoint.belongs_to(&run_table(8), &[]).expect("it is the same run");
+    let error = checkpoint.belongs_to(&run_table(16), &[]).expect_err("it is another").to_string();
+    assert!(error.ends_with("made with model.width = 8, this run has 16"), "{error}");
+    checkpoint.belongs_to(&run_table(16), &["model.width".into()]).expect("it may differ");
+}
+
+#[test]
+fn a_network_of_another_shape_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let checkpoint = Checkpoint::open(&saved(folder.path(), 1)).expect("it is whole");
+    let store = nn::VarStore::new(Device::Cpu);
+    (&store.root() / "up1").zeros("weight", &[2, 4]);
+    let error = checkpoint.load("generator", &store).expect_err("the shape is another").to_string();
+    assert!(error.ends_with("generator.up1.weight is F32 [2, 3], expected F32 [2, 4]"), "{error}");
+    assert!(checkpoint.load("discriminator", &store).is_err());
+    assert!(checkpoint.has_average("generator").expect("readable"));
+    assert!(!checkpoint.has_average("discriminator").expect("readable"));
+}
+
+#[test]
+fn only_the_newest_are_kept_when_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for step in [1, 2, 10, 100] {
+        saved(folder.path(), step);
+    }
+    keep(folder.path(), 0).expect("nothing to do");
+    keep(folder.path(), 2).expect("they can go");
+    let mut left: Vec<String> = fs::read_dir(folder.path())
+        .expect("readable")
+        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["step-0000010", "step-0000100"]);
+}

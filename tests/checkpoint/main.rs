@@ -1,0 +1,3 @@
+//! Laws of checkpoints: whole or not at all, damage is named and never used.
+
+mod files;

@@ -1,0 +1,4 @@
+//! Laws of the ranks.
+
+mod tree;
+mod words;

@@ -1,0 +1,7 @@
+//! The binary as users run it: real ranks, real signals, real files.
+
+mod program;
+
+mod bad_input;
+mod main_job;
+mod ranks;

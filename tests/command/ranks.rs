@@ -1,0 +1,111 @@
+//! Ranks, stops and restarts do not change the bits, under real mpirun.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::program::{CONFIG, arg, bytes, must, outcome, simulated, spawn, word};
+
+/// How many ranks there may be in this build.
+fn worlds() -> &'static [usize] {
+    if cfg!(feature = "mpi") { &[1, 2, 3, 4] } else { &[1] }
+}
+
+fn train<'a>(run: &'a Path, maps: &'a Path, sets: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["train", CONFIG, "--run", arg(run), "--data", arg(maps), "--set", "trainer.steps=20"];
+    arguments.extend(sets.iter().flat_map(|set| ["--set", *set]));
+    arguments
+}
+
+#[test]
+fn simulated_maps_have_the_same_bytes_on_any_number_of_ranks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let alone = folder.path().join("1");
+    simulated(&alone, 300);
+    for &ranks in &worlds()[1..] {
+        let out = folder.path().join(ranks.to_string());
+        must(ranks, &["simulate", "maps", "--out", arg(&out), "--count", "300", "--seed", "1"]);
+        assert!(bytes(&out) == bytes(&alone), "{ranks} ranks");
+    }
+}
+
+#[test]
+fn training_and_sampling_have_the_same_bits_on_any_number_of_ranks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = folder.path().join("maps");
+    simulated(&maps, 256);
+    let forms: [&[&str]; 2] = [&["trainer.steps=6"], &["trainer.steps=6", "trainer.update=simultaneous"]];
+    let mut checksums = Vec::new();
+    for (form, sets) in forms.iter().enumerate() {
+        let alone = folder.path().join(format!("{form}-1"));
+        must(1, &train(&alone, &maps, sets));
+        for &ranks in &worlds()[1..] {
+            let run = folder.path().join(format!("{form}-{ranks}"));
+            must(ranks, &train(&run, &maps, sets));
+            assert_eq!(word(&run, "checksum"), word(&alone, "checksum"), "{ranks} ranks, {sets:?}");
+        }
+        checksums.push(word(&alone, "checksum"));
+    }
+    assert_ne!(checksums[0], checksums[1], "the two forms of the game differ");
+    let run = folder.path().join("0-1");
+    let all: Vec<_> = worlds()
+        .iter()
+        .map(|&ranks| {
+            let out = folder.path().join(format!("samples-{ranks}"));
+            must(ranks, &["sample", arg(&run), "--count", "200", "--out", arg(&out)]);
+            bytes(&out)
+        })
+        .collect();
+    assert!(all.iter().all(|samples| *samples == all[0]));
+}
+
+#[test]
+fn a_run_stopped_by_a_signal_ends_as_one_that_was_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = folder.path().join("maps");
+    simulated(&maps, 256);
+    let straight = folder.path().join("straight");
+    must(1, &train(&straight, &maps, &[]));
+    let worlds = if cfg!(feature = "mpi") { vec![(1, 2), (2, 1), (2, 4)] } else { vec![(1, 1)] };
+    for (before, after) in worlds {
+        let run = folder.path().join(format!("stopped-{before}-{after}"));
+        let mut child = spawn(before, &train(&run, &maps, &[]));
+        let begun = Instant::now();
+        let steps = || fs::read_to_string(run.join("metrics.jsonl")).map_or(0, |text| text.lines().count());
+        while steps() < 10 {
+            assert!(begun.elapsed() < Duration::from_mins(2), "ten steps take no two minutes");
+            sleep(Duration::from_millis(1));
+        }
+        let kill = Command::new("kill").args(["-USR2", &child.id().to_string()]).status().expect("kill is there");
+        assert!(kill.success());
+        let status = child.wait().expect("it ends");
+        let step = outcome(&run)["step"].as_integer().expect("a number");
+        assert_eq!(word(&run, "status"), "stopped", "after step {step}");
+        assert_eq!(status.code(), Some(75));
+        assert!((10..20).contains(&step), "stopped after step {step}");
+        must(after, &train(&run, &maps, &[]));
+        assert_eq!(word(&run, "checksum"), word(&straight, "checksum"), "{before} ranks, then {after}");
+        let lines = |run: &Path| -> Vec<u64> {
+            let text = fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
+            let step = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["step"].as_u64();
+            text.lines().map(|line| step(line).expect("a step")).collect()
+        };
+        assert_eq!(lines(&run), (1..=20).collect::<Vec<_>>(), "each step once");
+    }
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn more_ranks_than_microbatches_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = folder.path().join("maps");
+    simulated(&maps, 64);
+    let run = folder.path().join("run");
+    let output = crate::program::run(5, &train(&run, &maps, &[]));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("error: there are 5 ranks, expected at most `batch.microbatches`: 4"), "{text}");
+    assert_eq!(output.status.code(), Some(64));
+    assert!(!run.exists(), "nothing is half made");
+}

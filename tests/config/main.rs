@@ -1,0 +1,131 @@
+//! Configurations: what is read, what is refused and in which words.
+
+use std::path::{Path, PathBuf};
+
+use skyforge::config::{Override, RunConfig};
+
+const TEXT: &str = r#"
+seed = 7
+[batch]
+global = 64
+microbatches = 4
+[model]
+kind = "dcgan"
+side = 64
+[objective]
+kind = "gan"
+loss = "hinge"
+[trainer]
+steps = 10
+"#;
+
+fn load(text: &str, sets: &[&str]) -> Result<RunConfig, String> {
+    let sets: Result<Vec<Override>, _> = sets.iter().map(|set| set.parse()).collect();
+    let sets = sets.map_err(|error| error.to_string())?;
+    RunConfig::parse(Path::new("a.toml"), text, &sets).map_err(|error| error.to_string())
+}
+
+fn refused(text: &str, sets: &[&str]) -> String {
+    let message = load(text, sets).expect_err("it is wrong");
+    assert!(!message.contains('\n'), "one line: {message}");
+    message
+}
+
+#[test]
+fn what_is_not_said_has_cosmogans_value() {
+    let config = load(TEXT, &[]).expect("it is right");
+    let text = config.to_toml();
+    for line in ["width = 64", "depth = 4", "latent_dim = 64", "learning_rate = 0.0002", "beta1 = 0.5", "precision = \"fp32\""] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+#[test]
+fn the_explicit_form_reads_back_as_the_same() {
+    let config = load(TEXT, &["trainer.update=simultaneous", "objective.ema=0.99"]).expect("it is right");
+    assert_eq!(load(&config.to_toml(), &[]).expect("it is right"), config);
+}
+
+#[test]
+fn the_command_line_wins_and_words_need_no_quotes() {
+    let config = load(TEXT, &["batch.global=8", "trainer.noise=shared", "data.path=some/where"]).expect("it is right");
+    assert_eq!(config.cut().global, 8);
+    assert_eq!(config.sections().data.path, Some(PathBuf::from("some/where")));
+}
+
+#[test]
+fn unknown_keys_are_refused_wherever_they_are() {
+    for (set, word) in [
+        ("sede=1", "`sede`"),
+        ("batch.globl=1", "globl"),
+        ("model.widht=3", "widht"),
+        ("objective.lose=3", "lose"),
+        ("optimiser.generator.lr=3", "lr"),
+        ("trainer.stps=3", "stps"),
+        ("data.pth=3", "pth"),
+    ] {
+        let message = refused(TEXT, &[set]);
+        assert!(message.contains(word) && message.contains("expected"), "{message}");
+    }
+}
+
+#[test]
+fn wrong_types_are_refused_with_their_key() {
+    for (set, key) in [("batch.global=many", "batch.global"), ("seed=-1", "seed"), ("trainer.steps=1.5", "trainer.steps")] {
+        let message = refused(TEXT, &[set]);
+        assert!(message.contains(key), "{message}");
+    }
+}
+
+#[test]
+fn values_that_cannot_be_are_refused_with_what_was_wanted() {
+    for (sets, message) in [
+        (vec!["batch.global=30"], "`batch.global` is 30, expected a positive multiple of `batch.microbatches`: 4"),
+        (vec!["batch.microbatches=3"], "`batch.microbatches` is 3, expected a power of two"),
+        (vec!["batch.global=4"], "`batch.global` is 4, expected 2 or more records in each microbatch, for batch norm"),
+        (vec!["model.side=60"], "`model.side` is 60, expected a positive multiple of 16, which depth = 4 halves away"),
+        (vec!["objective.label_flip=1.5"], "`objective.label_flip` is 1.5, expected a probability, 0 to 1"),
+        (vec!["trainer.epochs=2.0"], "`trainer.epochs` is 2, expected not set, since trainer.steps is"),
+        (vec!["optimiser.generator.beta1=1.0"], "`optimiser.generator.beta1` is 1, expected at least 0 and below 1"),
+        (
+            vec!["trainer.update=simultaneous", "trainer.generator_moves=2"],
+            "`trainer.generator_moves` is 2, expected 1 where moves are simultaneous or share their noise",
+        ),
+        (vec!["trainer.checkpoint_every=0"], "`trainer.checkpoint_every` is 0, expected 1 or more steps"),
+    ] {
+        assert_eq!(refused(TEXT, &sets), message);
+    }
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_its_line() {
+    let message = refused("seed = 1\nbatch = [\n", &[]);
+    assert!(message.starts_with("a.toml: line "), "{message}");
+}
+
+#[test]
+fn an_override_without_a_value_is_refused() {
+    assert_eq!(refused(TEXT, &["seed"]), "--set seed: expected KEY=VALUE, as in batch.global=64");
+    assert_eq!(refused(TEXT, &["seed.x=1"]), "--set seed.x=1: seed is a value, expected a section");
+}
+
+#[test]
+fn length_and_reports_are_no_part_of_what_a_run_is() {
+    let identity = |sets: &[&str]| load(TEXT, sets).expect("it is right").identity();
+    assert_eq!(identity(&[]), identity(&["trainer.steps=99", "trainer.log_every=3", "data.path=x"]));
+    for set in ["seed=8", "batch.global=128", "model.width=8", "objective.loss=minimax", "trainer.noise=shared"] {
+        assert_ne!(identity(&[]), identity(&[set]), "{set}");
+    }
+}
+
+#[test]
+fn every_config_of_the_project_is_right() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).expect("there are configs") {
+        let path = entry.expect("readable").path();
+        RunConfig::load(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
+        seen += 1;
+    }
+    assert!(seen >= 2);
+}

@@ -1,0 +1,4 @@
+//! Laws of the flat parameter space and of Adam.
+
+mod adam;
+mod flat;

@@ -1,0 +1,212 @@
+//! The step as a state machine: the same bits on any ranks, nothing kept of a bad one.
+
+use skyforge::comm::{Communicator, Solo, Threads};
+use skyforge::model::dcgan::DcganSettings;
+use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
+use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
+use skyforge::optim::AdamSettings;
+use skyforge::rng::{Draw, Stream};
+use skyforge::trainer::{Cut, Ended, Stepper};
+use tch::{Device, Kind, Tensor, nn};
+
+/// Two players without batch norm: each has a vector w and minimises the mean of |w - x|^2 / 2 over the batch, so its
+/// gradient is w minus the mean of the records. The second also divides by `poison` at a chosen step.
+struct Toy {
+    stores: [nn::VarStore; 2],
+    weights: [Tensor; 2],
+    poison_at: Option<(u64, u32)>,
+}
+
+impl Toy {
+    fn new(poison_at: Option<(u64, u32)>) -> Self {
+        let stores = [nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu)];
+        let weights = [0, 1].map(|i| stores[i].root().var_copy("w", &Tensor::from_slice(&[1.0_f32, -2.0, 0.25])));
+        Self { stores, weights, poison_at }
+    }
+}
+
+impl Objective for Toy {
+    type Graph = Tensor;
+
+    fn players(&self) -> Vec<Player<'_>> {
+        ["first", "second"]
+            .into_iter()
+            .zip(&self.stores)
+            .map(|(name, store)| Player {
+                name,
+                store,
+                average: Some(0.9),
+                metrics: if name == "first" { &["first_loss"] } else { &["second_loss"] },
+                norms: Vec::new(),
+                norm_momentum: 0.1,
+            })
+            .collect()
+    }
+
+    fn moves(&self) -> Vec<Move> {
+        [0, 1].map(|player| Move { players: vec![player], turn: 0, turns: 1, wants_records: true }).to_vec()
+    }
+
+    fn counted_forwards(&self, _: usize) -> usize {
+        0
+    }
+
+    fn begin(&self, _: &Move, _: &Place, batch: Batch) -> Tensor {
+        let Batch::Records(records) = batch else { panic!("both moves want records") };
+        records.shallow_clone()
+    }
+
+    fn finish(&self, _: &Move, player: usize, place: &Place, records: &mut Tensor) -> Tally {
+        let mut loss = (&self.weights[player] - &*records).square().sum(Kind::Float) / (2.0 * records.size()[0] as f64);
+        if player == 1 && self.poison_at == Some((place.step, place.microbatch)) {
+            loss = loss * f64::NAN;
+        }
+        (&loss * place.share()).backward();
+        Tally { metrics: vec![loss.detach()], moments: Vec::new() }
+    }
+
+    fn settle(&self, _: usize, _: Draw, _: u64, _: i64) -> Vec<Tensor> {
+        Vec::new()
+    }
+}
+
+const CUT: Cut = Cut { global: 8, microbatches: 4 };
+
+/// The microbatches `run` of the batches of a step, `[2, 3]` each.
+fn records(step: u64, batches: u64, run: std::ops::Range<usize>) -> Vec<Tensor> {
+    let one = |batch: u64, microbatch: usize| {
+        let draw = Draw::new(1).at(Stream::Simulation, step * batches + batch, microbatch as u32).normals(6);
+        Tensor::from_slice(&draw).view([2, 3])
+    };
+    (0..batches).flat_map(|batch| run.clone().map(move |microbatch| (batch, microbatch))).map(|(b, m)| one(b, m)).collect()
+}
+
+fn toy_stepper<'a>(toy: &'a Toy, comm: &'a dyn Communicator) -> Stepper<'a, Toy> {
+    Stepper::new(toy, comm, Draw::new(0), CUT, |_| AdamSettings::default())
+}
+
+#[test]
+fn the_summed_gradient_is_that_of_the_whole_batch() {
+    let toy = Toy::new(None);
+    let mut stepper = toy_stepper(&toy, &Solo);
+    let parts = records(0, 2, 0..4);
+    let whole = Tensor::cat(&parts[..4], 0);
+    let expected = &toy.weights[0].detach() - whole.mean_dim([0_i64].as_slice(), false, Kind::Float);
+    let (ended, _) = stepper.step(0, Some(&parts), false);
+    let Ended::Accepted { metrics } = ended else { panic!("the step is good") };
+    let norm = metrics.iter().find(|(name, _)| name == "first_gradient_norm").expect("the norm is told").1;
+    assert!((norm - expected.norm().double_value(&[])).abs() < 1e-6);
+}
+
+#[test]
+fn a_bad_second_move_undoes_the_first_on_all_ranks() {
+    for ranks in [1, 2, 3, 4] {
+        Threads::run(ranks, |comm| {
+            let toy = Toy::new(Some((1, 2)));
+            let mut stepper = toy_stepper(&toy, comm);
+            let run = stepper.run_of_microbatches();
+            let (ended, _) = stepper.step(0, Some(&records(0, 2, run.clone())), false);
+            assert!(matches!(ended, Ended::Accepted { .. }));
+            let before = ["first", "second"].map(|player| stepper.parameters(player).to_vec());
+            let (ended, _) = stepper.step(1, Some(&records(1, 2, run.clone())), false);
+            assert!(matches!(ended, Ended::NotFinite { player: "second" }));
+            assert_eq!(["first", "second"].map(|player| stepper.parameters(player).to_vec()), before);
+            // Afterwards it is as if the bad step had never been.
+            let untouched = Toy::new(None);
+            let mut other = toy_stepper(&untouched, comm);
+            other.step(0, Some(&records(0, 2, run.clone())), false);
+            for stepper in [&mut stepper, &mut other] {
+                stepper.step(2, Some(&records(2, 2, run.clone())), false);
+            }
+            assert_eq!(stepper.parameters("first"), other.parameters("first"));
+            assert_eq!(stepper.parameters("second"), other.parameters("second"));
+        });
+    }
+}
+
+#[test]
+fn a_rank_without_records_fails_the_step_on_all() {
+    let ended = Threads::run(3, |comm| {
+        let toy = Toy::new(None);
+        let mut stepper = toy_stepper(&toy, comm);
+        let mine = records(0, 2, stepper.run_of_microbatches());
+        let before = stepper.parameters("first").to_vec();
+        let (ended, _) = stepper.step(0, (comm.rank() != 1).then_some(mine.as_slice()), false);
+        assert_eq!(stepper.parameters("first"), before);
+        matches!(ended, Ended::Failed)
+    });
+    assert_eq!(ended, [true; 3]);
+}
+
+#[test]
+fn the_wish_of_one_rank_to_stop_is_heard_by_all() {
+    for wishing in 0..4 {
+        let heard = Threads::run(4, |comm| {
+            let toy = Toy::new(None);
+            let mut stepper = toy_stepper(&toy, comm);
+            let mine = records(0, 2, stepper.run_of_microbatches());
+            stepper.step(0, Some(&mine), comm.rank() == wishing).1
+        });
+        assert_eq!(heard, [true; 4]);
+    }
+}
+
+/// Parameters of both players of a small DCGAN after three steps, and what a checkpoint would hold besides.
+fn gan_after_three_steps(comm: &dyn Communicator, settings: &GanSettings) -> Vec<u32> {
+    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6 };
+    let gan = Gan::new(&model, settings.clone(), 7);
+    let cut = Cut { global: 16, microbatches: 4 };
+    let mut stepper = Stepper::new(&gan, comm, Draw::new(7), cut, |_| AdamSettings::default());
+    let batches = stepper.batches();
+    for step in 0..3 {
+        let maps: Vec<Tensor> = (0..batches)
+            .flat_map(|batch| stepper.run_of_microbatches().map(move |microbatch| (batch, microbatch)))
+            .map(|(batch, microbatch)| {
+                let place = step * batches as u64 + batch as u64;
+                let values = Draw::new(2).at(Stream::Simulation, place, microbatch as u32).normals(4 * 256);
+                Tensor::from_slice(&values).view([4, 1, 16, 16]).tanh()
+            })
+            .collect();
+        let (ended, _) = stepper.step(step, Some(&maps), false);
+        assert!(matches!(ended, Ended::Accepted { .. }));
+    }
+    stepper.with_records(|players| {
+        let mut bits = Vec::new();
+        for player in players {
+            let (first, second) = player.adam.moments();
+            let (average, settled) = player.average.unwrap_or_default();
+            for values in [player.space.parameters(), player.space.state(), first, second, average, settled] {
+                bits.extend(values.iter().map(|value| value.to_bits()));
+            }
+        }
+        bits
+    })
+}
+
+#[test]
+fn any_number_of_ranks_trains_the_same_gan() {
+    tch::set_num_threads(1);
+    let base = GanSettings {
+        loss: Loss::NonSaturating,
+        label_flip: 0.1,
+        average: Some(0.99),
+        update: Update::Alternating,
+        noise: Noise::Fresh,
+        discriminator_moves: 1,
+        generator_moves: 1,
+    };
+    let several = GanSettings { discriminator_moves: 2, generator_moves: 3, ..base.clone() };
+    let shared = GanSettings { noise: Noise::Shared, ..base.clone() };
+    let together = GanSettings { update: Update::Simultaneous, ..base.clone() };
+    let mut seen = Vec::new();
+    for settings in [base, several, shared, together] {
+        let alone = gan_after_three_steps(&Solo, &settings);
+        for ranks in 1..=4 {
+            for got in Threads::run(ranks, |comm| gan_after_three_steps(comm, &settings)) {
+                assert!(got == alone, "{ranks} ranks, {settings:?}");
+            }
+        }
+        assert!(!seen.contains(&alone), "each form of the game is its own: {settings:?}");
+        seen.push(alone);
+    }
+}
