@@ -2,5 +2,7 @@
 
 mod dataset;
 mod folder;
+mod loader;
 mod normalise;
 mod peers;
+mod sampler;
