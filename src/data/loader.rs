@@ -150,24 +150,25 @@ impl Loader {
         let (blocks_out, blocks_in) = channel();
         let (ready_out, ready) = sync_channel(plan.mine.len().max(2));
         let (used, used_in) = channel();
-        let reader = Reader {
-            dataset: Arc::clone(&dataset),
-            sampler,
-            damaged: settings.damaged,
-            plan: plan.clone(),
-            start: start_position,
-            stop: Arc::clone(&stop),
-        };
         let picker = Picker {
             record_len: dataset.manifest().record_len(),
             parameters: dataset.manifest().parameters.len(),
             transform,
-            plan,
+            plan: plan.clone(),
             start: start_position,
             window: Loaded::default(),
         };
+        let folder = dataset.folder().to_path_buf();
+        let reader = Reader {
+            dataset,
+            sampler,
+            damaged: settings.damaged,
+            plan,
+            start: start_position,
+            stop: Arc::clone(&stop),
+        };
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-            thread::Builder::new().name(name.into()).spawn(work).map_err(DataError::file(dataset.folder()))
+            thread::Builder::new().name(name.into()).spawn(work).map_err(DataError::file(&folder))
         };
         let threads = vec![
             spawn("read", Box::new(move || reader.run(&window_out, &blocks_in)))?,

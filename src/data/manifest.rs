@@ -108,6 +108,12 @@ impl Split {
     }
 }
 
+impl From<Range<u64>> for Split {
+    fn from(records: Range<u64>) -> Self {
+        Self::new(std::iter::once(records))
+    }
+}
+
 /// What a dataset is before it is written: all that does not depend on the values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {

@@ -235,6 +235,9 @@ fn a_folder_without_a_manifest_is_no_dataset() {
     let folder = TempDir::new().unwrap();
     assert!(line(Dataset::open(folder.path())).contains("manifest.toml: is missing"));
     assert_eq!(Dataset::open(&folder.path().join("nowhere")).unwrap_err().exit(), Exit::FileSystem);
+    let writer = DatasetWriter::create(&folder.path().join("gone"), header(1)).unwrap();
+    fs::remove_dir(folder.path().join("gone")).unwrap();
+    assert_eq!(writer.write_shard(0, fill).unwrap_err().exit(), Exit::FileSystem);
 }
 
 #[test]
@@ -285,7 +288,8 @@ fn asking_for_what_is_not_there_is_wrong_use() {
 
 proptest! {
     #[test]
-    fn a_layout_holds_every_record_once_in_whole_blocks(count in 1_u64..20_000_000, record_bytes in 1_u64..600_000_000) {
+    fn a_layout_holds_every_record_once_in_whole_blocks(total in 1_u64..1 << 38, record_bytes in 1_u64..600_000_000) {
+        let count = total.div_ceil(record_bytes);
         let layout = Layout::new(count, record_bytes);
         let mut next = 0;
         for records in &layout.shard_rows {

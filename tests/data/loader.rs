@@ -120,7 +120,7 @@ fn a_value_outside_the_transforms_domain_is_named_with_its_record() {
 #[test]
 fn a_split_keeps_the_others_out() {
     let folder = TempDir::new().unwrap();
-    let splits = [("train".into(), Split::new([5..40, 50..60])), ("test".into(), Split::new([0..5]))];
+    let splits = [("train".into(), Split::new([5..40, 50..60])), ("test".into(), Split::from(0..5))];
     write(folder.path(), skyforge::data::Header { splits: splits.into(), ..header(4 * BLOCK) }).unwrap();
     let mut seen =
         ids(&load(&folder, &settings(), BatchPlan { global: 9, microbatches: 1, mine: 0..1, seed: 7 }, 0, 5));
