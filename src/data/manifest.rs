@@ -285,8 +285,8 @@ impl Manifest {
         if self.dtype == Dtype::F16 {
             return Err("`dtype` is \"f16\", which this version does not read, expected \"f32\"".into());
         }
-        if self.block_rows == 0 || self.shards.is_empty() {
-            return Err("`block_rows` or `shards` is empty, expected at least 1".into());
+        if self.block_rows == 0 || self.block_rows > u64::from(u32::MAX) {
+            return Err(format!("`block_rows` is {}, expected at least 1 and less than 2^32", self.block_rows));
         }
         self.header().validate()?;
         let rows: u64 = self.shards.iter().map(|shard| shard.rows).sum();
