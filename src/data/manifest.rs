@@ -108,6 +108,12 @@ impl Split {
     }
 }
 
+impl From<Range<u64>> for Split {
+    fn from(records: Range<u64>) -> Self {
+        Self::new(std::iter::once(records))
+    }
+}
+
 /// What a dataset is before it is written: all that does not depend on the values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
@@ -279,8 +285,8 @@ impl Manifest {
         if self.dtype == Dtype::F16 {
             return Err("`dtype` is \"f16\", which this version does not read, expected \"f32\"".into());
         }
-        if self.block_rows == 0 || self.shards.is_empty() {
-            return Err("`block_rows` or `shards` is empty, expected at least 1".into());
+        if self.block_rows == 0 || self.block_rows > u64::from(u32::MAX) {
+            return Err(format!("`block_rows` is {}, expected at least 1 and less than 2^32", self.block_rows));
         }
         self.header().validate()?;
         let rows: u64 = self.shards.iter().map(|shard| shard.rows).sum();

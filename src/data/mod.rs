@@ -8,14 +8,18 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub mod dataset;
+pub mod loader;
 pub mod manifest;
 pub mod normalise;
+pub mod sampler;
 pub mod shard;
 pub mod writer;
 
 pub use dataset::{Block, Dataset};
+pub use loader::{BatchPlan, Damaged, Loader, LoaderSettings, Microbatch};
 pub use manifest::{Blocks, Dtype, Field, Header, Kind, Layout, Manifest, Parameter, ShardEntry, Split};
 pub use normalise::{DomainError, Transform};
+pub use sampler::{Piece, Place, Sampler, Window};
 pub use shard::Rows;
 pub use writer::DatasetWriter;
 

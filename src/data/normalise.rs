@@ -27,7 +27,7 @@ pub enum Transform {
         /// y at x + shift = 1.
         offset: f64,
     },
-    /// y = 2 x / (x + k) - 1, for x > -k (CosmoGAN's map of convergence to the range of tanh). Its inverse is
+    /// y = 2 x / (x + k) - 1, for x > -k (densities to the range of tanh, as the successors of `CosmoGAN` do with k = 4). Its inverse is
     /// k (1 + y) / (1 - y) for y < 1; y = 1, which tanh reaches in f32, is read as the largest f32 below it.
     Ratio {
         /// The x that becomes 0, in its unit, positive.

@@ -69,6 +69,8 @@ impl ShardWriter {
         let name = file_name(path);
         let part = path.with_file_name(format!("{name}.part"));
         let block_rows = header.layout().block_rows;
+        // The system says better than HDF5 why a file cannot be made.
+        File::create(&part).map_err(DataError::file(&part))?;
         let places = make_empty(&part, header, rows, block_rows).map_err(hdf5_error(&part))?;
         let file = File::options().write(true).open(&part).map_err(DataError::file(&part))?;
         Ok(Self {
@@ -282,6 +284,7 @@ impl Shard {
             }
             Ok((shard, format))
         };
+        File::open(path).map_err(DataError::file(path))?; // the system says better than HDF5 why it cannot be read
         let (shard, format) = read().map_err(hdf5_error(path))?;
         if format != FORMAT {
             let reason = format!("has format {format}, expected {FORMAT}");
@@ -408,10 +411,10 @@ impl Column {
     }
 }
 
-fn column<T: hdf5::H5Type, const N: usize>(dataset: &hdf5::Dataset, bytes: fn(T) -> [u8; N]) -> hdf5::Result<Column>
-where
-    T: Copy,
-{
+fn column<T: hdf5::H5Type + Copy, const N: usize>(
+    dataset: &hdf5::Dataset,
+    bytes: fn(T) -> [u8; N],
+) -> hdf5::Result<Column> {
     match dataset.offset() {
         Some(place) if dataset.dtype()?.is::<T>() => Ok(Column::At(place)),
         _ => {

@@ -214,14 +214,14 @@ fn a_manifest_that_is_not_understood_is_refused() {
         ("[[0, 17]]", "[[0, 18]]", "split `train` has records 0..18, expected some of 0..17"),
         ("[[0, 17]]", "[[0, 9], [8, 17]]", "split `train` has records 8..17 after 9"),
         ("kind = \"identity\"", "kind = \"ratio\"\nk = 0.0", "`k` is 0"),
+        ("block_rows = 16", "block_rows = 0", "`block_rows` is 0, expected at least 1"),
         ("rows = 16", "rows = \"x\"", "invalid type"),
+        ("\nrows = 16", "\nrows = 15", "`shards` hold 16 records"),
+        ("shard-00000", "../shard-00000", "is a path"),
         ("made_by = \"a test\"", "made_by", "line "),
         ("checksum = \"", "checksum = \"0", "expected"),
     ] {
         let folder = dataset(BLOCK + 1);
-        let text = fs::read_to_string(folder.path().join("manifest.toml")).unwrap();
-        let flat = text.replace("[\n    [\n        0,\n        17,\n    ],\n]", "[[0, 17]]");
-        fs::write(folder.path().join("manifest.toml"), flat).unwrap();
         edit(&folder, from, to);
         let error = Dataset::open(folder.path()).unwrap_err();
         assert_eq!(error.exit(), Exit::Data);
@@ -235,6 +235,9 @@ fn a_folder_without_a_manifest_is_no_dataset() {
     let folder = TempDir::new().unwrap();
     assert!(line(Dataset::open(folder.path())).contains("manifest.toml: is missing"));
     assert_eq!(Dataset::open(&folder.path().join("nowhere")).unwrap_err().exit(), Exit::FileSystem);
+    let writer = DatasetWriter::create(&folder.path().join("gone"), header(1)).unwrap();
+    fs::remove_dir(folder.path().join("gone")).unwrap();
+    assert_eq!(writer.write_shard(0, fill).unwrap_err().exit(), Exit::FileSystem);
 }
 
 #[test]
@@ -285,7 +288,8 @@ fn asking_for_what_is_not_there_is_wrong_use() {
 
 proptest! {
     #[test]
-    fn a_layout_holds_every_record_once_in_whole_blocks(count in 1_u64..20_000_000, record_bytes in 1_u64..600_000_000) {
+    fn a_layout_holds_every_record_once_in_whole_blocks(total in 1_u64..1 << 38, record_bytes in 1_u64..600_000_000) {
+        let count = total.div_ceil(record_bytes);
         let layout = Layout::new(count, record_bytes);
         let mut next = 0;
         for records in &layout.shard_rows {

@@ -17,7 +17,7 @@ pub fn header(count: u64) -> Header {
         unit: "1".into(),
         parameters: Vec::new(),
         transform: Transform::Identity {},
-        splits: [("train".to_string(), Split::new([0..count]))].into(),
+        splits: [("train".to_string(), Split::from(0..count))].into(),
         field: None,
         source: toml::toml! { made_by = "a test" },
     }
