@@ -33,7 +33,7 @@ impl ConvergencePower {
     pub fn limber(cosmology: &Cosmology, source_redshift: f64) -> Result<Self, SimulateError> {
         cosmology.check()?;
         if !(source_redshift > 0.0 && source_redshift <= 10.0) {
-            return Err(SimulateError::setting("source_redshift", source_redshift, "more than 0 and at most 10"));
+            return Err(SimulateError::setting("source_redshift", &source_redshift, "more than 0 and at most 10"));
         }
         let matter = MatterPower::new(cosmology);
         let source_distance = cosmology.comoving_distance(source_redshift);

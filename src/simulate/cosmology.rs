@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::simulate::SimulateError;
 
 /// The Hubble distance c / H0 in Mpc/h.
-pub const HUBBLE_DISTANCE_MPC_H: f64 = 2997.924_58;
+pub const HUBBLE_DISTANCE_MPC_H: f64 = 2_997.924_58;
 
 /// Parameters of flat LCDM.
 ///
@@ -45,7 +45,11 @@ impl Cosmology {
             let wanted = format!("more than 0 and less than `cosmology.omega_m`: {}", self.omega_m);
             return Err(SimulateError::setting("cosmology.omega_b", &self.omega_b, wanted));
         }
-        let bounds = [("cosmology.sigma_8", self.sigma_8, 0.01, 10.0), ("cosmology.n_s", self.n_s, 0.5, 1.5), ("cosmology.h", self.h, 0.2, 2.0)];
+        let bounds = [
+            ("cosmology.sigma_8", self.sigma_8, 0.01, 10.0),
+            ("cosmology.n_s", self.n_s, 0.5, 1.5),
+            ("cosmology.h", self.h, 0.2, 2.0),
+        ];
         for (name, value, low, high) in bounds {
             // Written so that NaN is refused.
             if !(value >= low && value <= high) {

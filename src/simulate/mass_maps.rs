@@ -209,7 +209,11 @@ impl MassMaps {
                 let shift = settings.shift()?;
                 let under = grid.under_lognormal(&wanted, shift).ok_or_else(|| {
                     let deviation = grid.variance(&wanted).sqrt();
-                    SimulateError::setting("shift", &shift, format!("more, beside a pixel deviation of {deviation:.3e}"))
+                    SimulateError::setting(
+                        "shift",
+                        &shift,
+                        format!("more, beside a pixel deviation of {deviation:.3e}"),
+                    )
                 })?;
                 (Some(shift), under.gaussian, under.lognormal, under.clipped_power)
             }
