@@ -100,7 +100,7 @@ fn p_is_uniform_for_equal_truths() {
     let trials = 400;
     let mut above = [0_u32; 7];
     for trial in 0..trials {
-        let mut sample = |part| draw.at(Stream::Simulation, trial, part).normals(200);
+        let sample = |part| draw.at(Stream::Simulation, trial, part).normals(200);
         let (mut a, mut b) = (sample(0), sample(1));
         let p = ks_p_value(ks_statistic(&mut a, &mut b), 200, 200);
         above.iter_mut().zip(THRESHOLDS).for_each(|(count, threshold)| *count += u32::from(p > threshold));

@@ -1,0 +1,331 @@
+//! Figures as SVG inside the page: panels above each other that share one horizontal axis.
+//!
+//! Drawn by hand and coloured by the page's style sheet, so that one figure is legible in light, dark and print. Points
+//! that are not finite, or not positive on a logarithmic axis, leave a gap.
+
+use std::fmt::Write as _;
+
+use maud::{Markup, PreEscaped, html};
+
+use super::words::{minus, number};
+
+const WIDTH: f64 = 520.0;
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = 14.0;
+const TOP: f64 = 8.0;
+const BOTTOM: f64 = 42.0;
+const BETWEEN: f64 = 12.0;
+
+/// How an axis runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scale {
+    Linear,
+    Logarithmic,
+}
+
+/// An axis with its ends.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    pub label: String,
+    pub scale: Scale,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// Something drawn, in the colour of its class.
+#[derive(Clone, Debug)]
+pub enum Mark {
+    Line {
+        class: &'static str,
+        x: Vec<f64>,
+        y: Vec<f64>,
+    },
+    /// Between two curves.
+    Band {
+        class: &'static str,
+        x: Vec<f64>,
+        low: Vec<f64>,
+        high: Vec<f64>,
+    },
+    /// A bar's top a bin, joined: `x` has one number more than `y`.
+    Steps {
+        class: &'static str,
+        x: Vec<f64>,
+        y: Vec<f64>,
+    },
+    /// A rectangle: x from, x to, y from, y to.
+    Zone {
+        class: &'static str,
+        ends: [f64; 4],
+    },
+    /// A line across the panel.
+    Level {
+        y: f64,
+    },
+}
+
+/// One vertical axis and what is drawn over it.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    pub height: f64,
+    pub y: Axis,
+    pub marks: Vec<Mark>,
+}
+
+/// A figure with its words.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    pub title: String,
+    /// Class and name of each curve.
+    pub legend: Vec<(&'static str, String)>,
+    pub x: Axis,
+    pub panels: Vec<Panel>,
+    pub caption: Markup,
+}
+
+impl Axis {
+    /// An axis that holds all of `values` that it can show, with a little room.
+    pub fn around(label: &str, scale: Scale, values: impl IntoIterator<Item = f64>) -> Self {
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in values.into_iter().filter(|&x| x.is_finite() && (scale == Scale::Linear || x > 0.0)) {
+            low = low.min(value);
+            high = high.max(value);
+        }
+        if low > high {
+            (low, high) = if scale == Scale::Linear { (0.0, 1.0) } else { (0.1, 1.0) };
+        }
+        let (low, high) = match scale {
+            Scale::Linear => {
+                let room = if high > low { 0.06 * (high - low) } else { 0.5 * high.abs().max(1e-30) };
+                (low - room, high + room)
+            }
+            Scale::Logarithmic => {
+                let room = if high > low { (high / low).powf(0.05).max(1.02) } else { 2.0 };
+                (low / room, high * room)
+            }
+        };
+        Self { label: label.into(), scale, low, high }
+    }
+
+    /// An axis with these ends.
+    pub fn between(label: &str, scale: Scale, low: f64, high: f64) -> Self {
+        Self { label: label.into(), scale, low, high }
+    }
+
+    /// Where a value lies, 0 to 1 from end to end; the ends for what lies beyond them.
+    fn place(&self, value: f64) -> Option<f64> {
+        let place = match self.scale {
+            Scale::Linear => (value - self.low) / (self.high - self.low),
+            Scale::Logarithmic if value <= 0.0 => return None,
+            Scale::Logarithmic => (value / self.low).ln() / (self.high / self.low).ln(),
+        };
+        place.is_finite().then(|| place.clamp(-0.02, 1.02))
+    }
+
+    /// Values that get a number, at most about `most`.
+    fn ticks(&self, most: usize) -> Vec<f64> {
+        match self.scale {
+            Scale::Linear => linear_ticks(self.low, self.high, most),
+            Scale::Logarithmic => logarithmic_ticks(self.low, self.high, most),
+        }
+    }
+}
+
+impl Figure {
+    /// The figure with its title, legend and caption.
+    pub fn render(&self) -> Markup {
+        html! {
+            figure {
+                div.title { (self.title) }
+                @if !self.legend.is_empty() {
+                    div.legend {
+                        @for (class, name) in &self.legend { span { i class=(class) {} (name) } }
+                    }
+                }
+                (self.drawing())
+                figcaption { (self.caption) }
+            }
+        }
+    }
+
+    fn drawing(&self) -> Markup {
+        let panels: f64 = self.panels.iter().map(|panel| panel.height).sum();
+        let height = TOP + panels + BETWEEN * (self.panels.len() - 1) as f64 + BOTTOM;
+        let mut top = TOP;
+        let mut body = String::new();
+        for (at, panel) in self.panels.iter().enumerate() {
+            let last = at + 1 == self.panels.len();
+            body.push_str(&self.panel(panel, top, last).into_string());
+            top += panel.height + BETWEEN;
+        }
+        html! {
+            svg viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(self.title) { (PreEscaped(body)) }
+        }
+    }
+
+    fn panel(&self, panel: &Panel, top: f64, last: bool) -> Markup {
+        let area = Area { x: &self.x, y: &panel.y, top, height: panel.height };
+        let (right, bottom) = (WIDTH - RIGHT, top + panel.height);
+        let most = if panel.height > 150.0 { 6 } else { 4 };
+        html! {
+            @for y in panel.y.ticks(most) {
+                @if let Some(at) = area.vertical(y) {
+                    line class="grid" x1=(LEFT) x2=(right) y1=(px(at)) y2=(px(at)) {}
+                    text x=(LEFT - 7.0) y=(px(at + 4.0)) text-anchor="end" { (tick_label(y, panel.y.scale)) }
+                }
+            }
+            @for x in self.x.ticks(6) {
+                @if let Some(at) = area.horizontal(x) {
+                    line class="grid" x1=(px(at)) x2=(px(at)) y1=(px(top)) y2=(px(bottom)) {}
+                    @if last {
+                        text x=(px(at)) y=(px(bottom + 17.0)) text-anchor="middle" { (tick_label(x, self.x.scale)) }
+                    }
+                }
+            }
+            svg x=(LEFT) y=(px(top)) width=(WIDTH - LEFT - RIGHT) height=(px(panel.height))
+                viewBox={ (LEFT) " " (px(top)) " " (WIDTH - LEFT - RIGHT) " " (px(panel.height)) } {
+                @for mark in &panel.marks { (area.mark(mark)) }
+            }
+            rect class="frame" x=(LEFT) y=(px(top)) width=(WIDTH - LEFT - RIGHT) height=(px(panel.height)) {}
+            text class="axis" text-anchor="middle"
+                transform={ "translate(13 " (px(f64::midpoint(top, bottom))) ") rotate(-90)" } { (panel.y.label) }
+            @if last {
+                text class="axis" text-anchor="middle" x=(px(f64::midpoint(LEFT, right))) y=(px(bottom + 36.0)) {
+                    (self.x.label)
+                }
+            }
+        }
+    }
+}
+
+/// Where values of a panel lie on the drawing.
+struct Area<'a> {
+    x: &'a Axis,
+    y: &'a Axis,
+    top: f64,
+    height: f64,
+}
+
+impl Area<'_> {
+    fn horizontal(&self, x: f64) -> Option<f64> {
+        Some((WIDTH - LEFT - RIGHT).mul_add(self.x.place(x)?, LEFT))
+    }
+
+    fn vertical(&self, y: f64) -> Option<f64> {
+        Some(self.height.mul_add(1.0 - self.y.place(y)?, self.top))
+    }
+
+    fn point(&self, x: f64, y: f64) -> Option<(f64, f64)> {
+        Some((self.horizontal(x)?, self.vertical(y)?))
+    }
+
+    fn mark(&self, mark: &Mark) -> Markup {
+        match mark {
+            Mark::Line { class, x, y } => {
+                let points = x.iter().zip(y).map(|(&x, &y)| self.point(x, y));
+                html! { path class={ "line " (class) } d=(path(points)) {} }
+            }
+            Mark::Steps { class, x, y } => {
+                let points = y.iter().enumerate().flat_map(|(bin, &y)| [(x[bin], y), (x[bin + 1], y)]);
+                html! { path class={ "line " (class) } d=(path(points.map(|(x, y)| self.point(x, y)))) {} }
+            }
+            Mark::Band { class, x, low, high } => {
+                html! { path class={ "band " (class) } d=(self.band(x, low, high)) {} }
+            }
+            Mark::Zone { class, ends: [left, right, low, high] } => {
+                let corners = [(*left, *low), (*right, *low), (*right, *high), (*left, *high)];
+                let outline = path(corners.into_iter().map(|(x, y)| self.point(x, y)));
+                html! { path class={ "zone " (class) } d={ (outline) "Z" } {} }
+            }
+            Mark::Level { y } => {
+                let ends = [self.point(self.x.low, *y), self.point(self.x.high, *y)];
+                html! { path class="level" d=(path(ends)) {} }
+            }
+        }
+    }
+
+    /// Closed outlines, one a run of points that can be drawn. A lower end that cannot be is the panel's.
+    fn band(&self, x: &[f64], low: &[f64], high: &[f64]) -> String {
+        let floor = self.top + self.height;
+        let points: Vec<_> = x
+            .iter()
+            .zip(low.iter().zip(high))
+            .map(|(&x, (&low, &high))| {
+                let (across, up) = self.point(x, high)?;
+                Some((across, up, if low.is_finite() { self.vertical(low).unwrap_or(floor) } else { floor }))
+            })
+            .collect();
+        let mut out = String::new();
+        for run in points.split(Option::is_none).filter(|run| run.len() > 1) {
+            let run: Vec<_> = run.iter().flatten().collect();
+            let there = run.iter().map(|&&(x, up, _)| Some((x, up)));
+            let back = run.iter().rev().map(|&&(x, _, down)| Some((x, down)));
+            out += &path(there.chain(back));
+            out.push('Z');
+        }
+        out
+    }
+}
+
+/// An SVG path through the points, with a gap where there is none.
+fn path(points: impl IntoIterator<Item = Option<(f64, f64)>>) -> String {
+    let mut out = String::new();
+    let mut pen_is_down = false;
+    for point in points {
+        if let Some((x, y)) = point {
+            let _ = write!(out, "{}{x:.1} {y:.1}", if pen_is_down { 'L' } else { 'M' });
+        }
+        pen_is_down = point.is_some();
+    }
+    out
+}
+
+fn px(x: f64) -> String {
+    format!("{x:.1}")
+}
+
+/// Multiples of 1, 2 or 5 times a power of ten.
+fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
+    let rough = (high - low) / most as f64;
+    let power = 10_f64.powf(rough.log10().floor());
+    if !(power.is_finite() && power > 0.0) {
+        return Vec::new();
+    }
+    let step = power * [1.0, 2.0, 5.0, 10.0].into_iter().find(|m| m * power >= rough * 0.999).unwrap_or(10.0);
+    let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
+    (first..=last).take(4 * most).map(|i| i as f64 * step).collect()
+}
+
+/// Powers of ten; 1, 2 and 5 times them where the axis has less than about two.
+fn logarithmic_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
+    let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+    let decades = (high / low).log10();
+    let stride = (decades / most as f64).ceil().max(1.0) as i32;
+    let factors: &[f64] = if decades < 2.2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    (first..=last)
+        .filter(|power| power.rem_euclid(stride) == 0)
+        .flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powi(power)))
+        .filter(|&x| x >= low * 0.999 && x <= high * 1.001)
+        .collect()
+}
+
+/// A tick's number: powers of ten as powers where they are far from 1.
+fn tick_label(x: f64, scale: Scale) -> Markup {
+    let size = x.abs();
+    if x == 0.0 {
+        return html! { "0" };
+    }
+    if (1e-3..1e5).contains(&size) && !(scale == Scale::Logarithmic && size < 1e-2) {
+        let text = format!("{:.6}", (x * 1e6).round() / 1e6);
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        return html! { (minus(text)) };
+    }
+    let power = (size.log10() + 1e-9).floor() as i32;
+    let factor = x / 10_f64.powi(power);
+    let lead = if (factor - 1.0).abs() < 1e-6 {
+        String::new()
+    } else {
+        format!("{}\u{b7}", number((factor * 100.0).round() / 100.0).trim_end_matches('0').trim_end_matches('.'))
+    };
+    html! { (lead) "10" tspan class="power" dy="-5" { (minus(&power.to_string())) } }
+}

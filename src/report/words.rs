@@ -1,0 +1,78 @@
+//! Numbers as people read them.
+
+use maud::{Markup, html};
+
+/// What stands for a number that is none.
+pub const UNDEFINED: &str = "undefined";
+
+/// 0.0312 as "3.1 %".
+pub fn percent(share: f64) -> String {
+    if !share.is_finite() {
+        return UNDEFINED.into();
+    }
+    let percent = 100.0 * share;
+    match percent.abs() {
+        x if x >= 99.95 => format!("{percent:.0} %"),
+        x if x >= 0.095 || x == 0.0 => format!("{percent:.1} %"),
+        _ => format!("{} %", number(percent)),
+    }
+}
+
+/// Three significant figures, with a power of ten where zeros would hide them.
+pub fn number(x: f64) -> String {
+    if !x.is_finite() {
+        return UNDEFINED.into();
+    }
+    let size = x.abs();
+    let text = match size {
+        0.0 => "0".into(),
+        _ if !(1e-3..1e6).contains(&size) => format!("{x:.2e}"),
+        _ if size >= 1000.0 => {
+            let sign = if x < 0.0 { "-" } else { "" };
+            format!("{sign}{}", count(size.round() as u64))
+        }
+        _ => {
+            let decimals = (2 - size.log10().floor() as i32).max(0) as usize;
+            format!("{x:.decimals$}")
+        }
+    };
+    minus(&text)
+}
+
+/// 1024 as "1,024".
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// 5025 s as "1 h 24 min".
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        x if !x.is_finite() => UNDEFINED.into(),
+        x if x < 90.0 => format!("{} s", number(x)),
+        x if x < 5400.0 => format!("{} min {:02} s", (x / 60.0) as u64, (x % 60.0) as u64),
+        x => format!("{} h {:02} min", (x / 3600.0) as u64, (x % 3600.0 / 60.0) as u64),
+    }
+}
+
+/// A key of the metrics as words: "`discriminator_loss`" as "discriminator loss".
+pub fn plain(key: &str) -> String {
+    key.replace('_', " ")
+}
+
+/// A hyphen before a digit is a minus sign.
+pub fn minus(text: &str) -> String {
+    text.replace('-', "\u{2212}")
+}
+
+/// The line that stands for what is not there.
+pub fn missing(line: &str) -> Markup {
+    html! { p.missing { (line) } }
+}

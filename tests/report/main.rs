@@ -1,0 +1,4 @@
+//! The report: one file, whole, honest about what is missing, safe with hostile names.
+
+mod page;
+mod synthetic;
