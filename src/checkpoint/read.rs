@@ -52,9 +52,11 @@ pub fn keep(checkpoints: &Path, count: usize) -> Result<(), CheckpointError> {
 /// The folders of finished checkpoints, in no order; none where there is no folder yet.
 fn finished(checkpoints: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
     match fs::read_dir(checkpoints) {
-        Ok(entries) => {
-            Ok(entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| step_of(path).is_some()).collect())
-        }
+        Ok(entries) => Ok(entries
+            .filter_map(Result::ok)
+            .map(|entry| entry.path())
+            .filter(|path| step_of(path).is_some())
+            .collect()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(at(checkpoints)(error)),
     }

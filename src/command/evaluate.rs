@@ -1,5 +1,6 @@
 //! `skyforge evaluate`: records against a reference.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -87,18 +88,21 @@ fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
         keep_examples(&run.join("examples/generated"), &generated, &generated_maps, length)?;
         keep_examples(&run.join("examples/reference"), &reference, &reference_maps, length)?;
     }
-    if arguments.json { say(&text) } else { say(&summary(&comparison)) }
+    if arguments.json {
+        say(&text);
+    } else {
+        say(&summary(&comparison));
+    }
     Ok(())
 }
 
 /// The records of `split`, or all where there is no such split.
 fn reference_records(reference: &Dataset, split: &str) -> Vec<std::ops::Range<u64>> {
-    match reference.split(split) {
-        Ok(split) => split.ranges().collect(),
-        Err(_) => {
-            log::warn!("{} has no split {split}: all of it is used", reference.folder().display());
-            vec![0..reference.manifest().count]
-        }
+    if let Ok(split) = reference.split(split) {
+        split.ranges().collect()
+    } else {
+        log::warn!("{} has no split {split}: all of it is used", reference.folder().display());
+        std::iter::once(0..reference.manifest().count).collect()
     }
 }
 
@@ -141,10 +145,10 @@ fn summary(comparison: &Comparison) -> String {
         ("variance map, rms", ours.variance_map_rms, floor.variance_map_rms),
     ];
     for (name, ours, floor) in rows {
-        text.push_str(&format!("{name:<34} {ours:>10.4} {floor:>10.4}\n"));
+        let _ = writeln!(text, "{name:<34} {ours:>10.4} {floor:>10.4}");
     }
     let judged = &comparison.judged;
-    text.push_str(&format!("the spectrum is judged over {} <= k < {}", judged.start, judged.end));
+    let _ = write!(text, "the spectrum is judged over {} <= k < {}", judged.start, judged.end);
     text
 }
 

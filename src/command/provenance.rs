@@ -49,7 +49,8 @@ pub fn record_start(run: &Path, ranks: usize, config: &RunConfig, dataset: &Data
 
 fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim());
+    let name =
+        text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim());
     name.unwrap_or("unknown").to_owned()
 }
 

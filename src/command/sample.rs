@@ -57,20 +57,22 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let begun = Instant::now();
     let checkpoint = session.agree(open_checkpoint(&arguments.run, arguments.checkpoint.as_deref()))?;
     let facts = session.agree(Facts::of(&checkpoint))?;
-    let network = match arguments.weights {
-        Weights::Live => "generator",
-        Weights::Ema => "generator_ema",
-        Weights::Auto if checkpoint.has_average("generator")? => "generator_ema",
-        Weights::Auto => "generator",
+    let averaged = match arguments.weights {
+        Weights::Auto => session.agree(checkpoint.has_average("generator"))?,
+        Weights::Ema => true,
+        Weights::Live => false,
     };
+    let network = if averaged { "generator_ema" } else { "generator" };
     Session::torch_threads(facts.threads);
     let ModelSection::Dcgan(model) = &facts.model;
-    let sampler =
-        session.agree(MapSampler::open(&checkpoint, network, model, facts.transform.clone(), arguments.seed))?;
+    let sampler = session.agree(MapSampler::open(&checkpoint, network, model, facts.transform, arguments.seed))?;
 
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("samples"));
     let mut source = toml::Table::new();
-    source.insert("run".into(), std::path::absolute(&arguments.run).unwrap_or_default().to_string_lossy().as_ref().into());
+    source.insert(
+        "run".into(),
+        std::path::absolute(&arguments.run).unwrap_or_default().to_string_lossy().as_ref().into(),
+    );
     source.insert("step".into(), (checkpoint.state.step as i64).into());
     source.insert("checkpoint".into(), checkpoint.checksum().into());
     source.insert("weights".into(), network.into());

@@ -48,7 +48,10 @@ pub struct MapArguments {
 /// Simulates this rank's shards of a dataset of maps.
 pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, CommandError> {
     if !(0.0..1.0).contains(&arguments.test) {
-        return Err(CommandError::Usage(format!("--test is {}, expected a share of at least 0 and below 1", arguments.test)));
+        return Err(CommandError::Usage(format!(
+            "--test is {}, expected a share of at least 0 and below 1",
+            arguments.test
+        )));
     }
     let settings = settings(&arguments.sets)?;
     let maps = MassMaps::new(&settings)?;

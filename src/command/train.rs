@@ -59,14 +59,14 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     fits(&dataset, data, model.side)?;
     let records = dataset.split(&sections.data.split)?.records();
 
-    let transform = sections.data.transform.clone().unwrap_or_else(|| dataset.manifest().transform.clone());
+    let transform = sections.data.transform.unwrap_or_else(|| dataset.manifest().transform);
     let schedule = schedule(&config, records);
     let mut identity = config.identity();
     let mut facts = toml::Table::new();
     facts.insert("shape".into(), toml::Value::try_from(dataset.manifest().shape).expect("a shape is an array"));
     facts.insert("checksum".into(), dataset.checksum().into());
     facts.insert("unit".into(), dataset.manifest().unit.clone().into());
-    facts.insert("transform".into(), toml::Value::try_from(&transform).expect("a transform is a table"));
+    facts.insert("transform".into(), toml::Value::try_from(transform).expect("a transform is a table"));
     if let Some(field) = &dataset.manifest().field {
         facts.insert("field".into(), toml::Value::try_from(field).expect("a field is a table"));
     }
@@ -101,9 +101,14 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         session.ranks(),
         arguments.run.display()
     );
-    let outcome = train(&training, &gan, |player| {
-        if player == "discriminator" { optimiser.discriminator } else { optimiser.generator }
-    })?;
+    let outcome =
+        train(
+            &training,
+            &gan,
+            |player| {
+                if player == "discriminator" { optimiser.discriminator } else { optimiser.generator }
+            },
+        )?;
     log::info!(
         "{} after step {} of {}: {} samples a second, checkpoint {} ({})",
         if outcome.status == Status::Done { "done" } else { "stopped" },

@@ -78,15 +78,15 @@ pub struct RunConfig {
 impl RunConfig {
     /// Reads `path`, applies `sets` (`a.b=c`) in order, and checks the whole.
     pub fn load(path: &Path, sets: &[Override]) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
         Self::parse(path, &text, sets)
     }
 
     /// The same for a text that was read from `path`.
     pub fn parse(path: &Path, text: &str, sets: &[Override]) -> Result<Self, ConfigError> {
         let wrong = |fault: String| ConfigError::Text { path: path.to_owned(), fault };
-        let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| wrong(overrides::one_line(&error, text)))?;
+        let mut table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| wrong(overrides::one_line(&error, text)))?;
         for set in sets {
             apply(&mut table, set)?;
         }
@@ -133,7 +133,7 @@ impl RunConfig {
         let mut table = toml::Table::try_from(&self.file).expect("a configuration is a table");
         let mut forget = |section: &str, keys: &[&str]| {
             if let Some(toml::Value::Table(section)) = table.get_mut(section) {
-                section.retain(|key, _| !keys.iter().any(|forgotten| *forgotten == key));
+                section.retain(|key, _| !keys.contains(&key));
             }
         };
         forget("data", &["path"]);

@@ -38,8 +38,9 @@ impl MapSampler {
     /// Maps `batch * BATCH .. (batch + 1) * BATCH` in physical units, `[BATCH, 1, n, n]`.
     pub fn batch(&self, batch: u64) -> Result<Vec<f32>, DomainError> {
         let records = batch * Self::BATCH..(batch + 1) * Self::BATCH;
-        let noise: Vec<f32> =
-            records.flat_map(|record| self.draw.at(Stream::Sample, record, 0).normals(self.latent_dim as usize)).collect();
+        let noise: Vec<f32> = records
+            .flat_map(|record| self.draw.at(Stream::Sample, record, 0).normals(self.latent_dim as usize))
+            .collect();
         let noise = Tensor::from_slice(&noise).view([Self::BATCH as i64, self.latent_dim]);
         let maps = tch::no_grad(|| self.generator.forward(&noise, Pass::Inference));
         let mut values = Vec::<f32>::try_from(maps.flatten(0, -1)).expect("maps are numbers");

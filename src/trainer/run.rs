@@ -218,8 +218,10 @@ impl<O: Objective> Run<'_, O> {
             mine: self.stepper.run_of_microbatches(),
             seed: self.training.seed,
         };
-        let mut loader =
-            agree(comm, Loader::new(Arc::clone(dataset), loader, plan, self.step * records_per_step).map_err(TrainError::from))?;
+        let mut loader = agree(
+            comm,
+            Loader::new(Arc::clone(dataset), loader, plan, self.step * records_per_step).map_err(TrainError::from),
+        )?;
         let records = dataset.split(&self.training.loader.split)?.records();
         let mut scribe = agree(comm, Scribe::open(self, records_per_step, records))?;
         let mut shape: Vec<i64> = vec![cut.microbatch() as i64];
@@ -296,7 +298,8 @@ impl<O: Objective> Run<'_, O> {
     /// Says in `outcome.toml` where the run stands.
     fn tell(&self, status: Status, exit: Exit, reason: &str) -> Result<Outcome, TrainError> {
         let seconds = self.started.elapsed().as_secs_f64();
-        let samples = ((self.step - self.first_step) as usize * self.stepper.batches() * self.training.cut.global) as f64;
+        let samples =
+            ((self.step - self.first_step) as usize * self.stepper.batches() * self.training.cut.global) as f64;
         let (checkpoint, checksum) = self.newest.clone().unwrap_or_default();
         let outcome = Outcome {
             status,
@@ -310,9 +313,9 @@ impl<O: Objective> Run<'_, O> {
             samples_per_second: samples / seconds,
         };
         if self.training.comm.rank() == 0 {
-            outcome.write(self.training.folder).map_err(|source| {
-                TrainError::Io { path: self.training.folder.join("outcome.toml"), source }
-            })?;
+            outcome
+                .write(self.training.folder)
+                .map_err(|source| TrainError::Io { path: self.training.folder.join("outcome.toml"), source })?;
         }
         Ok(outcome)
     }

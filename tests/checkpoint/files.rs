@@ -10,8 +10,8 @@ use tch::{Device, Tensor, nn};
 fn space(values: [f32; 6]) -> (nn::VarStore, FlatSpace) {
     let store = nn::VarStore::new(Device::Cpu);
     let root = store.root();
-    (&root / "up1").var_copy("weight", &Tensor::from_slice(&values).view([2, 3]));
-    (&root / "norm1").ones_no_train("running_var", &[2]);
+    let _ = (&root / "up1").var_copy("weight", &Tensor::from_slice(&values).view([2, 3]));
+    let _ = (&root / "norm1").ones_no_train("running_var", &[2]);
     let space = FlatSpace::bind(&store, 1);
     (store, space)
 }
@@ -129,7 +129,7 @@ fn a_network_of_another_shape_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let checkpoint = Checkpoint::open(&saved(folder.path(), 1)).expect("it is whole");
     let store = nn::VarStore::new(Device::Cpu);
-    (&store.root() / "up1").zeros("weight", &[2, 4]);
+    let _ = (&store.root() / "up1").zeros("weight", &[2, 4]);
     let error = checkpoint.load("generator", &store).expect_err("the shape is another").to_string();
     assert!(error.ends_with("generator.up1.weight is F32 [2, 3], expected F32 [2, 4]"), "{error}");
     assert!(checkpoint.load("discriminator", &store).is_err());

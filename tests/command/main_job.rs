@@ -1,7 +1,6 @@
 //! The main job from end to end: simulate, train, sample, evaluate, report.
 
 use std::fs;
-use std::time::Instant;
 
 use crate::program::{CONFIG, arg, must, simulated, word};
 
@@ -10,9 +9,7 @@ fn from_nothing_to_a_report() {
     let folder = tempfile::tempdir().expect("a folder");
     let (maps, run) = (folder.path().join("maps"), folder.path().join("run"));
     simulated(&maps, 512);
-    let begun = Instant::now();
     must(1, &["train", CONFIG, "--run", arg(&run), "--data", arg(&maps)]);
-    println!("the debug configuration took {:.1} s in this build", begun.elapsed().as_secs_f64());
     assert_eq!(word(&run, "status"), "done");
     assert!(must(1, &["inspect", arg(&maps)]).contains("count  512"));
     let newest = run.join("checkpoints").join(word(&run, "checkpoint"));

@@ -35,7 +35,9 @@ fn refused(text: &str, sets: &[&str]) -> String {
 fn what_is_not_said_has_cosmogans_value() {
     let config = load(TEXT, &[]).expect("it is right");
     let text = config.to_toml();
-    for line in ["width = 64", "depth = 4", "latent_dim = 64", "learning_rate = 0.0002", "beta1 = 0.5", "precision = \"fp32\""] {
+    for line in
+        ["width = 64", "depth = 4", "latent_dim = 64", "learning_rate = 0.0002", "beta1 = 0.5", "precision = \"fp32\""]
+    {
         assert!(text.contains(line), "{line} in {text}");
     }
 }
@@ -71,7 +73,9 @@ fn unknown_keys_are_refused_wherever_they_are() {
 
 #[test]
 fn wrong_types_are_refused_with_their_key() {
-    for (set, key) in [("batch.global=many", "batch.global"), ("seed=-1", "seed"), ("trainer.steps=1.5", "trainer.steps")] {
+    for (set, key) in
+        [("batch.global=many", "batch.global"), ("seed=-1", "seed"), ("trainer.steps=1.5", "trainer.steps")]
+    {
         let message = refused(TEXT, &[set]);
         assert!(message.contains(key), "{message}");
     }

@@ -17,7 +17,10 @@ fn a_constant_gradient_moves_each_parameter_by_the_rate() {
         for (parameter, g) in parameters.iter().zip(gradient) {
             let g = f64::from(g);
             let expected = 1.0 - 0.01 * f64::from(update) * g / (g.abs() + 1e-8);
-            assert!((f64::from(*parameter) - expected).abs() < 2e-6 * f64::from(update), "update {update}, gradient {g}: {parameter}");
+            assert!(
+                (f64::from(*parameter) - expected).abs() < 2e-6 * f64::from(update),
+                "update {update}, gradient {g}: {parameter}"
+            );
         }
     }
 }

@@ -6,9 +6,10 @@ use tch::{Device, Kind, Tensor, nn};
 fn network() -> (nn::VarStore, impl Fn(&Tensor) -> Tensor) {
     let store = nn::VarStore::new(Device::Cpu);
     let root = store.root();
-    let weight = (&root / "z").var_copy("weight", &(Tensor::arange(12, (Kind::Float, Device::Cpu)) * 0.1 - 0.5).view([4, 3]));
+    let weight =
+        (&root / "z").var_copy("weight", &(Tensor::arange(12, (Kind::Float, Device::Cpu)) * 0.1 - 0.5).view([4, 3]));
     let bias = (&root / "a").var_copy("bias", &Tensor::from_slice(&[0.1_f32, 0.2, 0.3, 0.4]));
-    (&root / "m").ones_no_train("running_var", &[2]);
+    let _ = (&root / "m").ones_no_train("running_var", &[2]);
     (store, move |x: &Tensor| x.linear(&weight, Some(&bias)).tanh().sum(Kind::Float))
 }
 

@@ -3,5 +3,5 @@
 mod metrics;
 mod progress;
 mod signals;
-mod tensorboard;
 mod step;
+mod tensorboard;

@@ -59,7 +59,7 @@ impl Objective for Toy {
     fn finish(&self, _: &Move, player: usize, place: &Place, records: &mut Tensor) -> Tally {
         let mut loss = (&self.weights[player] - &*records).square().sum(Kind::Float) / (2.0 * records.size()[0] as f64);
         if player == 1 && self.poison_at == Some((place.step, place.microbatch)) {
-            loss = loss * f64::NAN;
+            loss *= f64::NAN;
         }
         (&loss * place.share()).backward();
         Tally { metrics: vec![loss.detach()], moments: Vec::new() }
@@ -78,7 +78,10 @@ fn records(step: u64, batches: u64, run: std::ops::Range<usize>) -> Vec<Tensor> 
         let draw = Draw::new(1).at(Stream::Simulation, step * batches + batch, microbatch as u32).normals(6);
         Tensor::from_slice(&draw).view([2, 3])
     };
-    (0..batches).flat_map(|batch| run.clone().map(move |microbatch| (batch, microbatch))).map(|(b, m)| one(b, m)).collect()
+    (0..batches)
+        .flat_map(|batch| run.clone().map(move |microbatch| (batch, microbatch)))
+        .map(|(b, m)| one(b, m))
+        .collect()
 }
 
 fn toy_stepper<'a>(toy: &'a Toy, comm: &'a dyn Communicator) -> Stepper<'a, Toy> {
