@@ -21,7 +21,7 @@ pub fn spectrum(inputs: &ReportInputs) -> Markup {
     let means = reference.mean.iter().chain(&generated.mean).copied();
     let tops = edges(reference, 1.0).into_iter().chain(edges(generated, 1.0));
     let label = match found.settings.side_deg {
-        Some(width) => format!("wavenumber k (multipole is {} k)", number(360.0 / width)),
+        Some(width) => format!("wavenumber k (multipole is {} k)", (3600.0 / width).round() / 10.0),
         None => "wavenumber k, in units of the fundamental".into(),
     };
     let reach = ours.spectrum_ratio.iter().map(|x| (x - 1.0).abs()).filter(|x| x.is_finite()).fold(0.0, f64::max);
@@ -137,23 +137,25 @@ pub fn distances(inputs: &ReportInputs) -> Markup {
              with the first in the same way, and is the " em { "floor" } ": what no generator can be expected to beat. Real maps: "
              (count(found.reference.maps as u64)) " and " (count(found.floor.maps as u64)) "; generated: "
              (count(found.generated.maps as u64)) "." }
-        div.scroll { table {
-            thead { tr { th { "Distance from the real maps" } th.n { "Generated" } th.n { "Floor" } } }
-            tbody { @for (name, ours, floor) in rows { tr { td { (name) } td.n { (ours) } td.n { (floor) } } } }
-        } }
-        div.scroll { table {
-            thead { tr { th { "Map by map: mean \u{b1} spread" } th.n { "Mean" } th.n { "Variance" } th.n { "Skewness" } } }
-            tbody {
-                @for (name, set) in sets {
-                    tr {
-                        td { (name) }
-                        td.n { (scatter(set.map_mean)) }
-                        td.n { (scatter(set.map_variance)) }
-                        td.n { (scatter(set.map_skewness)) }
+        div.pair {
+            div.scroll { table {
+                thead { tr { th { "Distance from the real maps" } th.n { "Generated" } th.n { "Floor" } } }
+                tbody { @for (name, ours, floor) in rows { tr { td { (name) } td.n { (ours) } td.n { (floor) } } } }
+            } }
+            div.scroll { table {
+                thead { tr { th { "Map by map: mean \u{b1} spread" } th.n { "Mean" } th.n { "Variance" } th.n { "Skewness" } } }
+                tbody {
+                    @for (name, set) in sets {
+                        tr {
+                            td { (name) }
+                            td.n { (scatter(set.map_mean)) }
+                            td.n { (scatter(set.map_variance)) }
+                            td.n { (scatter(set.map_skewness)) }
+                        }
                     }
                 }
-            }
-        } }
+            } }
+        }
     }
 }
 

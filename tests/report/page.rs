@@ -141,8 +141,10 @@ fn the_verdict_is_computed() {
         render(&inputs)
     };
     let good = verdict(0.153, 0.031);
-    assert!(good.contains("within the 20 % asked for") && good.contains("15.3 %") && good.contains("3.1 %"));
-    assert!(verdict(0.21, 0.031).contains("outside the 20 % asked for"));
-    assert!(verdict(0.02, 0.031).contains("no worse than the 3.1 %"));
+    assert!(
+        good.contains("inside the 20\u{a0}% asked for") && good.contains("15.3\u{a0}%") && good.contains("3.1\u{a0}%")
+    );
+    assert!(verdict(0.21, 0.031).contains("more than the 20\u{a0}% asked for"));
+    assert!(verdict(0.02, 0.031).contains("no worse than the 3.1\u{a0}%"));
     assert!(verdict(f64::NAN, 0.031).contains("cannot be judged"));
 }
