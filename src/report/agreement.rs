@@ -137,25 +137,23 @@ pub fn distances(inputs: &ReportInputs) -> Markup {
              with the first in the same way, and is the " em { "floor" } ": what no generator can be expected to beat. Real maps: "
              (count(found.reference.maps as u64)) " and " (count(found.floor.maps as u64)) "; generated: "
              (count(found.generated.maps as u64)) "." }
-        div.pair {
-            div.scroll { table {
-                thead { tr { th { "Distance from the real maps" } th.n { "Generated" } th.n { "Floor" } } }
-                tbody { @for (name, ours, floor) in rows { tr { td { (name) } td.n { (ours) } td.n { (floor) } } } }
-            } }
-            div.scroll { table {
-                thead { tr { th { "Map by map: mean \u{b1} spread" } th.n { "Mean" } th.n { "Variance" } th.n { "Skewness" } } }
-                tbody {
-                    @for (name, set) in sets {
-                        tr {
-                            td { (name) }
-                            td.n { (scatter(set.map_mean)) }
-                            td.n { (scatter(set.map_variance)) }
-                            td.n { (scatter(set.map_skewness)) }
-                        }
+        div.scroll { table {
+            thead { tr { th { "Distance from the real maps" } th.n { "Generated" } th.n { "Floor" } } }
+            tbody { @for (name, ours, floor) in rows { tr { td { (name) } td.n { (ours) } td.n { (floor) } } } }
+        } }
+        div.scroll { table {
+            thead { tr { th { "Map by map: mean \u{b1} spread" } th.n { "Mean" } th.n { "Variance" } th.n { "Skewness" } } }
+            tbody {
+                @for (name, set) in sets {
+                    tr {
+                        td { (name) }
+                        td.n { (scatter(set.map_mean)) }
+                        td.n { (scatter(set.map_variance)) }
+                        td.n { (scatter(set.map_skewness)) }
                     }
                 }
-            } }
-        }
+            }
+        } }
     }
 }
 
