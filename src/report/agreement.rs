@@ -21,7 +21,7 @@ pub fn spectrum(inputs: &ReportInputs) -> Markup {
     let means = reference.mean.iter().chain(&generated.mean).copied();
     let tops = edges(reference, 1.0).into_iter().chain(edges(generated, 1.0));
     let label = match found.settings.side_deg {
-        Some(width) => format!("wavenumber k (multipole is {} k)", number(360.0 / width)),
+        Some(width) => format!("wavenumber k (multipole is {} k)", (3600.0 / width).round() / 10.0),
         None => "wavenumber k, in units of the fundamental".into(),
     };
     let reach = ours.spectrum_ratio.iter().map(|x| (x - 1.0).abs()).filter(|x| x.is_finite()).fold(0.0, f64::max);

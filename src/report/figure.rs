@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::words::{minus, number};
+use super::words::{minus, number, raised};
 
 const WIDTH: f64 = 520.0;
 const LEFT: f64 = 62.0;
@@ -171,14 +171,14 @@ impl Figure {
             @for y in panel.y.ticks(most) {
                 @if let Some(at) = area.vertical(y) {
                     line class="grid" x1=(LEFT) x2=(right) y1=(px(at)) y2=(px(at)) {}
-                    text x=(LEFT - 7.0) y=(px(at + 4.0)) text-anchor="end" { (tick_label(y, panel.y.scale)) }
+                    text x=(LEFT - 7.0) y=(px(at + 4.0)) text-anchor="end" { (tick_label(y, &panel.y)) }
                 }
             }
             @for x in self.x.ticks(6) {
                 @if let Some(at) = area.horizontal(x) {
                     line class="grid" x1=(px(at)) x2=(px(at)) y1=(px(top)) y2=(px(bottom)) {}
                     @if last {
-                        text x=(px(at)) y=(px(bottom + 17.0)) text-anchor="middle" { (tick_label(x, self.x.scale)) }
+                        text x=(px(at)) y=(px(bottom + 17.0)) text-anchor="middle" { (tick_label(x, &self.x)) }
                     }
                 }
             }
@@ -309,13 +309,18 @@ fn logarithmic_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
         .collect()
 }
 
-/// A tick's number: powers of ten as powers where they are far from 1.
-fn tick_label(x: f64, scale: Scale) -> Markup {
+/// A tick's number, or a power of ten where numbers are far from 1; one way for all of a logarithmic axis.
+fn tick_label(x: f64, axis: &Axis) -> Markup {
     let size = x.abs();
     if x == 0.0 {
         return html! { "0" };
     }
-    if (1e-3..1e5).contains(&size) && !(scale == Scale::Logarithmic && size < 1e-2) {
+    let plain = if axis.scale == Scale::Logarithmic {
+        axis.low >= 5e-3 && axis.high <= 2e4
+    } else {
+        (1e-3..1e5).contains(&size)
+    };
+    if plain {
         let text = format!("{:.6}", (x * 1e6).round() / 1e6);
         let text = text.trim_end_matches('0').trim_end_matches('.');
         return html! { (minus(text)) };
@@ -327,5 +332,5 @@ fn tick_label(x: f64, scale: Scale) -> Markup {
     } else {
         format!("{}\u{b7}", number((factor * 100.0).round() / 100.0).trim_end_matches('0').trim_end_matches('.'))
     };
-    html! { (lead) "10" tspan class="power" dy="-5" { (minus(&power.to_string())) } }
+    html! { (lead) "10" (raised(&power.to_string())) }
 }

@@ -23,7 +23,7 @@ pub fn examples(inputs: &ReportInputs) -> Markup {
             (one("Real, held back from training", "real", reference, scale))
             (one("Generated", "generated", generated, scale))
         }
-        (colour_bar(scale, &format!("{label}; one scale for both, the outermost 0.2 % of real pixels beyond its ends")))
+        (colour_bar(scale, &format!("{label}; one scale for both")))
     }
 }
 

@@ -40,7 +40,6 @@ fn verdict(comparison: Option<&Comparison>) -> String {
             "The ratio of the mean power spectra is undefined somewhere in {range}: these maps cannot be judged."
         );
     }
-    let stays = if worst <= TARGET { "within the 20 % asked for" } else { "outside the 20 % asked for" };
     let beside = if !floor.is_finite() {
         "the floor is undefined".into()
     } else if worst <= floor {
@@ -48,10 +47,18 @@ fn verdict(comparison: Option<&Comparison>) -> String {
     } else {
         format!("a second set of simulations reaches {}", percent(floor))
     };
-    format!(
-        "The mean power spectrum of {maps} generated maps is within {} of the held-back maps over {range}: {stays}; {beside}.",
-        percent(worst)
-    )
+    let departs = percent(worst);
+    if worst <= TARGET {
+        format!(
+            "The mean power spectrum of {maps} generated maps stays within {departs} of that of held-back maps over {range}, \
+             inside the 20\u{a0}% asked for; {beside}."
+        )
+    } else {
+        format!(
+            "The mean power spectrum of {maps} generated maps departs by up to {departs} from that of held-back maps over \
+             {range}, more than the 20\u{a0}% asked for; {beside}."
+        )
+    }
 }
 
 /// "8 <= k < 24".
@@ -72,7 +79,7 @@ fn comparison_cards(comparison: &Comparison) -> Markup {
         div.card {
             div.name { "Spectrum, largest error" }
             div.figure { (percent(generated.spectrum_worst)) }
-            div.beside { "floor " (percent(floor.spectrum_worst)) " \u{b7} target 20 %: " (state) }
+            div.beside { "floor " (percent(floor.spectrum_worst)) " \u{b7} target 20\u{a0}%: " (state) }
         }
         div.card {
             div.name { "Histogram, misplaced pixels" }

@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::inputs::ReportInputs;
+use super::words::missing;
 use super::{agreement, gallery, headline, pixels, record, tests_table, training};
 
 const STYLE: &str = include_str!("style.css");
@@ -12,6 +13,16 @@ type Section = (&'static str, &'static str, Markup);
 
 /// The report of a run as one HTML file: no script, nothing fetched from outside.
 pub fn render(inputs: &ReportInputs) -> String {
+    if inputs.comparison.as_ref().is_some_and(|found| !found.fits()) {
+        return page(
+            &ReportInputs { comparison: None, ..inputs.clone() },
+            Some("The comparison in this run is damaged: its arrays do not fit together, so it is left out."),
+        );
+    }
+    page(inputs, None)
+}
+
+fn page(inputs: &ReportInputs, notice: Option<&str>) -> String {
     let [maps, spectrum, histogram, rest @ ..]: [Section; 9] = [
         ("maps", "Real and generated maps", gallery::examples(inputs)),
         ("spectrum", "Power spectrum", agreement::spectrum(inputs)),
@@ -35,6 +46,7 @@ pub fn render(inputs: &ReportInputs) -> String {
             }
             body {
                 (headline::headline(inputs))
+                @if let Some(notice) = notice { (missing(notice)) }
                 main {
                     (section(&maps))
                     div.pair { (section(&spectrum)) (section(&histogram)) }

@@ -14,7 +14,7 @@ use crate::statistics::Comparison;
 pub fn pixels(inputs: &ReportInputs) -> Markup {
     let Some(found) = &inputs.comparison else { return missing(NO_COMPARISON) };
     html! {
-        div.pair { (correlation(found)) div { (moments(inputs, found)) } }
+        div.pair { (correlation(found)) div.moments { (moments(inputs, found)) } }
     }
 }
 

@@ -24,9 +24,9 @@ pub fn tests(inputs: &ReportInputs) -> Markup {
         panels: vec![Panel {
             height: 230.0,
             y: Axis::around(
-                "largest difference of distributions",
+                "KS statistic",
                 Scale::Linear,
-                ours.spectrum_ks.statistic.iter().chain(&floor.spectrum_ks.statistic).copied().chain([0.0]),
+                ours.spectrum_ks.statistic.iter().chain(&floor.spectrum_ks.statistic).copied().chain([0.0, 0.1]),
             ),
             marks: vec![
                 line("floor", k, &floor.spectrum_ks.statistic),
@@ -36,13 +36,13 @@ pub fn tests(inputs: &ReportInputs) -> Markup {
         caption: html! { "Two-sample statistic of the power in each k over " (ours.spectrum_ks.maps) " maps on each side." },
     };
     html! {
-        div.pair {
+        div.pair.tests {
             div {
                 div.scroll { table.tests {
                     thead {
-                        tr { th rowspan="2" { "p above" } th colspan="2" { "Of " (number_of(&ours.spectrum_ks)) " wavenumbers" } th colspan="2" { "Of " (number_of(&ours.histogram_ks)) " histogram bins" }
+                        tr { th rowspan="2" { "p\u{a0}>" } th colspan="2" { "Of " (number_of(&ours.spectrum_ks)) " wavenumbers" } th colspan="2" { "Of " (number_of(&ours.histogram_ks)) " histogram bins" }
                             th rowspan="2" { "By chance" } th rowspan="2" { "CosmoGAN," br; "of 248 modes" } }
-                        tr { th { "generated" } th { "floor" } th { "generated" } th { "floor" } }
+                        tr { th { "gen" span.rest { "erated" } } th { "floor" } th { "gen" span.rest { "erated" } } th { "floor" } }
                     }
                     tbody {
                         @for (row, threshold) in THRESHOLDS.into_iter().enumerate() {

@@ -9,8 +9,8 @@ use super::words::{count, duration, missing, number, percent, plain};
 
 /// A long run is drawn as this many means, with the range of each behind them.
 const BUCKETS: usize = 200;
-/// The most curves in one figure.
-const CURVES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+/// Colours of curves that belong to neither player; one figure has at most as many curves.
+const OTHER_COLOURS: [&str; 4] = ["c", "d", "e", "f"];
 
 const NO_METRICS: &str = "No metrics are in this run.";
 
@@ -45,7 +45,7 @@ pub fn curves(inputs: &ReportInputs) -> Markup {
         .flat_map(|(title, scale, mut series)| {
             let mut parts = Vec::new();
             while !series.is_empty() {
-                let rest = series.split_off(series.len().min(CURVES.len()));
+                let rest = series.split_off(series.len().min(OTHER_COLOURS.len()));
                 parts.push(figure(title, scale, &series));
                 series = rest;
             }
@@ -152,7 +152,8 @@ fn figure(title: &str, scale: Scale, series: &[Series]) -> Markup {
     let mut marks = Vec::new();
     let mut means = Vec::new();
     let mut inner = Vec::new();
-    for (series, class) in series.iter().zip(CURVES) {
+    let classes = classes(series);
+    for (series, &class) in series.iter().zip(&classes) {
         let [x, mean, low, high] = buckets(series);
         if series.value.len() > BUCKETS {
             marks.push(Mark::Band { class, x: x.clone(), low: low.clone(), high: high.clone() });
@@ -170,7 +171,7 @@ fn figure(title: &str, scale: Scale, series: &[Series]) -> Markup {
     let last = if last > first { last } else { first + 1.0 };
     Figure {
         title: title.into(),
-        legend: series.iter().zip(CURVES).map(|(series, class)| (class, plain(&series.key))).collect(),
+        legend: series.iter().zip(classes).map(|(series, class)| (class, plain(&series.key))).collect(),
         x: Axis::between("step", Scale::Linear, first, last),
         panels: vec![Panel { height: 210.0, y: Axis::around("", scale, inner), marks }],
         caption: html! {
@@ -183,6 +184,23 @@ fn figure(title: &str, scale: Scale, series: &[Series]) -> Markup {
         },
     }
     .render()
+}
+
+/// The generator and what it makes have the colour of generated maps, the discriminator and real maps that of real ones;
+/// no colour twice in a figure.
+fn classes(series: &[Series]) -> Vec<&'static str> {
+    let mut used: Vec<&str> = Vec::new();
+    for series in series {
+        let first_word = series.key.split('_').next().unwrap_or_default();
+        let own = match first_word {
+            "generator" | "fake" => Some("generated"),
+            "discriminator" | "real" => Some("reference"),
+            _ => None,
+        };
+        let free = || OTHER_COLOURS.into_iter().find(|class| !used.contains(class)).unwrap_or("f");
+        used.push(own.filter(|class| !used.contains(class)).unwrap_or_else(free));
+    }
+    used
 }
 
 /// Step, mean, lowest and highest of runs of rows. Numbers that are none leave a gap only where a run has nothing else.

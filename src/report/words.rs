@@ -12,9 +12,9 @@ pub fn percent(share: f64) -> String {
     }
     let percent = 100.0 * share;
     match percent.abs() {
-        x if x >= 99.95 => format!("{percent:.0} %"),
-        x if x >= 0.095 || x == 0.0 => format!("{percent:.1} %"),
-        _ => format!("{} %", number(percent)),
+        x if x >= 99.95 => format!("{percent:.0}\u{a0}%"),
+        x if x >= 0.095 || x == 0.0 => format!("{percent:.1}\u{a0}%"),
+        _ => format!("{}\u{a0}%", number(percent)),
     }
 }
 
@@ -26,7 +26,7 @@ pub fn number(x: f64) -> String {
     let size = x.abs();
     let text = match size {
         0.0 => "0".into(),
-        _ if !(1e-3..1e6).contains(&size) => format!("{x:.2e}"),
+        _ if !(1e-3..1e6).contains(&size) => scientific(x),
         _ if size >= 1000.0 => {
             let sign = if x < 0.0 { "-" } else { "" };
             format!("{sign}{}", count(size.round() as u64))
@@ -37,6 +37,22 @@ pub fn number(x: f64) -> String {
         }
     };
     minus(&text)
+}
+
+/// 0.000286 as 2.86 times ten to the minus fourth, raised.
+fn scientific(x: f64) -> String {
+    let text = format!("{x:.2e}");
+    let (factor, power) = text.split_once('e').expect("the format has an exponent");
+    format!("{factor}\u{d7}10{}", raised(power))
+}
+
+/// A whole number in raised digits.
+pub fn raised(power: &str) -> String {
+    const DIGITS: [char; 10] = [
+        '\u{2070}', '\u{b9}', '\u{b2}', '\u{b3}', '\u{2074}', '\u{2075}', '\u{2076}', '\u{2077}', '\u{2078}',
+        '\u{2079}',
+    ];
+    power.chars().map(|c| c.to_digit(10).map_or('\u{207b}', |digit| DIGITS[digit as usize])).collect()
 }
 
 /// 1024 as "1,024".

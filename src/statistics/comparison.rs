@@ -119,6 +119,32 @@ pub struct Distance {
     pub histogram_ks: KsTests,
 }
 
+impl Comparison {
+    /// Whether all arrays have the lengths they should, which a file read back need not.
+    pub fn fits(&self) -> bool {
+        let (bins, pixels) = (self.wavenumber.len(), self.side.saturating_mul(self.side));
+        let columns = self.pixel_bins.bins.saturating_add(2);
+        let band = |band: &Band, length| band.mean.len() == length && band.spread.len() == length;
+        let set = |set: &Summary| {
+            band(&set.spectrum, bins)
+                && band(&set.pixel_share_band, columns)
+                && set.pixel_shares.len() == columns
+                && band(&set.correlation, self.side / 2 + 1)
+                && set.pixels.mean.len() == pixels
+                && set.pixels.variance.len() == pixels
+        };
+        let tests = |tests: &KsTests, length| tests.statistic.len() == length && tests.p_value.len() == length;
+        let distance = |distance: &Distance| {
+            distance.spectrum_ratio.len() == bins
+                && tests(&distance.spectrum_ks, bins)
+                && tests(&distance.histogram_ks, columns)
+        };
+        bins > 0
+            && [&self.generated, &self.reference, &self.floor].into_iter().all(set)
+            && [&self.generated_distance, &self.floor_distance].into_iter().all(distance)
+    }
+}
+
 /// Compares generated maps, and the floor, with a reference. All three have the same side and unit; the floor is the
 /// other half of the reference set ([`Maps::halves`]).
 pub fn compare(

@@ -57,7 +57,7 @@ pub fn multipole(k: f64, side_deg: f64) -> f64 {
     360.0 * k / side_deg
 }
 
-/// What turns P in u^2 px^2 into C_l in u^2 sr: the area of a pixel in steradian.
+/// What turns P in u^2 px^2 into `C_l` in u^2 sr: the area of a pixel in steradian.
 pub fn pixel_area_sr(side: usize, side_deg: f64) -> f64 {
     (side_deg.to_radians() / side as f64).powi(2)
 }

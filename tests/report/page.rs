@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use skyforge::report::{ExampleMaps, ReportInputs, render};
-use skyforge::statistics::{ComparisonSettings, Maps, compare};
+use skyforge::statistics::{Comparison, ComparisonSettings, Maps, compare};
 
 use crate::synthetic::{SIDE, full, metrics};
 
@@ -99,7 +99,9 @@ fn a_hostile_name_is_shown_and_not_obeyed() {
     inputs.provenance = vec![(hostile.into(), hostile.into())];
     inputs.timings = vec![(hostile.into(), hostile.into())];
     let mut rows = metrics(2);
-    rows.iter_mut().for_each(|row| drop(row.insert(hostile.into(), 1.0.into())));
+    for row in &mut rows {
+        row.insert(hostile.into(), 1.0.into());
+    }
     inputs.metrics = rows;
     let page = render(&inputs);
     assert_balanced(&page);
@@ -130,6 +132,24 @@ fn numbers_that_are_none_leave_gaps_and_are_called_undefined() {
     assert!(!text.contains("NaN") && !text.contains("inf "));
 }
 
+/// `statistics.json` may have been cut or edited by hand.
+#[test]
+fn a_comparison_whose_arrays_do_not_fit_is_said_to_be_damaged() {
+    let spoil: [fn(&mut Comparison); 4] = [
+        |found| found.generated.pixel_shares.clear(),
+        |found| found.floor_distance.spectrum_ratio.truncate(3),
+        |found| found.reference.pixels.mean.truncate(3),
+        |found| found.pixel_bins.bins = usize::MAX,
+    ];
+    for spoil in spoil {
+        let mut inputs = full();
+        spoil(inputs.comparison.as_mut().expect("a full run is compared"));
+        let page = render(&inputs);
+        assert_balanced(&page);
+        assert!(page.contains("The comparison in this run is damaged"));
+    }
+}
+
 /// The sentence at the top follows the numbers.
 #[test]
 fn the_verdict_is_computed() {
@@ -141,8 +161,10 @@ fn the_verdict_is_computed() {
         render(&inputs)
     };
     let good = verdict(0.153, 0.031);
-    assert!(good.contains("within the 20 % asked for") && good.contains("15.3 %") && good.contains("3.1 %"));
-    assert!(verdict(0.21, 0.031).contains("outside the 20 % asked for"));
-    assert!(verdict(0.02, 0.031).contains("no worse than the 3.1 %"));
+    assert!(
+        good.contains("inside the 20\u{a0}% asked for") && good.contains("15.3\u{a0}%") && good.contains("3.1\u{a0}%")
+    );
+    assert!(verdict(0.21, 0.031).contains("more than the 20\u{a0}% asked for"));
+    assert!(verdict(0.02, 0.031).contains("no worse than the 3.1\u{a0}%"));
     assert!(verdict(f64::NAN, 0.031).contains("cannot be judged"));
 }

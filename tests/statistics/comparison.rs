@@ -57,6 +57,7 @@ fn a_field_twice_as_high_has_four_times_the_power_at_the_worst_k() {
 fn tests_use_as_many_maps_as_asked_on_every_side() {
     let settings = ComparisonSettings { most_maps_for_ks: 30, side_deg: Some(5.0), ..ComparisonSettings::default() };
     let found = compared(&smooth_noise(50, SIDE, 1), &smooth_noise(80, SIDE, 2), &settings);
+    assert!(found.fits());
     assert_eq!(found.generated_distance.spectrum_ks.maps, 30);
     assert_eq!(found.floor_distance.histogram_ks.maps, 30);
     assert_eq!((found.generated.maps, found.reference.maps, found.floor.maps), (50, 40, 40));
@@ -88,4 +89,14 @@ fn sets_that_cannot_be_compared_are_refused() {
     assert_eq!(error.to_string(), "generated maps of side 16, expected 32 as in the reference");
     let error = compare(large.first(1), large, large, &settings).expect_err("one map has no spread");
     assert_eq!(error.to_string(), "1 generated maps, expected at least 2");
+}
+
+#[test]
+fn one_thread_and_four_compare_to_the_same_bits() {
+    let (generated, reference) = (smooth_noise(37, SIDE, 1), smooth_noise(70, SIDE, 2));
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+        pool.install(|| compared(&generated, &reference, &ComparisonSettings::default()))
+    };
+    assert_eq!(run(1), run(4));
 }

@@ -10,7 +10,7 @@ pub fn white_noise(count: usize, side: usize, seed: u64) -> Vec<f32> {
     (0..count as u64).flat_map(|map| draw.at(Stream::Simulation, map, 0).normals(side * side)).collect()
 }
 
-/// cos(2 pi (row, column) . (k_row, k_column) / side).
+/// `cos(2 pi (row, column) . (k_row, k_column) / side)`.
 pub fn plane_wave(side: usize, k_row: i32, k_column: i32) -> Vec<f32> {
     let pixel = |row: usize, column: usize| {
         let phase = f64::from(k_row) * row as f64 + f64::from(k_column) * column as f64;

@@ -54,7 +54,7 @@ fn the_statistic_is_0_for_equal_and_1_for_separate_samples() {
     assert!((d(vec![0.0; 4], vec![0.0, 0.0, 0.0, 1.0]) - 0.25).abs() < 1e-15);
 }
 
-/// P(D_1 > d) = 2 (1 - d) from d = 1/2, and P(D_n > d) = 2 (1 - d)^n from d = 1 - 1/n.
+/// `P(D_1 > d)` = 2 (1 - d) from d = 1/2, and `P(D_n > d)` = 2 (1 - d)^n from d = 1 - 1/n.
 #[test]
 fn closed_forms_are_met() {
     assert!((ks_p_value(0.7, 2, 2) - 0.6).abs() < 1e-12);
