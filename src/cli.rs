@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{evaluate, inspect, report, sample, simulate, train};
+use crate::command::{self, evaluate, inspect, report, sample, simulate, train};
+use crate::exit::Exit;
 
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
 ///
@@ -31,4 +32,18 @@ pub enum Verb {
     Evaluate(evaluate::Arguments),
     /// Write a run's report.html.
     Report(report::Arguments),
+}
+
+impl Verb {
+    /// Does it on this rank and says how the program ends.
+    pub fn run(&self) -> Exit {
+        command::run(|session| match self {
+            Verb::Simulate(simulate::What::Maps(arguments)) => simulate::maps(session, arguments),
+            Verb::Inspect(arguments) => inspect::run(session, arguments),
+            Verb::Train(arguments) => train::run(session, arguments),
+            Verb::Sample(arguments) => sample::run(session, arguments),
+            Verb::Evaluate(arguments) => evaluate::run(session, arguments),
+            Verb::Report(arguments) => report::run(session, arguments),
+        })
+    }
 }

@@ -17,11 +17,21 @@ pub fn part_of(path: &Path) -> PathBuf {
 /// Writes `bytes` to `path`, whole or not at all, and to the disk.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let part = part_of(path);
-    let written = write_synced(&part, bytes).and_then(|()| fs::rename(&part, path));
+    let written = File::create(&part).and_then(|mut file| {
+        file.write_all(bytes)?;
+        settle(&file, path)
+    });
     if written.is_err() {
         let _ = fs::remove_file(&part); // half a file is of no use, and there is an error already
     }
-    written.and_then(|()| sync_parent(path))
+    written
+}
+
+/// Gives `file`, which was written as `part_of(path)` and is complete, its name; both are on the disk afterwards.
+pub fn settle(file: &File, path: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    fs::rename(part_of(path), path)?;
+    sync_parent(path)
 }
 
 /// Writes `bytes` to `path` and to the disk, for files inside a folder that is renamed when it is whole.

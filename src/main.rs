@@ -6,7 +6,7 @@ use skyforge::command;
 
 fn main() {
     let code = match Cli::try_parse() {
-        Ok(cli) => command::run(cli.verb),
+        Ok(cli) => cli.verb.run(),
         Err(error) => command::refuse(&error),
     };
     // Everything with a destructor, MPI among it, is gone by now.

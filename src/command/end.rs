@@ -3,10 +3,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::logging;
 use super::session::Session;
-use super::{evaluate, inspect, logging, report, sample, simulate, train};
 use crate::checkpoint::CheckpointError;
-use crate::cli::Verb;
 use crate::comm::Disagreement;
 use crate::config::ConfigError;
 use crate::data::DataError;
@@ -98,17 +97,9 @@ impl<E: Into<CommandError>> From<Disagreement<E>> for CommandError {
 }
 
 /// Runs a verb on this rank and says how the program ends.
-pub fn run(verb: Verb) -> Exit {
+pub fn run(verb: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
     let session = Session::start();
-    let result = match verb {
-        Verb::Simulate(simulate::What::Maps(arguments)) => simulate::maps(&session, &arguments),
-        Verb::Inspect(arguments) => inspect::run(&session, &arguments),
-        Verb::Train(arguments) => train::run(&session, &arguments),
-        Verb::Sample(arguments) => sample::run(&session, &arguments),
-        Verb::Evaluate(arguments) => evaluate::run(&session, &arguments),
-        Verb::Report(arguments) => report::run(&session, &arguments),
-    };
-    match result {
+    match verb(&session) {
         Ok(exit) => exit,
         Err(error) => {
             // Rank 0 speaks for all; what another rank has to say is in its log, and in rank 0's sentence.

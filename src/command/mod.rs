@@ -13,3 +13,4 @@ mod provenance;
 mod session;
 
 pub use end::{CommandError, refuse, run};
+pub use session::Session;

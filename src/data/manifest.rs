@@ -1,8 +1,7 @@
 //! `manifest.toml`: what a dataset holds, how it is cut into shards, and by which checksums it is known.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::DataError;
 use super::normalise::Transform;
+use crate::files;
 
 /// The format that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -256,19 +256,11 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Writes it into a dataset's folder, whole or not at all: `manifest.toml.part`, synced, then renamed.
+    /// Writes it into a dataset's folder, whole or not at all.
     pub fn write(&self, folder: &Path) -> Result<(), DataError> {
         let path = folder.join(FILE_NAME);
-        let part = folder.join(format!("{FILE_NAME}.part"));
         let text = toml::to_string(self).expect("a manifest is plain tables, numbers and strings");
-        let write = || {
-            let mut file = File::create(&part)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&part, &path)?;
-            File::open(folder)?.sync_all()
-        };
-        write().map_err(DataError::file(&path))
+        files::write_whole(&path, text.as_bytes()).map_err(DataError::file(&path))
     }
 
     /// Numbers in a record.

@@ -24,6 +24,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::DataError;
 use super::manifest::{FORMAT, Header, ShardEntry, combine};
+use crate::files;
 
 /// Rows on their way to a shard: n records, neighbours.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,7 +68,7 @@ impl ShardWriter {
     /// Makes `path` for `rows` records of a dataset. A `.part` that a crash left behind is overwritten.
     pub fn create(path: &Path, header: &Header, rows: u64) -> Result<Self, DataError> {
         let name = file_name(path);
-        let part = path.with_file_name(format!("{name}.part"));
+        let part = files::part_of(path);
         let block_rows = header.layout().block_rows;
         // The system says better than HDF5 why a file cannot be made.
         File::create(&part).map_err(DataError::file(&part))?;
@@ -127,15 +128,9 @@ impl ShardWriter {
         assert_eq!(self.written, self.rows, "every row is written before a shard is finished");
         to_bytes(&self.checksums, u64::to_le_bytes, &mut self.bytes);
         self.write(self.places.checksums, &mut Xxh3::new())?;
-        let settle = || {
-            self.file.sync_all()?;
-            let bytes = self.file.metadata()?.len();
-            fs::rename(&self.part, &self.path)?;
-            File::open(self.path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")))?
-                .sync_all()?;
-            Ok(bytes)
-        };
-        let bytes = settle().map_err(DataError::file(&self.path))?;
+        let length = self.file.metadata().map(|metadata| metadata.len());
+        let settled = length.and_then(|bytes| files::settle(&self.file, &self.path).map(|()| bytes));
+        let bytes = settled.map_err(DataError::file(&self.path))?;
         self.finished = true;
         Ok(ShardEntry {
             file: self.name.clone(),

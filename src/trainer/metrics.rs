@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::exit::Exit;
+use crate::files;
 
 /// What can go wrong with the files that record a run's numbers.
 #[derive(Debug, thiserror::Error)]
@@ -111,11 +112,10 @@ pub fn read(path: &Path) -> Result<Vec<Map<String, Value>>, MetricsError> {
 
 /// Rewrites the log without the lines after `step`. Whoever is killed inside leaves the log as it was.
 fn keep_until(path: &Path, step: u64) -> Result<(), MetricsError> {
-    let part = path.with_added_extension("part");
     let mut unreadable = 0;
     let mut rewrite = || -> io::Result<()> {
         let mut source = BufReader::new(File::open(path)?);
-        let mut kept = BufWriter::new(File::create(&part)?);
+        let mut kept = BufWriter::new(File::create(files::part_of(path))?);
         let mut line = Vec::new();
         while source.read_until(b'\n', &mut line)? > 0 {
             match serde_json::from_slice::<Place>(&line) {
@@ -128,10 +128,7 @@ fn keep_until(path: &Path, step: u64) -> Result<(), MetricsError> {
             }
             line.clear();
         }
-        kept.into_inner()?.sync_all()?;
-        fs::rename(&part, path)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
+        files::settle(&kept.into_inner()?, path)
     };
     rewrite().map_err(MetricsError::file(path))?;
     if unreadable > 0 {
