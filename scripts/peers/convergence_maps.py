@@ -5,7 +5,8 @@ Takes a dataset that `skyforge simulate maps` made. Compares
      CAMB's matter power and distances, and with CAMB's own source windows, which know nothing of this file's integral
      (no Limber approximation below l = 100 or so, a source shell of finite width);
   2. the maps with powerbox maps of the manifest's spectrum, cut from a grid of the same size: mean power in bands of
-     multipoles, pixel variance and skewness; both beside the exact expectation, cut edges included.
+     multipoles, pixel variance and skewness; both beside the exact expectation, cut edges included. powerbox has no mode
+     0, ours has the power of all slower modes: in lognormal maps that makes the power of single maps scatter more.
 Prints a table each and writes all numbers as JSON. Run it by `scripts/peers/convergence_maps`.
 """
 

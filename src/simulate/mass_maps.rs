@@ -1,7 +1,8 @@
 //! Convergence maps: lognormal or Gaussian random fields with a given angular power spectrum.
 //!
 //! A map is a function of (seed, index) alone. It is cut from a periodic grid that is larger than the map, so that
-//! its own edges do not match.
+//! its own edges do not match. What is slower than the grid is in its mode 0, so that the mean of a map, and in a
+//! lognormal one the strength of all its structure, scatters as on a large sky.
 //!
 //! Shapes: n = pixels on a side of the grid, side = pixels on a side of the map.
 

@@ -1,0 +1,6 @@
+//! The built-in skies: laws of their spectra and maps.
+
+mod convergence_power;
+mod cosmology;
+mod mass_maps;
+mod matter_power;
