@@ -10,9 +10,9 @@ use rayon::prelude::*;
 use super::CommandError;
 use super::session::Session;
 use crate::config::{ConfigError, Override, apply};
-use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry, Split, Transform};
+use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry, Split};
 use crate::exit::Exit;
-use crate::simulate::mass_maps::{DefaultTransform, MassMapSettings, MassMaps};
+use crate::simulate::{MassMapSettings, MassMaps};
 
 /// The built-in skies.
 #[derive(Debug, Subcommand)]
@@ -125,10 +125,7 @@ fn header(arguments: &MapArguments, maps: &MassMaps) -> Header {
         shape: [1, maps.side(), maps.side()],
         unit: "1".into(),
         parameters: Vec::new(),
-        transform: match maps.default_transform() {
-            DefaultTransform::Log { shift, scale, offset } => Transform::Log { shift, scale, offset },
-            DefaultTransform::Linear { scale, offset } => Transform::Linear { scale, offset },
-        },
+        transform: maps.default_transform(),
         splits,
         field: Some(Field { side_deg: pixel_arcmin * maps.side() as f64 / 60.0, pixel_arcmin }),
         source,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::figure::{Axis, Figure, Mark, Panel, Scale};
 use super::inputs::ReportInputs;
-use super::words::{count, duration, missing, number, percent, plain};
+use super::words::{count, missing, number, percent, plain};
 
 /// A long run is drawn as this many means, with the range of each behind them.
 const BUCKETS: usize = 200;
@@ -82,7 +82,6 @@ pub fn timings(inputs: &ReportInputs) -> Markup {
         if !load_seconds.is_empty() && total > 0.0 {
             row("Time waiting for data, over time in steps", percent(load / total));
         }
-        row("Time in the steps recorded", duration(total));
     }
     if let Some(step) = last(&inputs.metrics, "step") {
         row("Steps", count(step as u64));

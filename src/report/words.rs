@@ -68,16 +68,6 @@ pub fn count(n: u64) -> String {
     out
 }
 
-/// 5025 s as "1 h 24 min".
-pub fn duration(seconds: f64) -> String {
-    match seconds {
-        x if !x.is_finite() => UNDEFINED.into(),
-        x if x < 90.0 => format!("{} s", number(x)),
-        x if x < 5400.0 => format!("{} min {:02} s", (x / 60.0) as u64, (x % 60.0) as u64),
-        x => format!("{} h {:02} min", (x / 3600.0) as u64, (x % 3600.0 / 60.0) as u64),
-    }
-}
-
 /// A key of the metrics as words: "`discriminator_loss`" as "discriminator loss".
 pub fn plain(key: &str) -> String {
     key.replace('_', " ")

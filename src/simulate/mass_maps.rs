@@ -14,6 +14,7 @@ use rustfft::num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
 use serde::{Deserialize, Serialize};
 
+use crate::data::Transform;
 use crate::rng::{Draw, Stream};
 use crate::simulate::grid_power::Grid;
 use crate::simulate::{ConvergencePower, Cosmology, SimulateError};
@@ -146,27 +147,6 @@ impl MassMapSettings {
 pub fn default_shift(source_redshift: f64) -> Option<f64> {
     let z = source_redshift;
     (z > 0.0 && z <= 4.0).then(|| z * (0.008 + z * (0.029 + z * (-0.0079 + z * 0.00065))))
-}
-
-/// An invertible map between convergence x and the range of a network, y.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum DefaultTransform {
-    /// y = scale ln(x + shift) + offset
-    Log {
-        /// Added to x.
-        shift: f64,
-        /// Factor of the logarithm.
-        scale: f64,
-        /// Added at the end.
-        offset: f64,
-    },
-    /// y = scale x + offset
-    Linear {
-        /// Factor of x.
-        scale: f64,
-        /// Added at the end.
-        offset: f64,
-    },
 }
 
 /// A maker of maps.
@@ -332,7 +312,7 @@ impl MassMaps {
     }
 
     /// Takes 4.5 standard deviations of the Gaussian field to -1 and 1, and its mean to 0.
-    pub fn default_transform(&self) -> DefaultTransform {
+    pub fn default_transform(&self) -> Transform {
         // A field without any power is 0 everywhere: any scale will do.
         let deviation = if self.gaussian_variance > 0.0 { self.gaussian_variance.sqrt() } else { 1.0 };
         let scale = 1.0 / (SPREAD * deviation);
@@ -340,9 +320,9 @@ impl MassMaps {
             Some(shift) => {
                 let mean = shift.ln() - self.gaussian_variance / 2.0;
                 // Maps are rounded to single precision, and so may lie a little below -shift.
-                DefaultTransform::Log { shift: shift * (1.0 + 1e-5), scale, offset: -scale * mean }
+                Transform::Log { shift: shift * (1.0 + 1e-5), scale, offset: -scale * mean }
             }
-            None => DefaultTransform::Linear { scale, offset: 0.0 },
+            None => Transform::Linear { scale, offset: 0.0 },
         }
     }
 

@@ -11,7 +11,7 @@ pub mod matter_power;
 pub use convergence_power::ConvergencePower;
 pub use cosmology::Cosmology;
 pub use grid_power::Grid;
-pub use mass_maps::{DefaultTransform, Field, MassMapSettings, MassMaps, Workspace};
+pub use mass_maps::{Field, MassMapSettings, MassMaps, Workspace};
 pub use matter_power::MatterPower;
 
 use std::path::PathBuf;

@@ -3,5 +3,6 @@
 mod program;
 
 mod bad_input;
+mod golden;
 mod main_job;
 mod ranks;

@@ -213,3 +213,40 @@ fn any_number_of_ranks_trains_the_same_gan() {
         seen.push(alone);
     }
 }
+
+/// Running moments follow the law of total variance: after one step they are those of the whole batch, however it was
+/// cut, and not the mean of the parts'.
+#[test]
+fn running_moments_are_those_of_the_whole_batch() {
+    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6 };
+    let settings = GanSettings {
+        loss: Loss::Hinge,
+        label_flip: 0.0,
+        average: None,
+        update: Update::Alternating,
+        noise: Noise::Fresh,
+        discriminator_moves: 1,
+        generator_moves: 1,
+    };
+    let gan = Gan::new(&model, settings, 7);
+    let find = |name: &str| gan.players()[1].store.variables()[name].detach().copy();
+    let (weight, bias) = (find("project.weight"), find("project.bias"));
+    let cut = Cut { global: 16, microbatches: 4 };
+    let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| AdamSettings::default());
+    let maps: Vec<Tensor> = (0..4)
+        .map(|m| Tensor::from_slice(&Draw::new(2).at(Stream::Simulation, 0, m).normals(4 * 256)).view([4, 1, 16, 16]))
+        .collect();
+    stepper.step(0, Some(&maps), false);
+
+    // What came into the first batch norm, of all microbatches together: [16, 8, 4, 4].
+    let noise: Vec<f32> = (0..4).flat_map(|m| Draw::new(7).at(Stream::GeneratorNoise, 0, m).normals(4 * 6)).collect();
+    let x = Tensor::from_slice(&noise).view([16, 6]).linear(&weight, Some(&bias)).view([16, 8, 4, 4]);
+    let dims: &[i64] = &[0, 2, 3];
+    let (mean, variance) = (x.mean_dim(dims, false, Kind::Float), x.var_dim(dims, false, false));
+    let near = |got: Tensor, first: f64, moment: Tensor| {
+        let expected = moment * 0.1 + first * 0.9;
+        assert!((got - expected).abs().max().double_value(&[]) < 1e-6);
+    };
+    near(find("norm0.running_mean"), 0.0, mean);
+    near(find("norm0.running_var"), 1.0, variance);
+}

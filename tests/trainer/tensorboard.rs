@@ -171,9 +171,8 @@ fn a_run_that_goes_on_starts_its_session_one_step_further() {
 #[test]
 fn tensorboard_sees_the_steps_of_a_straight_run_after_a_stop() {
     let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/peers/read_events");
-    let ready = || Command::new(&reader).arg("--ready").status().is_ok_and(|status| status.success());
-    if env::var_os("SKYFORGE_PEERS").is_none() && !ready() {
-        eprintln!("skipped: no Python tensorboard; set SKYFORGE_PEERS=1 to let {} fetch it", reader.display());
+    if env::var_os("SKYFORGE_PEERS").is_none() {
+        eprintln!("skipped: set SKYFORGE_PEERS=1 to let {} fetch Python's tensorboard", reader.display());
         return;
     }
     let run = tempfile::tempdir().expect("a temporary folder");

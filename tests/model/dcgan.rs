@@ -1,0 +1,107 @@
+//! CosmoGAN's networks: sizes, names, and that weights are a function of seed and name.
+
+use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator};
+use skyforge::model::{BatchMoments, Pass};
+use skyforge::rng::{Draw, Stream};
+use tch::{Device, Tensor, nn};
+
+fn settings(side: i64, width: i64) -> DcganSettings {
+    DcganSettings { side, width, depth: 4, latent_dim: 64 }
+}
+
+fn noise(b: i64) -> Tensor {
+    Tensor::from_slice(&Draw::new(1).at(Stream::Noise, 0, 0).normals(b as usize * 64)).view([b, 64])
+}
+
+fn parameters(store: &nn::VarStore) -> i64 {
+    store.trainable_variables().iter().map(|tensor| tensor.numel() as i64).sum()
+}
+
+/// Kernels, dense layers, biases and batch norms of Mustafa et al. 2019, counted by hand.
+#[test]
+fn at_full_width_the_networks_have_cosmogans_parameters() {
+    for (side, small) in [(64, 4), (128, 8), (256, 16)] {
+        let (generator, discriminator) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
+        Generator::new(&generator.root(), &settings(side, 64), 0);
+        Discriminator::new(&discriminator.root(), &settings(side, 64), 0);
+        let kernels = 25 * (512 * 256 + 256 * 128 + 128 * 64 + 64);
+        let dense = 512 * small * small;
+        let up = 64 * dense + dense + kernels + (256 + 128 + 64 + 1) + 2 * (512 + 256 + 128 + 64);
+        let down = kernels + (64 + 128 + 256 + 512) + 2 * (128 + 256 + 512) + dense + 1;
+        assert_eq!((parameters(&generator), parameters(&discriminator)), (up, down), "{side} px");
+    }
+}
+
+#[test]
+fn maps_have_the_side_that_was_asked_for_and_lie_in_the_range_of_tanh() {
+    for side in [64, 128, 256] {
+        let (generator, discriminator) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
+        let g = Generator::new(&generator.root(), &settings(side, 4), 0);
+        let d = Discriminator::new(&discriminator.root(), &settings(side, 4), 0);
+        let moments = BatchMoments::default();
+        let maps = tch::no_grad(|| g.forward(&noise(3), Pass::Training(&moments)));
+        assert_eq!(maps.size(), [3, 1, side, side]);
+        assert!(maps.abs().max().double_value(&[]) <= 1.0);
+        assert_eq!(moments.flat().len(), 3 * g.norms().len());
+        assert_eq!(tch::no_grad(|| d.forward(&maps, Pass::Inference)).size(), [3]);
+    }
+}
+
+#[test]
+fn weights_are_a_function_of_seed_and_name() {
+    let make = |width: i64, seed: u64| {
+        let store = nn::VarStore::new(Device::Cpu);
+        Generator::new(&store.root(), &settings(64, width), seed);
+        store.variables()
+    };
+    let values = |tensor: &Tensor| Vec::<f32>::try_from(tensor.detach().flatten(0, -1)).expect("numbers");
+    let (a, b, other) = (make(4, 1), make(4, 1), make(4, 2));
+    assert_eq!(values(&a["up1.weight"]), values(&b["up1.weight"]));
+    assert_ne!(values(&a["up1.weight"]), values(&other["up1.weight"]));
+    // Names that are PyTorch's, so that weights can be read there.
+    for name in ["project.weight", "project.bias", "norm0.weight", "norm0.running_var", "up4.bias"] {
+        assert!(a.contains_key(name), "{name}");
+    }
+    let weight = values(&make(32, 1)["up1.weight"]);
+    let deviation = (weight.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>() / weight.len() as f64).sqrt();
+    assert!((deviation - 0.02).abs() < 2e-4, "weights are normal, 0.02: {deviation}");
+}
+
+#[test]
+fn running_moments_are_left_alone_by_training_and_used_in_inference() {
+    let store = nn::VarStore::new(Device::Cpu);
+    let g = Generator::new(&store.root(), &settings(64, 4), 0);
+    let all = || {
+        let mut state: Vec<(String, Vec<f32>)> = store
+            .variables()
+            .into_iter()
+            .filter(|(name, _)| name.contains("running"))
+            .map(|(name, tensor)| (name, Vec::<f32>::try_from(tensor).expect("numbers")))
+            .collect();
+        state.sort_by(|a, b| a.0.cmp(&b.0));
+        state
+    };
+    let before = all();
+    let moments = BatchMoments::default();
+    let _maps = tch::no_grad(|| g.forward(&noise(8), Pass::Training(&moments)));
+    assert_eq!(all(), before);
+    // In inference a map does not depend on its neighbours in the batch.
+    let maps = tch::no_grad(|| g.forward(&noise(8), Pass::Inference));
+    let alone = tch::no_grad(|| g.forward(&noise(8).narrow(0, 3, 1), Pass::Inference));
+    assert!((maps.narrow(0, 3, 1) - alone).abs().max().double_value(&[]) < 1e-6);
+}
+
+#[test]
+fn sizes_that_cannot_be_halved_are_refused() {
+    assert!(settings(64, 64).fault().is_none());
+    for (wrong, key) in [
+        (DcganSettings { side: 60, ..settings(64, 8) }, "side"),
+        (DcganSettings { side: 0, ..settings(64, 8) }, "side"),
+        (DcganSettings { width: 0, ..settings(64, 8) }, "width"),
+        (DcganSettings { depth: 0, ..settings(64, 8) }, "depth"),
+        (DcganSettings { depth: 99, ..settings(64, 8) }, "depth"),
+        (DcganSettings { latent_dim: 0, ..settings(64, 8) }, "latent_dim"),
+    ] {
+        assert_eq!(wrong.fault().expect("it is wrong").0, key);
+    }
+}

@@ -1,0 +1,3 @@
+//! Laws of the networks.
+
+mod dcgan;
