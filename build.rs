@@ -14,10 +14,13 @@ fn main() {
         let output = Command::new("git").args(arguments).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let revision = git(&["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".into());
+    let revision =
+        git(&["describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]).unwrap_or_else(|| "unknown".into());
     println!("cargo:rustc-env=SKYFORGE_GIT_REVISION={revision}");
     if let Some(head) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
         println!("cargo:rerun-if-changed={head}");
     }
-    println!("cargo:rerun-if-changed=build.rs");
+    for path in ["build.rs", "src"] {
+        println!("cargo:rerun-if-changed={path}"); // uncommitted changes make the revision dirty
+    }
 }

@@ -7,7 +7,8 @@ use crate::exit::Exit;
 
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
 ///
-/// Results go to stdout, the story to stderr. Under mpirun or srun every verb shares its work out over the ranks.
+/// Results go to stdout, the story to stderr. Under mpirun or srun, simulate, train and sample share their work out over
+/// the ranks; the others work on the first.
 #[derive(Debug, Parser)]
 #[command(name = "skyforge", version, max_term_width = 110, propagate_version = true)]
 pub struct Cli {

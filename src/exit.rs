@@ -19,3 +19,17 @@ pub enum Exit {
     /// Stopped early, whole and resumable: requeue.
     Stopped = 75,
 }
+
+impl Exit {
+    /// The end with this number; what is not one of ours is our own fault.
+    pub fn from_code(code: u8) -> Self {
+        let known = [Self::Done, Self::Usage, Self::Data, Self::Hardware, Self::FileSystem, Self::Stopped];
+        known.into_iter().find(|exit| *exit as u8 == code).unwrap_or(Self::Internal)
+    }
+}
+
+/// An error that knows how the program ends with it.
+pub trait Ends: std::error::Error {
+    /// The exit code.
+    fn exit(&self) -> Exit;
+}

@@ -281,5 +281,8 @@ fn what_is_allowed_and_what_is_only_said_is_no_complaint() {
     }
     assert_eq!(complaints("data", 3, "use super::super::shard::Shard;"), [""; 0]);
     assert_eq!(complaints("rng", 1, "mod tests { use super::*; use super::Draw; }"), [""; 0]);
-    assert_eq!(complaints("main", 1, "use skyforge::exit::Exit; fn main() { skyforge::command::run() }"), [""; 0]);
+    assert_eq!(
+        complaints("main", 1, "use skyforge::exit::{Ends, Exit}; fn main() { skyforge::command::run() }"),
+        [""; 0]
+    );
 }

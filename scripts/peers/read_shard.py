@@ -16,7 +16,7 @@ import numpy as np
 
 def main(folder):
     shards = sorted(pathlib.Path(folder).glob("shard-*.h5"))
-    shape, total, ids, parameter_total = None, 0.0, [], 0.0
+    shape, total, weighted, ids, parameter_total = None, 0.0, 0.0, [], 0.0
     names, units, attributes = [], [], {}
     for path in shards:
         with h5py.File(path, "r", locking=False) as file:
@@ -24,7 +24,10 @@ def main(folder):
             if x.chunks is not None or x.compression is not None or x.dtype != np.dtype("<f4"):
                 sys.exit(f"{path.name}: x is {x.dtype}, chunks {x.chunks}, expected contiguous <f4")
             shape = [(shape or [0])[0] + x.shape[0], *x.shape[1:]]
-            total += float(np.sum(x[...], dtype=np.float64))
+            maps = x[...].astype(np.float64).reshape(x.shape[0], -1)
+            total += float(np.sum(maps))
+            # Pixels in another order would have the same sum, but not this one.
+            weighted += float(np.sum(maps * (np.arange(maps.shape[1]) % 7 + 1)))
             ids += [int(i) for i in file["id"]]
             if "parameters" in file:
                 parameters = file["parameters"]
@@ -40,6 +43,7 @@ def main(folder):
         {
             "shape": shape,
             "sum": total,
+            "weighted_sum": weighted,
             "ids": ids,
             "parameter_names": names,
             "parameter_units": units,

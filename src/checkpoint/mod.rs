@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::exit::Exit;
+use crate::exit::{Ends, Exit};
 use crate::optim::{Adam, FlatSpace};
 
-pub use read::{Checkpoint, keep, newest};
+pub use read::{Checkpoint, Opened, all, keep, newest, set_aside};
 pub use write::save;
 
 const FORMAT: u32 = 1;
@@ -109,9 +109,8 @@ pub enum CheckpointError {
     },
 }
 
-impl CheckpointError {
-    /// How the program ends with it.
-    pub fn exit(&self) -> Exit {
+impl Ends for CheckpointError {
+    fn exit(&self) -> Exit {
         match self {
             CheckpointError::Io { .. } => Exit::FileSystem,
             CheckpointError::Damaged { .. } => Exit::Data,

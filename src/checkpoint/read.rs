@@ -21,18 +21,40 @@ pub struct Checkpoint {
     checksum: u64,
 }
 
-/// The newest whole checkpoint in `checkpoints`, if there is any, and what is wrong with those newer than it.
-pub fn newest(checkpoints: &Path) -> Result<(Option<Checkpoint>, Vec<CheckpointError>), CheckpointError> {
+/// The checkpoints of a run, newest first, each opened and checked, or what is wrong with it.
+pub fn all(checkpoints: &Path) -> Result<impl Iterator<Item = (PathBuf, Opened)>, CheckpointError> {
     let mut found = finished(checkpoints)?;
     found.sort_by_key(|folder| step_of(folder));
+    Ok(found.into_iter().rev().map(|folder| {
+        let opened = Checkpoint::open(&folder);
+        (folder, opened)
+    }))
+}
+
+/// A checkpoint, or what is wrong with it.
+pub type Opened = Result<Checkpoint, CheckpointError>;
+
+/// The newest whole checkpoint in `checkpoints`, if there is any, and those newer than it that are damaged, with what is
+/// wrong with them.
+#[expect(clippy::type_complexity, reason = "a pair of what was found and what was passed over")]
+pub fn newest(checkpoints: &Path) -> Result<(Option<Checkpoint>, Vec<(PathBuf, CheckpointError)>), CheckpointError> {
     let mut damaged = Vec::new();
-    for folder in found.into_iter().rev() {
-        match Checkpoint::open(&folder) {
+    for (folder, opened) in all(checkpoints)? {
+        match opened {
             Ok(checkpoint) => return Ok((Some(checkpoint), damaged)),
-            Err(error) => damaged.push(error),
+            Err(error) => damaged.push((folder, error)),
         }
     }
     Ok((None, damaged))
+}
+
+/// Takes a damaged checkpoint out of the way, as `step-0001000.damaged`.
+pub fn set_aside(folder: &Path) -> Result<(), CheckpointError> {
+    let aside = folder.with_extension("damaged");
+    if aside.exists() {
+        fs::remove_dir_all(&aside).map_err(at(&aside))?;
+    }
+    fs::rename(folder, &aside).map_err(at(folder))
 }
 
 /// Removes all but the newest `count` checkpoints; 0 keeps all.

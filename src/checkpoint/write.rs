@@ -22,7 +22,10 @@ pub fn save(checkpoints: &Path, mut state: State, players: &[PlayerRecord]) -> R
     if part.exists() {
         fs::remove_dir_all(&part).map_err(at(&part))?; // an earlier attempt that was cut off
     }
-    fs::create_dir_all(&part).map_err(at(&part))?;
+    if !checkpoints.exists() {
+        fs::create_dir_all(checkpoints).and_then(|()| files::sync_parent(checkpoints)).map_err(at(checkpoints))?;
+    }
+    fs::create_dir(&part).map_err(at(&part))?;
     state.updates = players.iter().map(|player| (player.name.to_owned(), player.adam.updates())).collect();
 
     let written = write_files(&part, &state, players);

@@ -86,8 +86,4 @@ impl Communicator for Mpi {
         }
         message
     }
-
-    fn abort(&self, code: i32) -> ! {
-        self.world.abort(code)
-    }
 }

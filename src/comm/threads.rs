@@ -113,8 +113,4 @@ impl Communicator for Threads {
             Message::Values(_) => panic!("rank {} wanted bytes of rank {from} and got values", self.rank),
         }
     }
-
-    fn abort(&self, code: i32) -> ! {
-        std::process::exit(code)
-    }
 }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::logging;
 use super::session::Session;
 use crate::checkpoint::CheckpointError;
-use crate::comm::Disagreement;
+use crate::comm::{Disagreement, There};
 use crate::config::ConfigError;
 use crate::data::DataError;
-use crate::exit::Exit;
+use crate::exit::{Ends, Exit};
 use crate::simulate::SimulateError;
 use crate::statistics::StatisticsError;
 use crate::trainer::TrainError;
@@ -54,19 +54,22 @@ pub enum CommandError {
     /// Statistics.
     #[error(transparent)]
     Statistics(#[from] StatisticsError),
-    /// Another rank failed and says so itself.
-    #[error("stopped with rank {rank}: {message}")]
-    There {
-        /// That rank.
-        rank: usize,
-        /// What it said.
-        message: String,
+    /// Another rank failed.
+    #[error(transparent)]
+    There(#[from] There),
+    /// Tasks that do not know of each other.
+    #[error(
+        "the launcher started {tasks} tasks, but this program is alone: expected a build with MPI, of the launcher's own \
+         MPI (with srun: --mpi=pmix or pmi2)"
+    )]
+    Launch {
+        /// How many.
+        tasks: usize,
     },
 }
 
-impl CommandError {
-    /// How the program ends with it.
-    pub fn exit(&self) -> Exit {
+impl Ends for CommandError {
+    fn exit(&self) -> Exit {
         match self {
             CommandError::Usage(_) => Exit::Usage,
             CommandError::Io { .. } => Exit::FileSystem,
@@ -76,10 +79,13 @@ impl CommandError {
             CommandError::Simulate(error) => error.exit(),
             CommandError::Checkpoint(error) => error.exit(),
             CommandError::Train(error) => error.exit(),
-            CommandError::There { .. } => Exit::Hardware,
+            CommandError::There(there) => there.exit(),
+            CommandError::Launch { .. } => Exit::Hardware,
         }
     }
+}
 
+impl CommandError {
     /// Adds the path to an error of the file system.
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
@@ -91,7 +97,7 @@ impl<E: Into<CommandError>> From<Disagreement<E>> for CommandError {
     fn from(disagreement: Disagreement<E>) -> Self {
         match disagreement {
             Disagreement::Here(error) => error.into(),
-            Disagreement::There { rank, message } => CommandError::There { rank, message },
+            Disagreement::There(there) => CommandError::There(there),
         }
     }
 }
@@ -99,7 +105,7 @@ impl<E: Into<CommandError>> From<Disagreement<E>> for CommandError {
 /// Runs a verb on this rank and says how the program ends.
 pub fn run(verb: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
     let session = Session::start();
-    match verb(&session) {
+    match session.check_world().and_then(|()| verb(&session)) {
         Ok(exit) => exit,
         Err(error) => {
             // Rank 0 speaks for all; what another rank has to say is in its log, and in rank 0's sentence.
@@ -109,28 +115,42 @@ pub fn run(verb: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
     }
 }
 
-/// Says why the command line cannot be read, in a line; or shows the help that was asked for.
+/// Shows the help that was asked for, or says in a line why the command line cannot be read; once, whatever the ranks.
 pub fn refuse(error: &clap::Error) -> Exit {
     use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
+    let session = Session::start();
     if matches!(error.kind(), DisplayHelp | DisplayVersion) {
-        let _ = error.print();
+        if session.rank() == 0 {
+            let _ = error.print();
+        }
         return Exit::Done;
     }
-    // clap writes a paragraph; the first line says what, the lines that begin with "tip:" what was wanted.
+    if session.rank() == 0 {
+        let _ = writeln!(std::io::stderr(), "{}", sentence(error));
+    }
+    Exit::Usage
+}
+
+/// clap writes a paragraph. Its first line says what is wrong; what was wanted stands further down.
+fn sentence(error: &clap::Error) -> String {
     let text = error.to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let mut sentence = lines.next().unwrap_or("error: wrong command line").to_owned();
-    let rest: Vec<&str> = lines.collect();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let usage = lines.iter().find_map(|line| line.strip_prefix("Usage: ")?.strip_suffix(" <COMMAND>"));
+        let program = usage.unwrap_or("skyforge");
+        return format!("error: `{program}` says too little, expected one of the words that `{program} --help` lists");
+    }
+    let mut sentence = lines.first().copied().unwrap_or("error: wrong command line").to_owned();
     if sentence.ends_with(':') {
-        let listed: Vec<&str> = rest.iter().copied().take_while(|line| !line.starts_with("Usage")).collect();
+        let listed: Vec<&str> = lines[1..].iter().copied().take_while(|line| !line.starts_with("Usage")).collect();
         sentence = format!("{sentence} {}", listed.join(", "));
     }
-    for tip in rest.iter().filter_map(|line| line.strip_prefix("tip: ")) {
-        sentence = format!("{sentence}; {tip}");
+    for line in lines.iter().skip(1) {
+        if let Some(tip) = line.strip_prefix("tip: ") {
+            sentence = format!("{sentence}; {tip}");
+        } else if line.starts_with("[possible values") && !sentence.contains(line) {
+            sentence = format!("{sentence} {line}");
+        }
     }
-    if matches!(error.kind(), clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        sentence = format!("error: expected a verb; {}", "skyforge --help lists them");
-    }
-    let _ = writeln!(std::io::stderr(), "{sentence}");
-    Exit::Usage
+    sentence
 }

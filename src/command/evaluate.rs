@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::CommandError;
+use super::output::say;
 use super::session::Session;
 use crate::data::{DataError, Dataset, DatasetWriter, Header};
 use crate::exit::Exit;
@@ -27,15 +28,47 @@ pub struct Arguments {
     /// The dataset they should be like
     #[arg(long)]
     against: PathBuf,
-    /// Which of its splits; all of it where it has no such split
-    #[arg(long, default_value = "test")]
-    split: String,
+    /// Which of its splits; where it is not given: test, or all of a dataset without splits
+    #[arg(long)]
+    split: Option<String>,
     /// Where the statistics go, JSON
     #[arg(long)]
     out: Option<PathBuf>,
     /// Print all of it on stdout, as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Which sets were compared: beside the numbers in `statistics.json`.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct Sets {
+    /// Checksum of the dataset that was compared.
+    pub generated: String,
+    /// Step, checkpoint and weights it was sampled from, where a run made it.
+    #[serde(default)]
+    pub step: Option<i64>,
+    #[serde(default)]
+    pub checkpoint: Option<String>,
+    #[serde(default)]
+    pub weights: Option<String>,
+    /// Checksum of the dataset it was compared with, and the split.
+    pub reference: String,
+    pub split: String,
+}
+
+impl Sets {
+    fn of(generated: &Dataset, reference: &Dataset, split: String) -> Self {
+        let source = &generated.manifest().source;
+        let word = |key: &str| source.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        Self {
+            generated: generated.checksum().to_owned(),
+            step: source.get("step").and_then(toml::Value::as_integer),
+            checkpoint: word("checkpoint"),
+            weights: word("weights"),
+            reference: reference.checksum().to_owned(),
+            split,
+        }
+    }
 }
 
 /// How many maps of each kind a run keeps for its report.
@@ -51,6 +84,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     let is_run = arguments.records.join("checkpoints").is_dir();
     let folder = if is_run { arguments.records.join("samples") } else { arguments.records.clone() };
+    if is_run && !folder.is_dir() {
+        let fault = format!("has no samples, expected `skyforge sample {}` first", arguments.records.display());
+        return Err(CommandError::Wrong { path: arguments.records.clone(), fault });
+    }
     let generated = Dataset::open(&folder)?;
     let reference = Dataset::open(&arguments.against)?;
     let (shape, wanted) = (generated.manifest().shape, reference.manifest().shape);
@@ -66,7 +103,8 @@ fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     let side = shape[1];
     let generated_maps = generated.read(0..generated.manifest().count)?;
     let mut reference_maps = Vec::new();
-    for records in reference_records(&reference, &arguments.split) {
+    let (split, records) = reference_records(&reference, arguments.split.as_deref())?;
+    for records in records {
         reference_maps.extend(reference.read(records)?);
     }
     let settings = ComparisonSettings {
@@ -75,7 +113,9 @@ fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     };
     let (first, second) = Maps::new(&reference_maps, side)?.halves()?;
     let comparison = compare(Maps::new(&generated_maps, side)?, first, second, &settings)?;
-    let text = serde_json::to_string(&comparison).expect("statistics are JSON");
+    let mut statistics = serde_json::to_value(&comparison).expect("statistics are JSON");
+    statistics["sets"] = serde_json::to_value(Sets::of(&generated, &reference, split)).expect("names are JSON");
+    let text = statistics.to_string();
 
     if let Some(out) = &arguments.out {
         files::write_whole(out, text.as_bytes()).map_err(CommandError::io(out))?;
@@ -88,22 +128,20 @@ fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
         keep_examples(&run.join("examples/generated"), &generated, &generated_maps, length)?;
         keep_examples(&run.join("examples/reference"), &reference, &reference_maps, length)?;
     }
-    if arguments.json {
-        say(&text);
-    } else {
-        say(&summary(&comparison));
-    }
-    Ok(())
+    if arguments.json { say(&text) } else { say(&summary(&comparison)) }
 }
 
-/// The records of `split`, or all where there is no such split.
-fn reference_records(reference: &Dataset, split: &str) -> Vec<std::ops::Range<u64>> {
-    if let Ok(split) = reference.split(split) {
-        split.ranges().collect()
-    } else {
-        log::warn!("{} has no split {split}: all of it is used", reference.folder().display());
-        std::iter::once(0..reference.manifest().count).collect()
+/// The name of the split that is compared with, and its records.
+fn reference_records(
+    reference: &Dataset,
+    split: Option<&str>,
+) -> Result<(String, Vec<std::ops::Range<u64>>), DataError> {
+    let manifest = reference.manifest();
+    if split.is_none() && manifest.splits.is_empty() {
+        return Ok(("all".into(), std::iter::once(0..manifest.count).collect()));
     }
+    let name = split.unwrap_or("test");
+    Ok((name.to_owned(), reference.split(name)?.ranges().collect()))
 }
 
 /// The run that sampled a dataset, if it is still there.
@@ -134,8 +172,14 @@ fn keep_examples(folder: &Path, of: &Dataset, maps: &[f32], length: usize) -> Re
 fn summary(comparison: &Comparison) -> String {
     let (ours, floor) = (&comparison.generated_distance, &comparison.floor_distance);
     let mut text = format!(
-        "{} maps against {} of the reference, {} px; beside it the floor: {} other reference maps\n",
-        comparison.generated.maps, comparison.reference.maps, comparison.side, comparison.floor.maps
+        "{} maps against {} of the reference, {} px; beside it the floor: {} other reference maps\n{:<34} {:>10} {:>10}\n",
+        comparison.generated.maps,
+        comparison.reference.maps,
+        comparison.side,
+        comparison.floor.maps,
+        "distance",
+        "maps",
+        "floor"
     );
     let rows: [(&str, f64, f64); 5] = [
         ("spectrum, largest |ratio - 1|", ours.spectrum_worst, floor.spectrum_worst),
@@ -150,10 +194,4 @@ fn summary(comparison: &Comparison) -> String {
     let judged = &comparison.judged;
     let _ = write!(text, "the spectrum is judged over {} <= k < {}", judged.start, judged.end);
     text
-}
-
-/// Results go to stdout.
-#[expect(clippy::print_stdout, reason = "results are what stdout is for")]
-pub(super) fn say(text: &str) {
-    println!("{text}");
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::CommandError;
-use super::evaluate::say;
+use super::output::say;
 use super::session::Session;
 use crate::checkpoint::{self, Checkpoint};
 use crate::data::Dataset;
@@ -32,9 +32,12 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let result = if session.rank() == 0 { inspect(&arguments.path) } else { Ok(Value::Null) };
     let found = session.agree(result)?;
     if session.rank() == 0 {
-        if arguments.json { say(&found.to_string()) } else { say(&plain(&found)) }
+        say(&if arguments.json { found.to_string() } else { plain(&found) })?;
     }
-    Ok(Exit::Done)
+    let whole = found["whole"].as_bool().unwrap_or(true);
+    // What is damaged was named in what was printed; every rank ends alike.
+    let whole = session.comm().broadcast(&[u8::from(whole)]) == [1];
+    Ok(if whole { Exit::Done } else { Exit::Data })
 }
 
 fn inspect(path: &Path) -> Result<Value, CommandError> {
@@ -47,9 +50,7 @@ fn inspect(path: &Path) -> Result<Value, CommandError> {
     if path.join("checkpoints").is_dir() || path.join("config.toml").is_file() {
         return of_run(path);
     }
-    if !path.exists() {
-        return Err(CommandError::io(path)(std::io::ErrorKind::NotFound.into()));
-    }
+    std::fs::metadata(path).map_err(CommandError::io(path))?;
     let fault = "is no dataset (manifest.toml), checkpoint (CHECKSUMS) or run (config.toml)".into();
     Err(CommandError::Wrong { path: path.to_owned(), fault })
 }
@@ -76,12 +77,18 @@ fn of_checkpoint(checkpoint: &Checkpoint) -> Value {
 }
 
 fn of_run(path: &Path) -> Result<Value, CommandError> {
-    let (newest, damaged) = checkpoint::newest(&path.join("checkpoints"))?;
-    let damaged: Vec<String> = damaged.iter().map(ToString::to_string).collect();
+    let mut damaged = Vec::new();
+    let mut whole = Vec::new();
+    for (_, opened) in checkpoint::all(&path.join("checkpoints"))? {
+        match opened {
+            Ok(checkpoint) => whole.push(checkpoint),
+            Err(error) => damaged.push(error.to_string()),
+        }
+    }
     Ok(json!({
-        "what": "run", "whole": damaged.is_empty(), "damaged": damaged,
+        "what": "run", "whole": damaged.is_empty(), "damaged": damaged, "checkpoints": whole.len(),
         "outcome": Outcome::read(path).and_then(|outcome| serde_json::to_value(outcome).ok()),
-        "newest": newest.as_ref().map(of_checkpoint),
+        "newest": whole.first().map(of_checkpoint),
     }))
 }
 

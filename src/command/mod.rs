@@ -7,10 +7,13 @@ pub mod sample;
 pub mod simulate;
 pub mod train;
 
+mod counter;
 mod end;
 mod logging;
+mod output;
 mod provenance;
 mod session;
+mod shards;
 
 pub use end::{CommandError, refuse, run};
 pub use session::Session;

@@ -7,6 +7,8 @@ use clap::Args;
 use toml::{Table, Value};
 
 use super::CommandError;
+use super::evaluate::Sets;
+use super::output::say;
 use super::session::Session;
 use crate::data::Dataset;
 use crate::exit::Exit;
@@ -37,6 +39,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
 fn write(arguments: &Arguments) -> Result<(), CommandError> {
     let run = &arguments.run;
+    fs::metadata(run).map_err(CommandError::io(run))?;
     if !run.join("config.toml").is_file() {
         let fault = "has no config.toml, expected the folder of a run that was trained".into();
         return Err(CommandError::Wrong { path: run.clone(), fault });
@@ -44,8 +47,7 @@ fn write(arguments: &Arguments) -> Result<(), CommandError> {
     let inputs = gather(run)?;
     let out = arguments.out.clone().unwrap_or_else(|| run.join("report.html"));
     files::write_whole(&out, render(&inputs).as_bytes()).map_err(CommandError::io(&out))?;
-    super::evaluate::say(&out.display().to_string());
-    Ok(())
+    say(&out.display().to_string())
 }
 
 fn gather(run: &Path) -> Result<ReportInputs, CommandError> {
@@ -58,12 +60,19 @@ fn gather(run: &Path) -> Result<ReportInputs, CommandError> {
         Vec::new()
     };
     let statistics_path = run.join("statistics.json");
-    let comparison = match text(&statistics_path)? {
-        None => None,
-        Some(text) => Some(serde_json::from_str(&text).map_err(|error| CommandError::Wrong {
-            path: statistics_path,
-            fault: format!("{error}, expected what `skyforge evaluate` writes"),
-        })?),
+    let (comparison, sets) = match text(&statistics_path)? {
+        None => (None, None),
+        Some(text) => {
+            let read = serde_json::from_str::<serde_json::Value>(&text).and_then(|value| {
+                let sets: Sets = serde_json::from_value(value["sets"].clone())?;
+                Ok((serde_json::from_value(value)?, sets))
+            });
+            let (comparison, sets) = read.map_err(|error| CommandError::Wrong {
+                path: statistics_path,
+                fault: format!("{error}, expected what `skyforge evaluate` writes"),
+            })?;
+            (Some(comparison), Some(sets))
+        }
     };
     let whole = std::path::absolute(run).unwrap_or_else(|_| run.to_owned());
     Ok(ReportInputs {
@@ -71,6 +80,8 @@ fn gather(run: &Path) -> Result<ReportInputs, CommandError> {
         subject: subject(&config),
         outcome: outcome.as_ref().map_or(String::new(), story),
         unit: "convergence".into(),
+        reference_name: sets.as_ref().map_or(String::new(), reference_name),
+        compared: sets.as_ref().map_or(String::new(), compared),
         config,
         provenance: provenance(run)?,
         metrics,
@@ -124,6 +135,24 @@ fn timings(outcome: &Outcome) -> Vec<(String, String)> {
         ("training, last start".into(), format!("{:.1} s", outcome.seconds)),
         ("samples a second, last start".into(), format!("{:.1}", outcome.samples_per_second)),
     ]
+}
+
+/// What the maps were held against, in words.
+fn reference_name(sets: &Sets) -> String {
+    match sets.split.as_str() {
+        "test" => "held-back maps".into(),
+        "all" => "all maps of the reference".into(),
+        split => format!("maps of the split {split}"),
+    }
+}
+
+/// Which maps were compared with which, in a line.
+fn compared(sets: &Sets) -> String {
+    let origin = match (&sets.weights, sets.step, &sets.checkpoint) {
+        (Some(weights), Some(step), Some(checkpoint)) => format!("{weights} after step {step} ({checkpoint})"),
+        _ => format!("dataset {}", sets.generated),
+    };
+    format!("Compared: maps of {origin} with the split {} of dataset {}.", sets.split, sets.reference)
 }
 
 /// The newest start, and how many there were.

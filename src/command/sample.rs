@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use super::CommandError;
+use super::counter::Counter;
 use super::session::Session;
-use super::simulate::finish;
+use super::{CommandError, shards};
 use crate::checkpoint::{self, Checkpoint};
 use crate::config::ModelSection;
 use crate::data::{DataError, DatasetWriter, Field, Header, Kind, ShardEntry, Transform};
@@ -25,13 +25,13 @@ pub struct Arguments {
     /// The run folder
     run: PathBuf,
     /// How many records
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// The dataset folder, which must not hold one yet; RUN/samples where it is not given
     #[arg(long)]
     out: Option<PathBuf>,
     /// All chance follows from it
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
     /// Which checkpoint, as in step-0001000; the newest whole one where it is not given
     #[arg(long)]
@@ -55,13 +55,16 @@ enum Weights {
 /// Samples this rank's shards.
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
-    let checkpoint = session.agree(open_checkpoint(&arguments.run, arguments.checkpoint.as_deref()))?;
+    let checkpoint = choose(session, arguments)?;
     let facts = session.agree(Facts::of(&checkpoint))?;
-    let averaged = match arguments.weights {
-        Weights::Auto => session.agree(checkpoint.has_average("generator"))?,
-        Weights::Ema => true,
-        Weights::Live => false,
-    };
+    let has_average = session.agree(checkpoint.has_average("generator"))?;
+    if arguments.weights == Weights::Ema && !has_average {
+        return Err(CommandError::Usage(format!(
+            "--weights is ema, but {} kept no average, expected auto or live",
+            arguments.run.display()
+        )));
+    }
+    let averaged = has_average && arguments.weights != Weights::Live;
     let network = if averaged { "generator_ema" } else { "generator" };
     Session::torch_threads(facts.threads);
     let ModelSection::Dcgan(model) = &facts.model;
@@ -89,9 +92,11 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         source,
     };
     let writer = session.agree(DatasetWriter::create(&out, header))?;
-    let mine = (0..writer.shards()).filter(|shard| shard % session.ranks() == session.rank());
-    let written: Result<Vec<ShardEntry>, DataError> = mine.map(|shard| write_shard(&writer, &sampler, shard)).collect();
-    finish(session, writer, written)?;
+    let (mine, counter) = shards::share(session, &writer, "map", "maps");
+    let written: Result<Vec<ShardEntry>, DataError> =
+        mine.into_iter().map(|shard| write_shard(&writer, &sampler, shard, &counter)).collect();
+    drop(counter);
+    shards::finish(session, writer, written)?;
     log::info!(
         "{} maps of {network} after step {} in {:.1} s: {}",
         arguments.count,
@@ -102,7 +107,12 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     Ok(Exit::Done)
 }
 
-fn write_shard(writer: &DatasetWriter, sampler: &MapSampler, shard: usize) -> Result<ShardEntry, DataError> {
+fn write_shard(
+    writer: &DatasetWriter,
+    sampler: &MapSampler,
+    shard: usize,
+    counter: &Counter,
+) -> Result<ShardEntry, DataError> {
     let mut held: Option<(u64, Vec<f32>)> = None;
     writer.write_blocks(shard, |records, rows| {
         let record_len = rows.values.len() / (records.end - records.start) as usize;
@@ -115,25 +125,53 @@ fn write_shard(writer: &DatasetWriter, sampler: &MapSampler, shard: usize) -> Re
             let (_, values) = held.as_ref().expect("the batch was made");
             let start = (record % MapSampler::BATCH) as usize * record_len;
             map.copy_from_slice(&values[start..start + record_len]);
+            counter.add(1);
         }
         Ok::<(), DataError>(())
     })
 }
 
-/// The checkpoint of a run that is asked for, or its newest whole one.
-pub(super) fn open_checkpoint(run: &Path, name: Option<&str>) -> Result<Checkpoint, CommandError> {
+/// The checkpoint that is asked for, or the newest whole one: rank 0 chooses, since training may add one meanwhile.
+fn choose(session: &Session, arguments: &Arguments) -> Result<Checkpoint, CommandError> {
+    let chosen = if session.rank() == 0 { open_checkpoint(arguments).map(Some) } else { Ok(None) };
+    let chosen = session.agree(chosen)?;
+    let folder = chosen.as_ref().map_or(Vec::new(), |chosen| chosen.folder().as_os_str().as_encoded_bytes().to_vec());
+    let folder = session.comm().broadcast(&folder);
+    let mine = chosen.map_or_else(|| Checkpoint::open(Path::new(&*String::from_utf8_lossy(&folder))), Ok);
+    session.agree(mine)
+}
+
+fn open_checkpoint(arguments: &Arguments) -> Result<Checkpoint, CommandError> {
+    let run = &arguments.run;
+    std::fs::metadata(run).map_err(CommandError::io(run))?;
     let folder = run.join("checkpoints");
-    if let Some(name) = name {
-        return Ok(Checkpoint::open(&folder.join(name))?);
-    }
-    let (found, damaged) = checkpoint::newest(&folder)?;
-    for fault in &damaged {
-        log::warn!("{fault}: not used");
-    }
-    found.ok_or_else(|| CommandError::Wrong {
-        path: run.to_owned(),
+    let none = || CommandError::Wrong {
+        path: run.clone(),
         fault: "has no whole checkpoint, expected the folder of a run that was trained".into(),
-    })
+    };
+    let Some(name) = &arguments.checkpoint else {
+        let (found, damaged) = checkpoint::newest(&folder)?;
+        for (_, fault) in &damaged {
+            log::warn!("{fault}: not used");
+        }
+        return found.ok_or_else(none);
+    };
+    let mut known = Vec::new();
+    for (folder, opened) in checkpoint::all(&folder)? {
+        let have = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if have == *name {
+            return Ok(opened?);
+        }
+        known.push(have);
+    }
+    match (known.first(), known.last()) {
+        (Some(newest), Some(oldest)) => Err(CommandError::Usage(format!(
+            "{} has no checkpoint {name}, expected one of its {}: {oldest} to {newest}",
+            run.display(),
+            known.len()
+        ))),
+        _ => Err(none()),
+    }
 }
 
 /// What a checkpoint says of the data its networks learned from.

@@ -2,7 +2,7 @@
 
 use super::{CommandError, logging};
 use crate::comm::{Communicator, Solo, agree};
-use crate::exit::Exit;
+use crate::exit::{Ends, Exit};
 
 /// A started program on this rank.
 pub struct Session {
@@ -21,12 +21,20 @@ impl Session {
         let comm: Box<dyn Communicator> = Box::new(Solo);
         logging::start(comm.rank(), comm.ranks());
         end_all_on_panic();
-        // Ranks share the cores of a machine; a rank alone has them all.
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = (cores / comm.ranks()).max(1);
         // It is refused only where a pool is there already, and then that one does.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads(comm.as_ref())).build_global();
         Self { comm }
+    }
+
+    /// Whether a launcher started several tasks that do not know of each other: each would do the whole work, in the
+    /// same place.
+    pub fn check_world(&self) -> Result<(), CommandError> {
+        let tasks = |name: &str| std::env::var(name).ok()?.parse::<usize>().ok();
+        let launched = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"].iter().find_map(|name| tasks(name));
+        match launched {
+            Some(tasks) if tasks > 1 && self.ranks() == 1 => Err(CommandError::Launch { tasks }),
+            _ => Ok(()),
+        }
     }
 
     /// The ranks.
@@ -45,7 +53,7 @@ impl Session {
     }
 
     /// Goes on with what `result` holds if all ranks can go on.
-    pub fn agree<T, E: std::fmt::Display + Into<CommandError>>(&self, result: Result<T, E>) -> Result<T, CommandError> {
+    pub fn agree<T, E: Ends + Into<CommandError>>(&self, result: Result<T, E>) -> Result<T, CommandError> {
         Ok(agree(self.comm(), result)?)
     }
 
@@ -54,6 +62,15 @@ impl Session {
         tch::set_num_threads(threads as i32);
         tch::set_num_interop_threads(1);
     }
+}
+
+/// Processors for this rank's own threads: those it is bound to, or its share of a machine that ranks share unbound.
+fn threads(comm: &dyn Communicator) -> usize {
+    let mine = std::thread::available_parallelism().map_or(1, usize::from);
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let all = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    let ranks_here = comm.ranks_here();
+    if mine < all { mine } else { (mine / ranks_here).max(1) }
 }
 
 /// A panic on one rank ends all: the others would wait for it for ever.

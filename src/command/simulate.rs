@@ -7,8 +7,8 @@ use std::time::Instant;
 use clap::{Args, Subcommand};
 use rayon::prelude::*;
 
-use super::CommandError;
 use super::session::Session;
+use super::{CommandError, shards};
 use crate::config::{ConfigError, Override, apply};
 use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry, Split};
 use crate::exit::Exit;
@@ -26,19 +26,22 @@ pub enum What {
 /// The same seed gives the same map number i, and the same bytes on disk, on any number of ranks.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  mpirun -n 2 skyforge simulate maps --out data/maps --count 8192 --seed 1 --set cosmology.sigma_8=0.8")]
+  mpirun -n 2 skyforge simulate maps --out data/maps --count 8192 --seed 1
+
+Keys of --set: field (lognormal, gaussian), side, pixel_arcmin, side_deg, oversize, source_redshift, shift, table,
+cosmology.omega_m, cosmology.omega_b, cosmology.sigma_8, cosmology.n_s, cosmology.h")]
 pub struct MapArguments {
     /// The dataset folder, which must not hold one yet
     #[arg(long)]
     out: PathBuf,
     /// How many maps
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
     /// All chance follows from it
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
     /// Share of the maps that is held back as the split `test`
-    #[arg(long, default_value_t = 0.25)]
+    #[arg(long, default_value_t = 0.25, allow_negative_numbers = true)]
     test: f64,
     /// Sets a value, as in side=64, field=gaussian, source_redshift=1; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -53,21 +56,24 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
             arguments.test
         )));
     }
-    let settings = settings(&arguments.sets)?;
-    let maps = MassMaps::new(&settings)?;
+    let maps = session.agree(settings(&arguments.sets).and_then(|settings| Ok(MassMaps::new(&settings)?)))?;
     let header = header(arguments, &maps);
     let begun = Instant::now();
     let writer = session.agree(DatasetWriter::create(&arguments.out, header))?;
     // HDF5 writes one file at a time, but the maps between are made on all threads.
-    let mine: Vec<usize> = (session.rank()..writer.shards()).step_by(session.ranks()).collect();
+    let (mine, counter) = shards::share(session, &writer, "map", "maps");
     let written: Result<Vec<ShardEntry>, _> = mine
         .into_par_iter()
         .map(|shard| {
             let mut workspace = maps.workspace();
-            writer.write_shard(shard, |record, map| maps.map(arguments.seed, record, &mut workspace, map))
+            writer.write_shard(shard, |record, map| {
+                maps.map(arguments.seed, record, &mut workspace, map);
+                counter.add(1);
+            })
         })
         .collect();
-    finish(session, writer, written)?;
+    drop(counter);
+    shards::finish(session, writer, written)?;
     let dataset = session.agree(Dataset::open(&arguments.out))?;
     log::info!(
         "{} maps of {} px in {:.1} s: {}, checksum {}",
@@ -78,23 +84,6 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
         dataset.checksum()
     );
     Ok(Exit::Done)
-}
-
-/// All ranks' shards become a dataset.
-pub(super) fn finish(
-    session: &Session,
-    writer: DatasetWriter,
-    written: Result<Vec<ShardEntry>, impl std::fmt::Display + Into<CommandError>>,
-) -> Result<(), CommandError> {
-    let mine = session.agree(written)?;
-    let mine = serde_json::to_vec(&mine).expect("shard entries are JSON");
-    let entries = session.comm().gather(&mine);
-    let entries = entries
-        .iter()
-        .flat_map(|bytes| serde_json::from_slice::<Vec<ShardEntry>>(bytes).expect("ranks sent shard entries"))
-        .collect();
-    let manifest = if session.rank() == 0 { writer.finish(entries).map(drop) } else { Ok(()) };
-    session.agree(manifest)
 }
 
 /// Settings with `--set` applied to the defaults.

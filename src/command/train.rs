@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::files;
 use crate::objective::gan::Gan;
 use crate::trainer::signals::StopFlag;
-use crate::trainer::{Schedule, Status, Training, train};
+use crate::trainer::{Run, RunLock, Schedule, Status, Training};
 
 /// Train networks; goes on by itself where the run folder has a checkpoint.
 ///
@@ -23,7 +23,7 @@ use crate::trainer::{Schedule, Status, Training, train};
 /// command goes on from there, on any number of ranks up to batch.microbatches.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps --data data/maps --set trainer.steps=500")]
+  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps --data data/maps")]
 pub struct Arguments {
     /// The configuration, TOML
     config: PathBuf,
@@ -72,8 +72,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     }
     identity.insert("dataset".into(), toml::Value::Table(facts));
 
+    session.agree(enough_processors(sections.trainer.threads_per_rank))?;
     Session::torch_threads(sections.trainer.threads_per_rank);
-    session.agree(prepare(session, arguments, &config, &dataset))?;
+    let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
+    let lock = session.agree(lock)?;
     let gan = Gan::new(model, config.gan(), sections.seed);
     let optimiser = sections.optimiser.clone();
     let training = Training {
@@ -81,7 +83,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         seed: sections.seed,
         cut,
         schedule,
-        dataset,
+        dataset: Arc::clone(&dataset),
         loader: LoaderSettings {
             split: sections.data.split.clone(),
             window_blocks: sections.data.window_blocks,
@@ -90,25 +92,34 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         },
         folder: &arguments.run,
         identity,
-        changed_by_hand: sets.iter().map(Override::key).filter(|key| key.starts_with("optimiser.")).collect(),
+        changed_by_hand: sets.iter().map(Override::key).filter(|key| may_change(key)).collect(),
         stop: StopFlag::install(),
     };
+    let adam = |player: &str| if player == "discriminator" { optimiser.discriminator } else { optimiser.generator };
+    let run = match Run::start(&training, &gan, adam) {
+        Ok(run) => run,
+        Err(error) => {
+            if let Some(lock) = lock {
+                lock.abandon();
+            }
+            return Err(error.into());
+        }
+    };
+    if run.step() >= schedule.steps {
+        log::info!("nothing to do: {} of {} steps are made", run.step(), schedule.steps);
+        return Ok(Exit::Done);
+    }
+    session.agree(prepare(session, arguments, &config, &dataset))?;
     log::info!(
-        "{} steps of {} records in {} microbatches, {} ranks, into {}",
-        schedule.steps,
+        "{} steps of {} records in {} microbatches on {} {}, into {}",
+        schedule.steps - run.step(),
         cut.global,
         cut.microbatches,
         session.ranks(),
+        if session.ranks() == 1 { "rank" } else { "ranks" },
         arguments.run.display()
     );
-    let outcome =
-        train(
-            &training,
-            &gan,
-            |player| {
-                if player == "discriminator" { optimiser.discriminator } else { optimiser.generator }
-            },
-        )?;
+    let outcome = run.train()?;
     log::info!(
         "{} after step {} of {}: {} samples a second, checkpoint {} ({})",
         if outcome.status == Status::Done { "done" } else { "stopped" },
@@ -119,6 +130,24 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         outcome.checksum
     );
     Ok(if outcome.status == Status::Done { Exit::Done } else { Exit::Stopped })
+}
+
+/// What may differ from the checkpoint's run where it is said by hand.
+fn may_change(key: &str) -> bool {
+    key.starts_with("optimiser.") || key == "trainer.threads_per_rank"
+}
+
+/// Whether this rank has a processor for each thread that it is to run.
+fn enough_processors(threads: usize) -> Result<(), ConfigError> {
+    let processors = std::thread::available_parallelism().map_or(threads, usize::from);
+    if threads <= processors {
+        return Ok(());
+    }
+    Err(ConfigError::Value {
+        key: "trainer.threads_per_rank".into(),
+        value: threads.to_string(),
+        wanted: format!("at most the processors that this rank may use: {processors}"),
+    })
 }
 
 /// Whether the networks can take the records.

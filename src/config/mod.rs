@@ -15,7 +15,7 @@ pub use run_file::{
     BatchSection, DataSection, ModelSection, ObjectiveSection, OptimiserSection, Precision, RunFile, TrainerSection,
 };
 
-use crate::exit::Exit;
+use crate::exit::{Ends, Exit};
 use crate::objective::gan::{GanSettings, Noise, Update};
 use crate::trainer::Cut;
 
@@ -58,9 +58,8 @@ pub enum ConfigError {
     },
 }
 
-impl ConfigError {
-    /// How the program ends with it.
-    pub fn exit(&self) -> Exit {
+impl Ends for ConfigError {
+    fn exit(&self) -> Exit {
         match self {
             ConfigError::Io { .. } => Exit::FileSystem,
             ConfigError::Text { .. } | ConfigError::Value { .. } | ConfigError::Override { .. } => Exit::Usage,
@@ -90,8 +89,9 @@ impl RunConfig {
         for set in sets {
             apply(&mut table, set)?;
         }
-        let file: RunFile = serde_path_to_error::deserialize(toml::Value::Table(table))
-            .map_err(|error| wrong(overrides::key_and_fault(&error)))?;
+        let file: RunFile = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
+            overrides::blame(&error, sets).unwrap_or_else(|| wrong(overrides::key_and_fault(&error)))
+        })?;
         let config = Self { file };
         config.check()?;
         Ok(config)
@@ -154,6 +154,9 @@ impl RunConfig {
             let wanted = format!("a positive multiple of `batch.microbatches`: {}", batch.microbatches);
             return value("batch.global", &batch.global, &wanted);
         }
+        if batch.global > 1 << 20 {
+            return value("batch.global", &batch.global, "at most 1048576 records");
+        }
         if batch.global == batch.microbatches {
             let wanted = "2 or more records in each microbatch, for batch norm";
             return value("batch.global", &batch.global, wanted);
@@ -165,6 +168,7 @@ impl RunConfig {
         match (trainer.steps, trainer.epochs) {
             (Some(_), Some(epochs)) => return value("trainer.epochs", &epochs, "not set, since trainer.steps is"),
             (None, None) => return value("trainer.steps", &"not set", "a number of steps, or trainer.epochs"),
+            (Some(0), None) => return value("trainer.steps", &0, "1 or more"),
             (None, Some(epochs)) if !(epochs > 0.0 && epochs.is_finite()) => {
                 return value("trainer.epochs", &epochs, "a positive number");
             }

@@ -63,6 +63,39 @@ pub(super) fn one_line(error: &toml::de::Error, text: &str) -> String {
 /// Which key is not as wanted, and why.
 pub(super) fn key_and_fault(error: &serde_path_to_error::Error<toml::de::Error>) -> String {
     let path = error.path().to_string();
-    let fault = error.inner().message().replace('\n', ", ");
+    let fault = fault(error);
     if path == "." { fault } else { format!("`{path}`: {fault}") }
+}
+
+/// The `--set` that is behind an error, if one is.
+pub(super) fn blame(error: &serde_path_to_error::Error<toml::de::Error>, sets: &[Override]) -> Option<ConfigError> {
+    let (path, fault) = (error.path().to_string(), fault(error));
+    let guilty = sets.iter().rev().find(|set| {
+        let name = set.path.last().expect("an override has a key");
+        // An unknown key is reported where it stands: its section.
+        set.key() == path || (fault.contains(&format!("`{name}`")) && (path == "." || set.key().starts_with(&path)))
+    })?;
+    Some(ConfigError::Override { argument: guilty.argument.clone(), fault })
+}
+
+/// In one line, in words of a configuration.
+fn fault(error: &serde_path_to_error::Error<toml::de::Error>) -> String {
+    let text = error.inner().message().replace('\n', ", ");
+    let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+    for at in 1..words.len() {
+        let plain = match (words[at - 1].as_str(), words[at].as_str()) {
+            ("expected", "u64" | "u32" | "usize") => "a whole number of at least 0",
+            ("expected", "i64" | "i32") => "a whole number",
+            ("expected", "f64") => "a number",
+            ("expected", "struct") => "a section",
+            _ => continue,
+        };
+        let is_section = words[at] == "struct";
+        plain.clone_into(&mut words[at]);
+        if is_section && at + 1 < words.len() {
+            words[at + 1].clear();
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words.join(" ")
 }

@@ -20,6 +20,8 @@ pub const FILE_NAME: &str = "manifest.toml";
 const BLOCK_BYTES: u64 = 1 << 20;
 const SHARD_BYTES: u64 = 256 << 20;
 const SHARDS_TO_SHARE: u64 = 16;
+/// A quarter of a petabyte.
+const MOST_SHARDS: u64 = 1 << 20;
 
 /// What the records are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,7 +135,7 @@ pub struct Header {
     pub splits: BTreeMap<String, Split>,
     /// Which piece of the sky a map covers, where that is known.
     pub field: Option<Field>,
-    /// How it was made: free, but the same for the same data, so no times and no paths.
+    /// How it was made: free, but the same for the same data, so no times; paths only of runs.
     pub source: toml::Table,
 }
 
@@ -147,6 +149,11 @@ impl Header {
     pub fn validate(&self) -> Result<(), String> {
         if self.count == 0 {
             return Err("`count` is 0, expected at least 1 record".into());
+        }
+        let record_bytes = 4 * self.shape.iter().product::<usize>() as u64;
+        let most = (SHARD_BYTES / record_bytes.max(1)).max(1) * MOST_SHARDS;
+        if self.count > most {
+            return Err(format!("`count` is {}, expected at most {most} records of {record_bytes} bytes", self.count));
         }
         if self.shape.contains(&0) {
             return Err(format!("`shape` is {:?}, expected no 0", self.shape));

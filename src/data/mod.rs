@@ -23,7 +23,7 @@ pub use sampler::{Piece, Place, Sampler, Window};
 pub use shard::Rows;
 pub use writer::DatasetWriter;
 
-use crate::exit::Exit;
+use crate::exit::{Ends, Exit};
 
 /// What can go wrong with data.
 #[derive(Debug, thiserror::Error)]
@@ -100,9 +100,8 @@ pub enum DataError {
     Ended,
 }
 
-impl DataError {
-    /// How the program ends on it.
-    pub fn exit(&self) -> Exit {
+impl Ends for DataError {
+    fn exit(&self) -> Exit {
         match self {
             Self::File { .. } => Exit::FileSystem,
             Self::Hdf5 { .. }
@@ -115,7 +114,9 @@ impl DataError {
             Self::Ended => Exit::Internal,
         }
     }
+}
 
+impl DataError {
     /// Whether it names records that are bad in themselves, the same for every reader, which `damaged = "skip"` goes on without.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::NotFinite { .. })

@@ -28,6 +28,15 @@ impl DatasetWriter {
             )));
         }
         fs::create_dir_all(folder).map_err(DataError::file(folder))?;
+        for entry in fs::read_dir(folder).map_err(DataError::file(folder))? {
+            let name = entry.map_err(DataError::file(folder))?.file_name().to_string_lossy().into_owned();
+            if !is_ours(&name) {
+                return Err(DataError::Usage(format!(
+                    "{} holds {name}, expected a new or empty folder",
+                    folder.display()
+                )));
+            }
+        }
         let layout = header.layout();
         Ok(Self { folder: folder.to_path_buf(), header, layout })
     }
@@ -95,6 +104,14 @@ impl DatasetWriter {
                 self.header.count
             )));
         }
+        // Shards of an earlier attempt that was larger, and cut off.
+        for entry in fs::read_dir(&self.folder).map_err(DataError::file(&self.folder))? {
+            let entry = entry.map_err(DataError::file(&self.folder))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if is_ours(&name) && !entries.iter().any(|shard| shard.file == name) {
+                fs::remove_file(entry.path()).map_err(DataError::file(&entry.path()))?;
+            }
+        }
         let manifest = Manifest::new(self.header, entries);
         manifest.write(&self.folder)?;
         Ok(manifest)
@@ -103,4 +120,9 @@ impl DatasetWriter {
     fn record_len(&self) -> usize {
         self.header.shape.iter().product()
     }
+}
+
+/// Whether a file is one that a writer of datasets leaves behind when it is cut off.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("shard-") || name == "manifest.toml.part"
 }

@@ -41,18 +41,18 @@ impl DcganSettings {
     /// Says what is wrong, if anything: (key, value, what was wanted).
     pub fn fault(&self) -> Option<(&'static str, String, String)> {
         let side = self.side;
-        if self.width < 1 {
-            return Some(("width", self.width.to_string(), "1 or more channels".into()));
+        if !(1..=4096).contains(&self.width) {
+            return Some(("width", self.width.to_string(), "1 to 4096 channels".into()));
         }
-        if self.latent_dim < 1 {
-            return Some(("latent_dim", self.latent_dim.to_string(), "1 or more".into()));
+        if !(1..=65_536).contains(&self.latent_dim) {
+            return Some(("latent_dim", self.latent_dim.to_string(), "1 to 65536".into()));
         }
         if !(1..=12).contains(&self.depth) {
             return Some(("depth", self.depth.to_string(), "1 to 12 halvings".into()));
         }
-        if side < 1 || side % (1 << self.depth) != 0 {
+        if !(1..=8192).contains(&side) || side % (1 << self.depth) != 0 {
             let wanted =
-                format!("a positive multiple of {}, which depth = {} halves away", 1 << self.depth, self.depth);
+                format!("a multiple of {} up to 8192, which depth = {} halves away", 1 << self.depth, self.depth);
             return Some(("side", side.to_string(), wanted));
         }
         None

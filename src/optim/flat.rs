@@ -6,14 +6,6 @@
 
 use tch::{Device, Kind, Tensor, nn};
 
-/// What can go wrong while values are put into a space.
-#[derive(Debug, thiserror::Error)]
-pub enum OptimError {
-    /// Libtorch refused.
-    #[error("libtorch: {0}")]
-    Torch(#[from] tch::TchError),
-}
-
 /// One tensor of a network inside a flat buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -173,12 +165,19 @@ fn view(flat: &Tensor, entry: &Entry) -> Tensor {
 
 #[expect(unsafe_code, reason = "libtorch owns the buffer; sums and optimisers work on slices")]
 fn slice(flat: &Tensor) -> &[f32] {
-    // SAFETY: `flat` is a contiguous CPU tensor of f32 made in this file and lives as long as the borrow.
+    if flat.numel() == 0 {
+        return &[]; // libtorch gives it no address
+    }
+    // SAFETY: `flat` is a contiguous CPU tensor of f32 made in this file and lives as long as the borrow. The network's
+    // own tensors are views of the same memory; they are written by libtorch only inside forward and backward.
     unsafe { std::slice::from_raw_parts(flat.data_ptr().cast::<f32>(), flat.numel()) }
 }
 
 #[expect(unsafe_code, reason = "libtorch owns the buffer; sums and optimisers work on slices")]
 fn slice_mut(flat: &mut Tensor) -> &mut [f32] {
+    if flat.numel() == 0 {
+        return &mut [];
+    }
     // SAFETY: as for `slice`, and the space that owns `flat` is borrowed mutably; libtorch runs nothing meanwhile,
     // since its work on the CPU is done when a call returns.
     unsafe { std::slice::from_raw_parts_mut(flat.data_ptr().cast::<f32>(), flat.numel()) }

@@ -133,7 +133,7 @@ pub fn distances(inputs: &ReportInputs) -> Markup {
     let sets = [("Generated", &found.generated), ("Real", &found.reference), ("Floor", &found.floor)];
     let scatter = |x: Scatter| format!("{} \u{b1} {}", number(x.mean), number(x.spread));
     html! {
-        p { "The held-back maps are cut in two. Generated maps are compared with the first half; the second half is compared
+        p { "The reference maps are cut in two. Generated maps are compared with the first half; the second half is compared
              with the first in the same way, and is the " em { "floor" } ": what no generator can be expected to beat. Real maps: "
              (count(found.reference.maps as u64)) " and " (count(found.floor.maps as u64)) "; generated: "
              (count(found.generated.maps as u64)) "." }

@@ -20,7 +20,7 @@ pub fn examples(inputs: &ReportInputs) -> Markup {
     let label = if inputs.unit.is_empty() { "pixel value" } else { &inputs.unit };
     html! {
         div.pair.maps {
-            (one("Real, held back from training", "real", reference, scale))
+            (one(&format!("Real: {}", inputs.reference_name()), "real", reference, scale))
             (one("Generated", "generated", generated, scale))
         }
         (colour_bar(scale, &format!("{label}; one scale for both")))

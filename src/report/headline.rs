@@ -17,7 +17,8 @@ pub fn headline(inputs: &ReportInputs) -> Markup {
             p.kicker { "skyforge \u{b7} training report" }
             h1 { (inputs.run) }
             @if !inputs.subject.is_empty() { p.subject { (inputs.subject) } }
-            p.verdict { (verdict(inputs.comparison.as_ref())) }
+            p.verdict { (verdict(inputs)) }
+            @if !inputs.compared.is_empty() { p.subject { (inputs.compared) } }
             div.cards {
                 @if let Some(comparison) = &inputs.comparison { (comparison_cards(comparison)) }
                 (training::card(inputs))
@@ -27,8 +28,9 @@ pub fn headline(inputs: &ReportInputs) -> Markup {
 }
 
 /// Does the spectrum hold, and would simulations do better? Computed, never assumed.
-fn verdict(comparison: Option<&Comparison>) -> String {
-    let Some(comparison) = comparison else {
+fn verdict(inputs: &ReportInputs) -> String {
+    let reference = inputs.reference_name();
+    let Some(comparison) = &inputs.comparison else {
         return "No comparison with held-back maps is in this run yet, so nothing is said of how good the maps are."
             .into();
     };
@@ -50,12 +52,12 @@ fn verdict(comparison: Option<&Comparison>) -> String {
     let departs = percent(worst);
     if worst <= TARGET {
         format!(
-            "The mean power spectrum of {maps} generated maps stays within {departs} of that of held-back maps over {range}, \
+            "The mean power spectrum of {maps} generated maps stays within {departs} of that of {reference} over {range}, \
              inside the 20\u{a0}% asked for; {beside}."
         )
     } else {
         format!(
-            "The mean power spectrum of {maps} generated maps departs by up to {departs} from that of held-back maps over \
+            "The mean power spectrum of {maps} generated maps departs by up to {departs} from that of {reference} over \
              {range}, more than the 20\u{a0}% asked for; {beside}."
         )
     }

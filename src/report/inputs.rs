@@ -23,12 +23,23 @@ pub struct ReportInputs {
     pub metrics: Vec<Map<String, Value>>,
     /// Wall times that the metrics do not hold, in the order to show.
     pub timings: Vec<(String, String)>,
-    /// Generated against held-back maps.
+    /// What the maps were held against, as it is to be read in a sentence; "held-back maps" where it is empty.
+    pub reference_name: String,
+    /// Which maps were compared with which, in a line. Empty where unknown.
+    pub compared: String,
+    /// Generated maps against reference ones.
     pub comparison: Option<Comparison>,
     /// A few generated maps.
     pub generated: Option<ExampleMaps>,
     /// A few maps that were not trained on.
     pub reference: Option<ExampleMaps>,
+}
+
+impl ReportInputs {
+    /// What the maps were held against.
+    pub fn reference_name(&self) -> &str {
+        if self.reference_name.is_empty() { "held-back maps" } else { &self.reference_name }
+    }
 }
 
 /// Maps to look at, in physical units.

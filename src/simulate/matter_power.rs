@@ -88,17 +88,20 @@ impl MatterPower {
         // ln R. ln sigma^2 is concave in ln R, so that from large R every step stays on the same side.
         let target = -self.growth_squared(redshift).ln();
         let mut ln_radius = 3.0_f64;
-        let (slope, curvature) = loop {
+        let mut found = None;
+        for _ in 0..100 {
             let [value, slope, curvature] = self.gaussian_variance(ln_radius.exp());
             let step = (target - value) / slope;
             ln_radius += step;
-            if ln_radius < -11.0 {
-                return None;
+            if !(-11.0..=20.0).contains(&ln_radius) {
+                return None; // no scale is non-linear yet, or none is left that is linear
             }
             if step.abs() < 1e-7 {
-                break (slope, curvature);
+                found = Some((slope, curvature));
+                break;
             }
-        };
+        }
+        let (slope, curvature) = found?;
         Some(Halofit::new((-ln_radius).exp(), -3.0 - slope, -curvature, self.cosmology.omega_m_at(redshift)))
     }
 

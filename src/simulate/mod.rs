@@ -16,7 +16,7 @@ pub use matter_power::MatterPower;
 
 use std::path::PathBuf;
 
-use crate::exit::Exit;
+use crate::exit::{Ends, Exit};
 
 /// Why a sky cannot be simulated.
 #[derive(Debug, thiserror::Error)]
@@ -59,16 +59,17 @@ pub enum SimulateError {
     },
 }
 
-impl SimulateError {
-    /// What the program ends with.
-    pub fn exit(&self) -> Exit {
+impl Ends for SimulateError {
+    fn exit(&self) -> Exit {
         match self {
             Self::Setting { .. } => Exit::Usage,
             Self::Table { .. } | Self::WholeTable { .. } => Exit::Data,
             Self::Read { .. } => Exit::FileSystem,
         }
     }
+}
 
+impl SimulateError {
     /// A setting `name` that is `value` where `wanted` was expected.
     pub(crate) fn setting(name: &'static str, value: &dyn std::fmt::Display, wanted: impl Into<String>) -> Self {
         Self::Setting { name, value: value.to_string(), wanted: wanted.into() }

@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use crate::exit::Exit;
+use crate::exit::{Ends, Exit};
 
 /// The smallest side on which every statistic is defined.
 pub const SMALLEST_SIDE: usize = 8;
@@ -60,9 +60,8 @@ pub enum StatisticsError {
     },
 }
 
-impl StatisticsError {
-    /// How the program ends on it.
-    pub fn exit(&self) -> Exit {
+impl Ends for StatisticsError {
+    fn exit(&self) -> Exit {
         Exit::Data
     }
 }

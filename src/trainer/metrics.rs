@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::exit::Exit;
+use crate::exit::{Ends, Exit};
 use crate::files;
 
 /// What can go wrong with the files that record a run's numbers.
@@ -33,15 +33,16 @@ pub enum MetricsError {
     },
 }
 
-impl MetricsError {
-    /// The exit code this error ends the program with.
-    pub fn exit(&self) -> Exit {
+impl Ends for MetricsError {
+    fn exit(&self) -> Exit {
         match self {
             Self::File { .. } => Exit::FileSystem,
             Self::Line { .. } => Exit::Data,
         }
     }
+}
 
+impl MetricsError {
     pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { path: path.to_owned(), source }
     }

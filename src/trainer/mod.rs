@@ -3,6 +3,7 @@
 pub mod run;
 pub mod step;
 
+mod lock;
 mod player;
 
 pub mod metrics;
@@ -11,6 +12,7 @@ pub mod progress;
 pub mod signals;
 pub mod tensorboard;
 
+pub use lock::RunLock;
 pub use outcome::{Outcome, Status};
-pub use run::{Schedule, TrainError, Training, train};
+pub use run::{Run, Schedule, TrainError, Training};
 pub use step::{Cut, Ended, Stepper};

@@ -27,8 +27,9 @@ pub enum Status {
 pub struct Outcome {
     /// Where it stands.
     pub status: Status,
-    /// Exit code of the program, 0 while it runs.
-    pub exit_code: u8,
+    /// Exit code of the program; none while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u8>,
     /// Steps made.
     pub step: u64,
     /// Steps wanted.

@@ -91,29 +91,6 @@ impl Progress {
         }
     }
 
-    /// Says `text` on a line of its own, above the bar where there is one.
-    pub fn say(&mut self, text: &str) {
-        match &mut self.sink {
-            Sink::Bar(bar) => bar.println(text),
-            Sink::Lines(out) => write_line(out, text),
-        }
-    }
-
-    /// The task ended, at its last position or before: the newest line is told if it was not yet, the bar stays as it is.
-    pub fn finish(mut self) {
-        match &mut self.sink {
-            Sink::Bar(bar) => {
-                bar.abandon();
-                write_line(&mut io::stderr(), ""); // indicatif leaves the cursor behind the bar
-            }
-            Sink::Lines(out) => {
-                if let Some(line) = self.untold.take() {
-                    write_line(out, &line);
-                }
-            }
-        }
-    }
-
     /// Over the last minute; none before there is time and way to divide.
     fn units_per_second(&mut self, now: Instant, position: u64) -> Option<f64> {
         while self.seen.len() > 1 && now.duration_since(self.seen[0].0) > RATE_OVER {
@@ -176,5 +153,22 @@ fn time_left(seconds: f64) -> String {
         60..3600 => format!("{minutes} m {} s", seconds % 60),
         3600..86_400 => format!("{hours} h {} m", minutes % 60),
         _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// The task ended, at its last position or before: the newest line is told if it was not yet, the bar stays as it is.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        match &mut self.sink {
+            Sink::Bar(bar) => {
+                bar.abandon();
+                write_line(&mut io::stderr(), ""); // indicatif leaves the cursor behind the bar
+            }
+            Sink::Lines(out) => {
+                if let Some(line) = self.untold.take() {
+                    write_line(out, &line);
+                }
+            }
+        }
     }
 }

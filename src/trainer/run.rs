@@ -13,10 +13,10 @@ use super::signals::StopFlag;
 use super::step::{Cut, Ended, Stepper};
 use super::tensorboard::EventWriter;
 use crate::checkpoint::{self, Checkpoint, CheckpointError, State};
-use crate::comm::{Communicator, Disagreement, agree};
+use crate::comm::{Communicator, Disagreement, There, agree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset};
-use crate::exit::Exit;
+use crate::exit::{Ends, Exit};
 use crate::objective::Objective;
 use crate::optim::AdamSettings;
 use crate::rng::Draw;
@@ -86,6 +86,20 @@ pub enum TrainError {
         /// Whose gradient.
         player: &'static str,
     },
+    /// The folder is something else.
+    #[error("{} {fault}", folder.display())]
+    NoRun {
+        /// The folder.
+        folder: PathBuf,
+        /// What it is, and what was wanted.
+        fault: String,
+    },
+    /// Somebody else is at work.
+    #[error("{} is in use by another program, expected nobody else at work in it", folder.display())]
+    InUse {
+        /// The run folder.
+        folder: PathBuf,
+    },
     /// No checkpoint of a run can be used.
     #[error("{}: none of its checkpoints is whole, expected at least one; move the folder away to start anew", folder.display())]
     AllDamaged {
@@ -102,26 +116,21 @@ pub enum TrainError {
         /// What rank 0 sees.
         here: String,
     },
-    /// Another rank failed and says so itself.
-    #[error("stopped with rank {rank}: {message}")]
-    There {
-        /// That rank.
-        rank: usize,
-        /// What it said.
-        message: String,
-    },
+    /// Another rank failed.
+    #[error(transparent)]
+    There(#[from] There),
 }
 
-impl TrainError {
-    /// How the program ends with it.
-    pub fn exit(&self) -> Exit {
+impl Ends for TrainError {
+    fn exit(&self) -> Exit {
         match self {
             TrainError::Data(error) => error.exit(),
             TrainError::Checkpoint(error) => error.exit(),
             TrainError::Metrics(error) => error.exit(),
-            TrainError::Io { .. } | TrainError::Split { .. } => Exit::FileSystem,
+            TrainError::NoRun { .. } => Exit::Usage,
+            TrainError::Io { .. } | TrainError::Split { .. } | TrainError::InUse { .. } => Exit::FileSystem,
             TrainError::NotFinite { .. } | TrainError::AllDamaged { .. } => Exit::Data,
-            TrainError::There { .. } => Exit::Hardware,
+            TrainError::There(there) => there.exit(),
         }
     }
 }
@@ -130,39 +139,16 @@ impl<E: Into<TrainError>> From<Disagreement<E>> for TrainError {
     fn from(disagreement: Disagreement<E>) -> Self {
         match disagreement {
             Disagreement::Here(error) => error.into(),
-            Disagreement::There { rank, message } => TrainError::There { rank, message },
+            Disagreement::There(there) => TrainError::There(there),
         }
     }
 }
 
-/// Trains `objective`'s networks until the schedule ends or somebody stops it; the same outcome on all ranks.
-/// Goes on by itself where the run folder has a checkpoint.
-pub fn train<O: Objective>(
-    training: &Training,
-    objective: &O,
-    adam: impl Fn(&str) -> AdamSettings,
-) -> Result<Outcome, TrainError> {
-    let stepper = Stepper::new(objective, training.comm, Draw::new(training.seed), training.cut, adam);
-    let mut run = Run { training, stepper, started: Instant::now(), step: 0, first_step: 0, newest: None };
-    run.resume()?;
-    run.tell(Status::Running, Exit::Done, "")?;
-    match run.go() {
-        Ok(status) => {
-            let exit = if status == Status::Done { Exit::Done } else { Exit::Stopped };
-            let reason = if status == Status::Done { "" } else { "asked to stop" };
-            run.tell(status, exit, reason)
-        }
-        Err(error) => {
-            // The error is what the caller should see, whatever becomes of the note about it.
-            let _ = run.tell(Status::Failed, error.exit(), &error.to_string());
-            Err(error)
-        }
-    }
-}
-
-struct Run<'a, O: Objective> {
+/// A run that is ready to go on from where it stands.
+pub struct Run<'a, O: Objective> {
     training: &'a Training<'a>,
     stepper: Stepper<'a, O>,
+    loader: Loader,
     started: Instant,
     step: u64,
     first_step: u64,
@@ -170,58 +156,51 @@ struct Run<'a, O: Objective> {
     newest: Option<(String, String)>,
 }
 
-impl<O: Objective> Run<'_, O> {
-    /// From the newest whole checkpoint, if there is one.
-    fn resume(&mut self) -> Result<(), TrainError> {
-        let found = self.open_newest();
-        let found = agree(self.training.comm, found)?;
-        let seen = found.as_ref().map_or("no checkpoint".to_owned(), |checkpoint| {
-            format!("{} {}", checkpoint.folder().display(), checkpoint.checksum())
-        });
-        let all = self.training.comm.gather(seen.as_bytes());
-        if let Some(rank) = all.iter().position(|word| *word != all[0]) {
-            let word = |rank: usize| String::from_utf8_lossy(&all[rank]).into_owned();
-            return Err(TrainError::Split { rank, there: word(rank), here: word(0) });
-        }
-        let Some(checkpoint) = found else { return Ok(()) };
-        let restored = self.stepper.restore(|slots| checkpoint.restore(slots));
-        agree(self.training.comm, restored)?;
-        self.step = checkpoint.state.step;
-        self.first_step = self.step;
-        self.newest = Some((name_of(checkpoint.folder()), checkpoint.checksum()));
-        if self.training.comm.rank() == 0 {
-            log::info!("going on from {} ({})", checkpoint.folder().display(), checkpoint.checksum());
-        }
-        Ok(())
+impl<'a, O: Objective> Run<'a, O> {
+    /// Goes to the newest whole checkpoint, if the run folder has any, and starts to load. Nothing is written but the
+    /// names of damaged checkpoints, which are set aside.
+    pub fn start(
+        training: &'a Training<'a>,
+        objective: &'a O,
+        adam: impl Fn(&str) -> AdamSettings,
+    ) -> Result<Self, TrainError> {
+        let comm = training.comm;
+        let mut stepper = Stepper::new(objective, comm, Draw::new(training.seed), training.cut, adam);
+        let (step, newest) = resume(training, &mut stepper)?;
+        let plan = BatchPlan {
+            global: training.cut.global,
+            microbatches: training.cut.microbatches,
+            mine: stepper.run_of_microbatches(),
+            seed: training.seed,
+        };
+        let position = step * (training.cut.global * stepper.batches()) as u64;
+        let loader = agree(comm, Loader::new(Arc::clone(&training.dataset), &training.loader, plan, position))?;
+        Ok(Self { training, stepper, loader, started: Instant::now(), step, first_step: step, newest })
     }
 
-    fn open_newest(&self) -> Result<Option<Checkpoint>, TrainError> {
-        let folder = self.checkpoints();
-        let (found, damaged) = checkpoint::newest(&folder)?;
-        for fault in &damaged {
-            log::warn!("{fault}: not used");
+    /// Steps that are made already.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Trains until the schedule ends or somebody stops it; the same outcome on all ranks.
+    pub fn train(mut self) -> Result<Outcome, TrainError> {
+        self.tell(Status::Running, None, "")?;
+        match self.go() {
+            Ok(Status::Done) => self.tell(Status::Done, Some(Exit::Done), ""),
+            Ok(status) => self.tell(status, Some(Exit::Stopped), "asked to stop"),
+            Err(error) => {
+                // The error is what the caller should see, whatever becomes of the note about it.
+                let _ = self.tell(Status::Failed, Some(error.exit()), &error.to_string());
+                Err(error)
+            }
         }
-        let Some(checkpoint) = found else {
-            return if damaged.is_empty() { Ok(None) } else { Err(TrainError::AllDamaged { folder }) };
-        };
-        checkpoint.belongs_to(&self.training.identity, &self.training.changed_by_hand)?;
-        Ok(Some(checkpoint))
     }
 
     /// All steps that are left.
     fn go(&mut self) -> Result<Status, TrainError> {
-        let Training { comm, cut, schedule, ref dataset, ref loader, ref stop, .. } = *self.training;
+        let Training { comm, cut, schedule, ref dataset, ref stop, .. } = *self.training;
         let records_per_step = (cut.global * self.stepper.batches()) as u64;
-        let plan = BatchPlan {
-            global: cut.global,
-            microbatches: cut.microbatches,
-            mine: self.stepper.run_of_microbatches(),
-            seed: self.training.seed,
-        };
-        let mut loader = agree(
-            comm,
-            Loader::new(Arc::clone(dataset), loader, plan, self.step * records_per_step).map_err(TrainError::from),
-        )?;
         let records = dataset.split(&self.training.loader.split)?.records();
         let mut scribe = agree(comm, Scribe::open(self, records_per_step, records))?;
         let mut shape: Vec<i64> = vec![cut.microbatch() as i64];
@@ -232,7 +211,10 @@ impl<O: Objective> Run<'_, O> {
             let begun = Instant::now();
             let batches = self.stepper.batches() * self.stepper.run_of_microbatches().len();
             let mut load = || -> Result<Tensor, TrainError> {
-                Ok(Tensor::from_slice(&loader.next()?.values).view(shape.as_slice()))
+                let batch = self.loader.next()?;
+                let records = Tensor::from_slice(&batch.values).view(shape.as_slice());
+                self.loader.recycle(batch);
+                Ok(records)
             };
             let loaded = trouble.take().map_or_else(|| (0..batches).map(|_| load()).collect(), Err);
             let load_seconds = begun.elapsed().as_secs_f64();
@@ -241,7 +223,9 @@ impl<O: Objective> Run<'_, O> {
                 Ended::Accepted { metrics } => {
                     self.step += 1;
                     let seconds = Seconds { load: load_seconds, step: begun.elapsed().as_secs_f64() };
-                    let told = scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, seconds));
+                    let skipped = self.loader.skipped_rows();
+                    let told =
+                        scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, seconds, skipped));
                     let last = self.step == schedule.steps;
                     let saves = self.step.is_multiple_of(schedule.checkpoint_every) || stopping || last;
                     if saves {
@@ -264,9 +248,6 @@ impl<O: Objective> Run<'_, O> {
                 }
             }
         }
-        if let Some(scribe) = scribe {
-            scribe.progress.finish();
-        }
         Ok(Status::Done)
     }
 
@@ -276,7 +257,7 @@ impl<O: Objective> Run<'_, O> {
         if self.step == self.first_step && self.newest.is_some() {
             return Ok(()); // it is where it came from
         }
-        let checkpoints = self.checkpoints();
+        let checkpoints = checkpoints(self.training);
         let state = State::new(self.step, self.step * records_per_step, identity.clone());
         let written = if comm.rank() == 0 {
             let synced = scribe.map_or(Ok(()), Scribe::sync);
@@ -292,18 +273,18 @@ impl<O: Objective> Run<'_, O> {
         let word = agree::<_, TrainError>(comm, written)?;
         let word = String::from_utf8(comm.broadcast(word.as_bytes())).expect("rank 0 sent text");
         self.newest = word.split_once(' ').map(|(folder, checksum)| (folder.to_owned(), checksum.to_owned()));
-        Ok(())
+        self.tell(Status::Running, None, "").map(drop)
     }
 
     /// Says in `outcome.toml` where the run stands.
-    fn tell(&self, status: Status, exit: Exit, reason: &str) -> Result<Outcome, TrainError> {
+    fn tell(&self, status: Status, exit: Option<Exit>, reason: &str) -> Result<Outcome, TrainError> {
         let seconds = self.started.elapsed().as_secs_f64();
         let samples =
             ((self.step - self.first_step) as usize * self.stepper.batches() * self.training.cut.global) as f64;
         let (checkpoint, checksum) = self.newest.clone().unwrap_or_default();
         let outcome = Outcome {
             status,
-            exit_code: exit as u8,
+            exit_code: exit.map(|exit| exit as u8),
             step: self.step,
             steps: self.training.schedule.steps,
             reason: reason.to_owned(),
@@ -312,17 +293,63 @@ impl<O: Objective> Run<'_, O> {
             seconds,
             samples_per_second: samples / seconds,
         };
-        if self.training.comm.rank() == 0 {
-            outcome
-                .write(self.training.folder)
-                .map_err(|source| TrainError::Io { path: self.training.folder.join("outcome.toml"), source })?;
-        }
+        let written = if self.training.comm.rank() == 0 {
+            let path = self.training.folder.join("outcome.toml");
+            outcome.write(self.training.folder).map_err(|source| TrainError::Io { path, source })
+        } else {
+            Ok(())
+        };
+        agree(self.training.comm, written)?;
         Ok(outcome)
     }
+}
 
-    fn checkpoints(&self) -> PathBuf {
-        self.training.folder.join("checkpoints")
+/// Fills the players from the newest whole checkpoint, if there is one: the steps made, its name and checksum.
+fn resume<O: Objective>(
+    training: &Training,
+    stepper: &mut Stepper<O>,
+) -> Result<(u64, Option<(String, String)>), TrainError> {
+    let comm = training.comm;
+    let (found, damaged) = agree(comm, open_newest(training))?;
+    let seen = found.as_ref().map_or("no checkpoint".to_owned(), |checkpoint| {
+        format!("{} {}", checkpoint.folder().display(), checkpoint.checksum())
+    });
+    let all = comm.gather(seen.as_bytes());
+    if let Some(rank) = all.iter().position(|word| *word != all[0]) {
+        let word = |rank: usize| String::from_utf8_lossy(&all[rank]).into_owned();
+        return Err(TrainError::Split { rank, there: word(rank), here: word(0) });
     }
+    // Out of the way, so that the steps they stood for can be saved again.
+    let first = comm.rank() == 0;
+    let aside = damaged.iter().filter(|_| first).try_for_each(|(folder, fault)| {
+        log::warn!("{fault}: not used");
+        checkpoint::set_aside(folder)
+    });
+    agree(comm, aside)?;
+    let Some(checkpoint) = found else { return Ok((0, None)) };
+    let restored = stepper.restore(|slots| checkpoint.restore(slots));
+    agree(comm, restored)?;
+    if first {
+        log::info!("going on from {} ({})", checkpoint.folder().display(), checkpoint.checksum());
+    }
+    Ok((checkpoint.state.step, Some((name_of(checkpoint.folder()), checkpoint.checksum()))))
+}
+
+type Newest = (Option<Checkpoint>, Vec<(PathBuf, CheckpointError)>);
+
+fn open_newest(training: &Training) -> Result<Newest, TrainError> {
+    let folder = checkpoints(training);
+    let (found, damaged) = checkpoint::newest(&folder)?;
+    match &found {
+        None if !damaged.is_empty() => return Err(TrainError::AllDamaged { folder }),
+        None => {}
+        Some(checkpoint) => checkpoint.belongs_to(&training.identity, &training.changed_by_hand)?,
+    }
+    Ok((found, damaged))
+}
+
+fn checkpoints(training: &Training) -> PathBuf {
+    training.folder.join("checkpoints")
 }
 
 /// Where the time of a step went.
@@ -369,7 +396,13 @@ impl Scribe {
         }))
     }
 
-    fn tell(&mut self, step: u64, metrics: &[(String, f64)], seconds: Seconds) -> Result<(), TrainError> {
+    fn tell(
+        &mut self,
+        step: u64,
+        metrics: &[(String, f64)],
+        seconds: Seconds,
+        skipped_rows: u64,
+    ) -> Result<(), TrainError> {
         let (steps, sum) = &mut self.since;
         *steps += 1;
         sum.load += seconds.load;
@@ -383,6 +416,9 @@ impl Scribe {
             scalars.push(("samples_per_second", (steps * self.records_per_step) as f64 / sum.step));
             scalars.push(("load_seconds", sum.load / steps as f64));
             scalars.push(("step_seconds", sum.step / steps as f64));
+            if skipped_rows > 0 {
+                scalars.push(("skipped_rows", skipped_rows as f64));
+            }
             let samples = step * self.records_per_step;
             self.log.append(step, samples as f64 / self.records as f64, samples, &scalars)?;
             self.events.scalars(step, unix_seconds(), &scalars)?;

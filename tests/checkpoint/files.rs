@@ -76,7 +76,7 @@ fn every_flipped_byte_is_noticed_and_the_checkpoint_before_is_used() {
             let (found, damaged) = newest(folder.path()).expect("the folder can be read");
             assert_eq!(found.expect("the one before is whole").state.step, 1, "{name} byte {at}");
             assert_eq!(damaged.len(), 1);
-            let message = damaged[0].to_string();
+            let message = damaged[0].1.to_string();
             assert!(message.contains("step-0000002") && !message.contains('\n'), "{message}");
             flips += 1;
         }

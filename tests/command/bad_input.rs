@@ -88,12 +88,12 @@ fn a_missing_or_cut_off_shard_is_named() {
 }
 
 #[test]
-fn a_flipped_bit_or_a_nan_in_the_data_stops_the_run_and_names_the_rows() {
+fn a_flipped_bit_in_the_data_stops_the_run_and_names_the_rows() {
     let scene = scene();
     let shard = a_shard(&scene.maps);
     let mut bytes = fs::read(&shard).expect("it is there");
     let middle = bytes.len() / 2;
-    bytes[middle..middle + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    bytes[middle] ^= 4;
     fs::write(&shard, &bytes).expect("the disk has room");
     let (code, line) = train(&scene, &[]);
     assert_eq!(code, 65, "{line}");
@@ -107,13 +107,93 @@ fn a_checkpoint_of_another_model_is_refused() {
     let scene = scene();
     let (maps, run) = (arg(&scene.maps), arg(&scene.run));
     must(1, &["train", CONFIG, "--run", run, "--data", maps, "--set", "trainer.steps=2"]);
+    let records = || {
+        ["outcome.toml", "provenance.toml", "config.toml"].map(|name| fs::read(scene.run.join(name)).expect("there"))
+    };
+    let before = records();
     let (code, line) = train(&scene, &["trainer.steps=3", "model.width=8"]);
     assert_eq!(code, 64, "{line}");
+    assert!(records() == before, "a refused start leaves the run as it was");
     assert!(line.ends_with("made with model.width = 4, this run has 8"), "{line}");
     // What may differ: the length, and the optimiser where it is said by hand.
     must(1, &["train", CONFIG, "--run", run, "--data", maps, "--set", "trainer.steps=3"]);
     let rate = "optimiser.generator.learning_rate=1e-4";
     must(1, &["train", CONFIG, "--run", run, "--data", maps, "--set", "trainer.steps=4", "--set", rate]);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_set_aside_and_made_again() {
+    let scene = scene();
+    let arguments = ["train", CONFIG, "--run", arg(&scene.run), "--data", arg(&scene.maps)];
+    must(1, &arguments);
+    let last = scene.run.join("checkpoints/step-0000040");
+    let sums = fs::read(last.join("CHECKSUMS")).expect("it is there");
+    let model = last.join("model.safetensors");
+    let mut bytes = fs::read(&model).expect("it is there");
+    bytes[1000] ^= 1;
+    fs::write(&model, &bytes).expect("the disk has room");
+    let (code, _) = refused(&["inspect", arg(&last)]);
+    assert_eq!(code, 65);
+    assert_eq!(crate::program::run(1, &["inspect", arg(&scene.run)]).status.code(), Some(65));
+    must(1, &arguments);
+    assert_eq!(fs::read(last.join("CHECKSUMS")).expect("made again"), sums);
+    assert!(scene.run.join("checkpoints/step-0000040.damaged").is_dir());
+}
+
+#[test]
+fn two_programs_in_one_run_folder_are_refused() {
+    let scene = scene();
+    let mut arguments = vec!["train", CONFIG, "--run", arg(&scene.run), "--data", arg(&scene.maps)];
+    arguments.extend(["--set", "trainer.steps=100000"]);
+    let mut first = crate::program::spawn(1, &arguments);
+    let begun = std::time::Instant::now();
+    while !scene.run.join("metrics.jsonl").exists() {
+        assert!(begun.elapsed().as_secs() < 60, "a run begins within a minute");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let (code, line) = train(&scene, &[]);
+    first.kill().expect("it runs");
+    first.wait().expect("it ends");
+    assert_eq!(code, 74, "{line}");
+    assert!(line.contains("is in use by another program"), "{line}");
+}
+
+#[test]
+fn a_launcher_that_is_not_ours_is_noticed() {
+    let mut command = crate::program::command(1, &["inspect", "somewhere"]);
+    let output = command.env("SLURM_STEP_NUM_TASKS", "2").output().expect("it can be started");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{text}");
+    assert!(text.starts_with("error: the launcher started 2 tasks, but this program is alone"), "{text}");
+}
+
+/// One rank that fails is heard by all: no hang, one line, the same end whichever rank it was.
+#[cfg(feature = "mpi")]
+#[test]
+fn an_error_on_one_rank_ends_all_with_its_code() {
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().expect("a folder");
+    let (table, out) = (folder.path().join("c_l.txt"), folder.path().join("maps"));
+    fs::write(&table, "1 1e-9\n100000 1e-12\n").expect("the disk has room");
+    for guilty in 0..2 {
+        let script = format!(
+            "table={table}; [ $OMPI_COMM_WORLD_RANK = {guilty} ] && table={table}.not_there; \
+             exec {binary} simulate maps --out {out} --count 64 --set table=$table",
+            table = arg(&table),
+            out = arg(&out),
+            binary = env!("CARGO_BIN_EXE_skyforge")
+        );
+        let output = Command::new("timeout")
+            .args(["60", "mpirun", "--oversubscribe", "-n", "2", "sh", "-c", &script])
+            .envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")])
+            .stdin(Stdio::null())
+            .output()
+            .expect("mpirun can be started");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(74), "rank {guilty}: {text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{text}");
+        assert!(text.contains("c_l.txt.not_there"), "{text}");
+    }
 }
 
 #[test]
@@ -128,6 +208,22 @@ fn a_dataset_is_never_written_over() {
 #[test]
 fn folders_that_are_something_else_are_refused() {
     let scene = scene();
+    for (arguments, code, wanted) in [
+        (
+            vec!["simulate", "maps", "--out", env!("CARGO_MANIFEST_DIR"), "--count", "3"],
+            64,
+            "expected a new or empty folder",
+        ),
+        (vec!["train", CONFIG, "--run", arg(&scene.maps), "--data", arg(&scene.maps)], 64, "holds a dataset"),
+        (vec!["train", CONFIG, "--run", CONFIG, "--data", arg(&scene.maps)], 64, "is a file"),
+        (vec!["simulate", "maps", "--out", "x", "--count", "99999999999999"], 64, "expected at most"),
+        (vec!["simulate", "maps", "--out", "x", "--count", "-5"], 64, "-5"),
+        (vec!["report", "no/such/run"], 74, "no/such/run"),
+    ] {
+        let (got, line) = refused(&arguments);
+        assert_eq!(got, code, "{line}");
+        assert!(line.contains(wanted), "{line}");
+    }
     for arguments in [
         vec!["report", arg(&scene.maps)],
         vec!["sample", arg(&scene.maps), "--count", "2"],

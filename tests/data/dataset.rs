@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use skyforge::data::{DataError, Dataset, DatasetWriter, Layout};
-use skyforge::exit::Exit;
+use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
 use crate::folder::{BLOCK, SIDE, dataset, fill, flip, header, line, shard, value, with_parameters, write};

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use skyforge::data::{BatchPlan, Damaged, Dataset, Loader, LoaderSettings, Microbatch, Sampler, Split, Transform};
-use skyforge::exit::Exit;
+use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
 use crate::folder::{BLOCK, SIDE, dataset, flip, header, line, shard, value, write};

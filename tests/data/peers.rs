@@ -37,6 +37,8 @@ fn h5py_sees_what_was_written() {
     assert_eq!(seen["shape"], serde_json::json!([count, 1, SIDE, SIDE]));
     let sum: f64 = (0..count).flat_map(|r| (0..SIDE * SIDE).map(move |p| f64::from(value(r, p)))).sum();
     assert_eq!(seen["sum"].as_f64().unwrap(), sum); // every partial sum is exact in f64
+    let weighted = |r: u64| (0..SIDE * SIDE).map(move |p| f64::from(value(r, p)) * (p % 7 + 1) as f64);
+    assert_eq!(seen["weighted_sum"].as_f64().unwrap(), (0..count).flat_map(weighted).sum::<f64>());
     assert_eq!(seen["ids"], serde_json::json!((0..count).collect::<Vec<_>>()));
     assert_eq!(seen["parameter_names"], serde_json::json!(["omega_m", "h0"]));
     assert_eq!(seen["parameter_units"], serde_json::json!(["1", "km/s/Mpc"]));

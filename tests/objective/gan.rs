@@ -132,17 +132,26 @@ fn a_flipped_label_trades_the_two_terms_of_a_map() {
     assert!((flipped[0] - expected).abs() < 1e-5, "{flipped:?}, expected {expected}");
 }
 
-/// Flips are drawn for each map: at a rate of a half, some but not all labels of a batch are flipped.
+/// Flips are drawn for each map: at a rate of a half the loss lies between those of no flips and of all, and no two
+/// microbatches have the same.
 #[test]
 fn label_flips_are_drawn_for_each_map() {
-    let draw = |microbatch: u32| {
+    let maps = real_maps();
+    let loss = |label_flip: f64, microbatch: u32| {
+        let gan = Gan::new(&model(), GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) }, 1);
         let place = Place { microbatch, microbatches: 4, ..place() };
-        let mut chance = place.chance(Stream::LabelFlip, 0, 1);
-        (0..64).map(|_| chance.uniform() < 0.5).collect::<Vec<_>>()
+        let a_move = &gan.moves()[0];
+        let mut graph = gan.begin(a_move, &place, Batch::Records(&maps));
+        let tally = gan.finish(a_move, 0, &place, &mut graph);
+        tally.metrics[0].double_value(&[])
     };
-    let flips: Vec<Vec<bool>> = (0..4).map(draw).collect();
-    assert!(flips.iter().all(|flips| flips.contains(&true) && flips.contains(&false)));
-    assert!((1..4).all(|other| flips[other] != flips[0]), "no two microbatches share flips");
+    let share = |microbatch| {
+        let (none, half, all) = (loss(0.0, microbatch), loss(0.5, microbatch), loss(1.0, microbatch));
+        (half - none) / (all - none)
+    };
+    let shares: Vec<f64> = (0..4).map(share).collect();
+    assert!(shares.iter().all(|share| share.abs() > 1e-6 && (share - 1.0).abs() > 1e-6), "not all or none: {shares:?}");
+    assert!((1..4).all(|other| (shares[other] - shares[0]).abs() > 1e-9), "no two microbatches share flips");
 }
 
 /// The flattening defect of a published code gives several logits a map; here it is one.

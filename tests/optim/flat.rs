@@ -67,3 +67,11 @@ fn a_gradient_that_leaves_its_buffer_is_noticed() {
     forward(&Tensor::ones([1, 3], (Kind::Float, Device::Cpu))).backward();
     space.check();
 }
+
+#[test]
+fn a_network_without_state_has_an_empty_one() {
+    let store = nn::VarStore::new(Device::Cpu);
+    let _ = store.root().zeros("w", &[2]);
+    let mut space = FlatSpace::bind(&store, 0);
+    assert!(space.state().is_empty() && space.state_mut().is_empty());
+}

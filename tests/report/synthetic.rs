@@ -62,6 +62,8 @@ pub fn full() -> ReportInputs {
     let ours = Maps::new(&generated, SIDE).expect("whole maps");
     let examples = |pixels: &[f32]| Some(ExampleMaps { pixels: pixels[..16 * SIDE * SIDE].to_vec(), side: SIDE });
     ReportInputs {
+        reference_name: "held-back maps".into(),
+        compared: "Compared: maps of generator_ema after step 4,000 with the split test.".into(),
         run: "small_mass_maps".into(),
         subject: "DCGAN of 64 px convergence maps, 5 degrees wide; 1.2 M parameters; non-saturating, alternating"
             .into(),

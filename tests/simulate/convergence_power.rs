@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use skyforge::exit::Exit;
+use skyforge::exit::{Ends, Exit};
 use skyforge::simulate::{ConvergencePower, Cosmology, MassMapSettings, MassMaps};
 use tempfile::TempDir;
 

@@ -1,6 +1,6 @@
 //! Distance and growth.
 
-use skyforge::exit::Exit;
+use skyforge::exit::{Ends, Exit};
 use skyforge::simulate::Cosmology;
 
 const REDSHIFTS: [f64; 4] = [0.0, 0.5, 1.0, 7.0];

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
-use skyforge::exit::Exit;
+use skyforge::exit::{Ends, Exit};
 use skyforge::simulate::{Field, MassMapSettings, MassMaps, SimulateError};
 
 /// Small periodic maps: 16 px of 2 arcmin.

@@ -1,4 +1,4 @@
-use skyforge::exit::Exit;
+use skyforge::exit::{Ends, Exit};
 use skyforge::statistics::{Maps, StatisticsError};
 
 use crate::fields::white_noise;

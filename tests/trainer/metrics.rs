@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use skyforge::exit::Exit;
+use skyforge::exit::{Ends, Exit};
 use skyforge::trainer::metrics::{MetricsLog, read};
 use tempfile::TempDir;
 

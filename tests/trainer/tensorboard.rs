@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use skyforge::exit::Exit;
+use skyforge::exit::{Ends, Exit};
 use skyforge::trainer::tensorboard::EventWriter;
 
 /// What an event says.

@@ -1,0 +1,40 @@
+//! Datasets written by all ranks: each shard by one of them, the manifest last.
+
+use super::CommandError;
+use super::counter::Counter;
+use super::session::Session;
+use crate::data::{DatasetWriter, ShardEntry};
+use crate::exit::Ends;
+
+/// The shards of this rank, and a counter of their records.
+pub fn share(
+    session: &Session,
+    writer: &DatasetWriter,
+    unit: &'static str,
+    units: &'static str,
+) -> (Vec<usize>, Counter) {
+    let mine: Vec<usize> = (session.rank()..writer.shards()).step_by(session.ranks()).collect();
+    let records = |shard: &usize| {
+        let rows = &writer.layout().shard_rows[*shard];
+        rows.end - rows.start
+    };
+    let total = mine.iter().map(records).sum();
+    (mine, Counter::new(session, unit, units, total))
+}
+
+/// All ranks' shards become a dataset.
+pub fn finish<E: Ends + Into<CommandError>>(
+    session: &Session,
+    writer: DatasetWriter,
+    written: Result<Vec<ShardEntry>, E>,
+) -> Result<(), CommandError> {
+    let mine = session.agree(written)?;
+    let mine = serde_json::to_vec(&mine).expect("shard entries are JSON");
+    let entries = session.comm().gather(&mine);
+    let entries = entries
+        .iter()
+        .flat_map(|bytes| serde_json::from_slice::<Vec<ShardEntry>>(bytes).expect("ranks sent shard entries"))
+        .collect();
+    let manifest = if session.rank() == 0 { writer.finish(entries).map(drop) } else { Ok(()) };
+    session.agree(manifest)
+}
