@@ -10,12 +10,12 @@ use super::session::Session;
 use super::{CommandError, logging, provenance};
 use crate::config::{ConfigError, ModelSection, Override, RunConfig};
 use crate::data::loader::LoaderSettings;
-use crate::data::{DataError, Dataset};
-use crate::exit::Exit;
+use crate::data::{DataError, Dataset, Transform};
+use crate::exit::{Ends, Exit};
 use crate::files;
 use crate::objective::gan::Gan;
 use crate::trainer::signals::StopFlag;
-use crate::trainer::{Run, RunLock, Schedule, Status, Training};
+use crate::trainer::{Outcome, Run, RunLock, Schedule, Status, Training};
 
 /// Train networks; goes on by itself where the run folder has a checkpoint.
 ///
@@ -61,17 +61,6 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
     let transform = sections.data.transform.unwrap_or_else(|| dataset.manifest().transform);
     let schedule = schedule(&config, records);
-    let mut identity = config.identity();
-    let mut facts = toml::Table::new();
-    facts.insert("shape".into(), toml::Value::try_from(dataset.manifest().shape).expect("a shape is an array"));
-    facts.insert("checksum".into(), dataset.checksum().into());
-    facts.insert("unit".into(), dataset.manifest().unit.clone().into());
-    facts.insert("transform".into(), toml::Value::try_from(transform).expect("a transform is a table"));
-    if let Some(field) = &dataset.manifest().field {
-        facts.insert("field".into(), toml::Value::try_from(field).expect("a field is a table"));
-    }
-    identity.insert("dataset".into(), toml::Value::Table(facts));
-
     session.agree(enough_processors(sections.trainer.threads_per_rank))?;
     Session::torch_threads(sections.trainer.threads_per_rank);
     let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
@@ -91,7 +80,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
             transform: Some(transform),
         },
         folder: &arguments.run,
-        identity,
+        identity: identity(&config, &dataset, transform),
         changed_by_hand: sets.iter().map(Override::key).filter(|key| may_change(key)).collect(),
         stop: StopFlag::install(),
     };
@@ -100,6 +89,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         Ok(run) => run,
         Err(error) => {
             if let Some(lock) = lock {
+                // Who asks for another run leaves this one as it is; else it has failed, whatever it was before.
+                if error.exit() != Exit::Usage {
+                    Outcome::fail(&arguments.run, error.exit(), &error.to_string());
+                }
                 lock.abandon();
             }
             return Err(error.into());
@@ -130,6 +123,22 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         outcome.checksum
     );
     Ok(if outcome.status == Status::Done { Exit::Done } else { Exit::Stopped })
+}
+
+/// What makes the run what it is: its configuration, and the data that it learns from as they are.
+fn identity(config: &RunConfig, dataset: &Dataset, transform: Transform) -> toml::Table {
+    let manifest = dataset.manifest();
+    let mut facts = toml::Table::new();
+    facts.insert("shape".into(), toml::Value::try_from(manifest.shape).expect("a shape is an array"));
+    facts.insert("checksum".into(), dataset.checksum().into());
+    facts.insert("unit".into(), manifest.unit.clone().into());
+    facts.insert("transform".into(), toml::Value::try_from(transform).expect("a transform is a table"));
+    if let Some(field) = &manifest.field {
+        facts.insert("field".into(), toml::Value::try_from(field).expect("a field is a table"));
+    }
+    let mut identity = config.identity();
+    identity.insert("dataset".into(), facts.into());
+    identity
 }
 
 /// What may differ from the checkpoint's run where it is said by hand.

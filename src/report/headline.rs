@@ -18,7 +18,7 @@ pub fn headline(inputs: &ReportInputs) -> Markup {
             h1 { (inputs.run) }
             @if !inputs.subject.is_empty() { p.subject { (inputs.subject) } }
             p.verdict { (verdict(inputs)) }
-            @if !inputs.compared.is_empty() { p.subject { (inputs.compared) } }
+            @if !inputs.compared.is_empty() { p.compared { (inputs.compared) } }
             div.cards {
                 @if let Some(comparison) = &inputs.comparison { (comparison_cards(comparison)) }
                 (training::card(inputs))

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::exit::Exit;
 use crate::files;
 
 /// Where a run stands.
@@ -54,6 +55,15 @@ impl Outcome {
     pub fn write(&self, run: &Path) -> io::Result<()> {
         let text = toml::to_string(self).expect("an outcome is a table");
         files::write_whole(&run.join("outcome.toml"), text.as_bytes())
+    }
+
+    /// Says in a run that has an outcome already that it failed to go on. The error itself is what the caller tells.
+    pub fn fail(run: &Path, exit: Exit, reason: &str) {
+        if let Some(known) = Self::read(run) {
+            let reason = reason.to_owned();
+            let failed = Self { status: Status::Failed, exit_code: Some(exit as u8), reason, ..known };
+            let _ = failed.write(run);
+        }
     }
 
     /// Reads `RUN/outcome.toml`, if it is there and readable.

@@ -138,6 +138,13 @@ fn a_damaged_checkpoint_is_set_aside_and_made_again() {
     must(1, &arguments);
     assert_eq!(fs::read(last.join("CHECKSUMS")).expect("made again"), sums);
     assert!(scene.run.join("checkpoints/step-0000040.damaged").is_dir());
+    // With none left the run says so, and is not begun anew in silence.
+    for step in ["step-0000020", "step-0000040"] {
+        fs::write(scene.run.join("checkpoints").join(step).join("state.toml"), "step = 1").expect("the disk has room");
+    }
+    let (code, line) = refused(&arguments);
+    assert!(code == 65 && line.contains("none of its checkpoints is whole"), "{line}");
+    assert_eq!(crate::program::word(&scene.run, "status"), "failed");
 }
 
 #[test]
