@@ -109,3 +109,36 @@ fn more_ranks_than_microbatches_are_refused() {
     assert_eq!(output.status.code(), Some(64));
     assert!(!run.exists(), "nothing is half made");
 }
+
+#[test]
+#[ignore = "minutes long: every form of the game and every loss, cut in two, on every number of ranks"]
+fn every_form_of_the_game_has_the_same_bits_on_any_ranks_in_one_piece_or_two() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = folder.path().join("maps");
+    simulated(&maps, 256);
+    let forms: [&[&str]; 7] = [
+        &["trainer.noise=shared"],
+        &["trainer.update=simultaneous"],
+        &["trainer.discriminator_moves=2", "trainer.generator_moves=3"],
+        &["objective.loss=minimax", "optimiser.generator.clip=1.0"],
+        &["objective.loss=least_squares", "objective.label_flip=0.3"],
+        &["objective.loss=hinge", "objective.ema=0.0"],
+        &["batch.microbatches=8", "optimiser.discriminator.clip=0.5"],
+    ];
+    let mut checksums = Vec::new();
+    for (form, sets) in forms.iter().enumerate() {
+        let with = |steps: &'static str| [*sets, &[steps]].concat();
+        let straight = folder.path().join(format!("{form}-straight"));
+        must(1, &train(&straight, &maps, &with("trainer.steps=12")));
+        for &ranks in worlds() {
+            let run = folder.path().join(format!("{form}-{ranks}"));
+            must(ranks, &train(&run, &maps, &with("trainer.steps=5")));
+            must(worlds().len() + 1 - ranks, &train(&run, &maps, &with("trainer.steps=12")));
+            assert_eq!(word(&run, "checksum"), word(&straight, "checksum"), "{ranks} ranks, {sets:?}");
+        }
+        checksums.push(word(&straight, "checksum"));
+    }
+    checksums.sort();
+    checksums.dedup();
+    assert_eq!(checksums.len(), forms.len(), "each form is its own game");
+}
