@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -33,9 +34,20 @@ pub struct Arguments {
     /// The dataset; wins over data.path of the configuration
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Stops by itself after so many minutes, as a signal would
+    #[arg(long, value_name = "MINUTES", value_parser = minutes)]
+    max_wall: Option<f64>,
     /// Sets a value of the configuration, as in batch.global=64; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
+}
+
+/// Records of a microbatch below which batch norm is warned of.
+const FEW: usize = 8;
+
+fn minutes(text: &str) -> Result<f64, String> {
+    let legal = |minutes: &f64| *minutes >= 0.0 && *minutes < 1e9;
+    text.parse().ok().filter(legal).ok_or_else(|| "expected minutes, as in 55 or 0.5".into())
 }
 
 /// Trains on this rank, together with the others.
@@ -83,6 +95,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         identity: identity(&config, &dataset, transform),
         changed_by_hand: sets.iter().map(Override::key).filter(|key| may_change(key)).collect(),
         stop: StopFlag::install(),
+        max_wall: arguments.max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
     };
     let adam = |player: &str| if player == "discriminator" { optimiser.discriminator } else { optimiser.generator };
     let run = match Run::start(&training, &gan, adam) {
@@ -112,6 +125,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         if session.ranks() == 1 { "rank" } else { "ranks" },
         arguments.run.display()
     );
+    if cut.microbatch() < FEW {
+        log::warn!("microbatches of {} records: moments of batch norm are rough below {FEW}", cut.microbatch());
+    }
     let outcome = run.train()?;
     log::info!(
         "{} after step {} of {}: {} samples a second, checkpoint {} ({})",
@@ -185,6 +201,7 @@ fn schedule(config: &RunConfig, records: u64) -> Schedule {
         checkpoint_every: trainer.checkpoint_every,
         keep_checkpoints: trainer.keep_checkpoints,
         log_every: trainer.log_every,
+        compare_every: trainer.compare_every,
     }
 }
 

@@ -137,7 +137,7 @@ impl RunConfig {
             }
         };
         forget("data", &["path"]);
-        forget("trainer", &["steps", "epochs", "checkpoint_every", "keep_checkpoints", "log_every"]);
+        forget("trainer", &["steps", "epochs", "checkpoint_every", "keep_checkpoints", "log_every", "compare_every"]);
         table
     }
 
@@ -188,7 +188,11 @@ impl RunConfig {
         if trainer.threads_per_rank == 0 {
             return value("trainer.threads_per_rank", &0, "1 or more");
         }
-        for (key, every) in [("checkpoint_every", trainer.checkpoint_every), ("log_every", trainer.log_every)] {
+        for (key, every) in [
+            ("checkpoint_every", trainer.checkpoint_every),
+            ("log_every", trainer.log_every),
+            ("compare_every", trainer.compare_every),
+        ] {
             if every == 0 {
                 return value(&format!("trainer.{key}"), &every, "1 or more steps");
             }

@@ -143,6 +143,8 @@ pub struct TrainerSection {
     pub keep_checkpoints: usize,
     /// Steps between lines of metrics.
     pub log_every: u64,
+    /// Steps between comparisons of all ranks' parameters, bit for bit.
+    pub compare_every: u64,
 }
 
 impl Default for TrainerSection {
@@ -159,6 +161,7 @@ impl Default for TrainerSection {
             checkpoint_every: 1000,
             keep_checkpoints: 0,
             log_every: 10,
+            compare_every: 100,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tch::Tensor;
 
@@ -32,6 +32,8 @@ pub struct Schedule {
     pub keep_checkpoints: usize,
     /// Steps between lines of metrics.
     pub log_every: u64,
+    /// Steps between comparisons of all ranks' parameters.
+    pub compare_every: u64,
 }
 
 /// Everything a run needs besides its networks.
@@ -56,6 +58,8 @@ pub struct Training<'a> {
     pub changed_by_hand: Vec<String>,
     /// Raised from outside to stop.
     pub stop: StopFlag,
+    /// Stops by itself after this time.
+    pub max_wall: Option<Duration>,
 }
 
 /// Why a run did not go on.
@@ -100,6 +104,14 @@ pub enum TrainError {
         /// The run folder.
         folder: PathBuf,
     },
+    /// A rank has other parameters than the rest.
+    #[error("step {step}: rank {rank} has other parameters than the rest, expected the same bits; not saved")]
+    Odd {
+        /// The step, from 1.
+        step: u64,
+        /// The rank.
+        rank: usize,
+    },
     /// No checkpoint of a run can be used.
     #[error("{}: none of its checkpoints is whole, expected at least one; move the folder away to start anew", folder.display())]
     AllDamaged {
@@ -128,6 +140,7 @@ impl Ends for TrainError {
             TrainError::Checkpoint(error) => error.exit(),
             TrainError::Metrics(error) => error.exit(),
             TrainError::NoRun { .. } => Exit::Usage,
+            TrainError::Odd { .. } => Exit::Hardware,
             TrainError::Io { .. } | TrainError::Split { .. } | TrainError::InUse { .. } => Exit::FileSystem,
             TrainError::NotFinite { .. } | TrainError::AllDamaged { .. } => Exit::Data,
             TrainError::There(there) => there.exit(),
@@ -199,7 +212,7 @@ impl<'a, O: Objective> Run<'a, O> {
 
     /// All steps that are left.
     fn go(&mut self) -> Result<Status, TrainError> {
-        let Training { comm, cut, schedule, ref dataset, ref stop, .. } = *self.training;
+        let Training { comm, cut, schedule, ref dataset, ref stop, max_wall, .. } = *self.training;
         let records_per_step = (cut.global * self.stepper.batches()) as u64;
         let records = dataset.split(&self.training.loader.split)?.records();
         let mut scribe = agree(comm, Scribe::open(self, records_per_step, records))?;
@@ -218,7 +231,8 @@ impl<'a, O: Objective> Run<'a, O> {
             };
             let loaded = trouble.take().map_or_else(|| (0..batches).map(|_| load()).collect(), Err);
             let load_seconds = begun.elapsed().as_secs_f64();
-            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), stop.is_set());
+            let wants_to_stop = stop.is_set() || max_wall.is_some_and(|wall| self.started.elapsed() >= wall);
+            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), wants_to_stop);
             match ended {
                 Ended::Accepted { metrics } => {
                     self.step += 1;
@@ -227,7 +241,13 @@ impl<'a, O: Objective> Run<'a, O> {
                     let told =
                         scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, seconds, skipped));
                     let last = self.step == schedule.steps;
+                    // Before every checkpoint too: what is saved is what all ranks have.
                     let saves = self.step.is_multiple_of(schedule.checkpoint_every) || stopping || last;
+                    if (saves || self.step.is_multiple_of(schedule.compare_every))
+                        && let Some(rank) = self.stepper.odd_rank()
+                    {
+                        return Err(TrainError::Odd { step: self.step, rank });
+                    }
                     if saves {
                         agree(comm, told)?;
                         self.save(records_per_step, scribe.as_mut())?;

@@ -4,6 +4,7 @@
 //! of a step is kept unless every move of it is good: what players have done is undone, to the bit.
 
 use tch::Tensor;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::player::PlayerState;
 use crate::checkpoint::{PlayerRecord, PlayerSlots};
@@ -170,6 +171,22 @@ impl<'a, O: Objective> Stepper<'a, O> {
             })?;
         }
         Ok(())
+    }
+
+    /// The first rank whose parameters are not those of the most, if there is one: broken memory, or a fault of ours.
+    pub fn odd_rank(&self) -> Option<usize> {
+        let mut hash = Xxh3::new();
+        for player in &self.players {
+            for some in player.space.parameters().chunks(4096) {
+                let bytes: Vec<u8> = some.iter().flat_map(|value| value.to_le_bytes()).collect();
+                hash.update(&bytes);
+            }
+        }
+        let all = self.comm.gather(&hash.digest().to_le_bytes());
+        let votes = |one: &Vec<u8>| all.iter().filter(|other| *other == one).count();
+        let most = all.iter().map(votes).max().expect("there is a rank");
+        let common = all.iter().find(|one| votes(one) == most).expect("some have the most votes");
+        all.iter().position(|one| one != common)
     }
 
     /// The parameters of `player` as they are.

@@ -96,6 +96,22 @@ fn a_run_stopped_by_a_signal_ends_as_one_that_was_not() {
     }
 }
 
+#[test]
+fn a_run_out_of_time_stops_by_itself_and_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (maps, run, straight) = (folder.path().join("maps"), folder.path().join("run"), folder.path().join("straight"));
+    simulated(&maps, 256);
+    let mut arguments = train(&run, &maps, &["trainer.steps=4"]);
+    arguments.extend(["--max-wall", "0"]);
+    for step in 1..=3 {
+        let status = crate::program::run(1, &arguments).status;
+        assert_eq!((status.code(), word(&run, "step")), (Some(75), step.to_string()), "a step at a time");
+    }
+    must(1, &arguments);
+    must(1, &train(&straight, &maps, &["trainer.steps=4"]));
+    assert_eq!(word(&run, "checksum"), word(&straight, "checksum"));
+}
+
 #[cfg(feature = "mpi")]
 #[test]
 fn more_ranks_than_microbatches_are_refused() {

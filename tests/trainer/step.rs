@@ -154,6 +154,29 @@ fn the_wish_of_one_rank_to_stop_is_heard_by_all() {
     }
 }
 
+#[test]
+fn a_rank_with_other_parameters_is_named_by_all() {
+    for ranks in 1..=4 {
+        assert!(Threads::run(ranks, |comm| toy_stepper(&Toy::new(None), comm).odd_rank()).iter().all(Option::is_none));
+    }
+    for guilty in 0..3 {
+        let named = Threads::run(3, |comm| {
+            let toy = Toy::new(None);
+            let mut stepper = toy_stepper(&toy, comm);
+            let flip = |slots: skyforge::checkpoint::PlayerSlots| -> Result<(), ()> {
+                let value = &mut slots.space.parameters_mut()[1];
+                *value = f32::from_bits(value.to_bits() ^ 1);
+                Ok(())
+            };
+            if comm.rank() == guilty {
+                stepper.restore(flip).expect("a bit was flipped");
+            }
+            stepper.odd_rank()
+        });
+        assert_eq!(named, [Some(guilty); 3]);
+    }
+}
+
 /// Parameters of both players of a small DCGAN after three steps, and what a checkpoint would hold besides.
 fn gan_after_three_steps(comm: &dyn Communicator, settings: &GanSettings) -> Vec<u32> {
     let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6 };
