@@ -88,6 +88,15 @@ impl RunConfig {
             text.parse().map_err(|error: toml::de::Error| wrong(overrides::one_line(&error, text)))?;
         for set in sets {
             apply(&mut table, set)?;
+            // A length set by hand takes the place of the file's, in whichever unit that is.
+            let replaced = match set.key().as_str() {
+                "trainer.steps" => "epochs",
+                "trainer.epochs" => "steps",
+                _ => continue,
+            };
+            if let Some(toml::Value::Table(trainer)) = table.get_mut("trainer") {
+                trainer.remove(replaced);
+            }
         }
         let file: RunFile = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
             overrides::blame(&error, sets).unwrap_or_else(|| wrong(overrides::key_and_fault(&error)))

@@ -92,7 +92,6 @@ fn values_that_cannot_be_are_refused_with_what_was_wanted() {
             "`model.side` is 60, expected a multiple of 16 up to 8192, which depth = 4 halves away",
         ),
         (vec!["objective.label_flip=1.5"], "`objective.label_flip` is 1.5, expected a probability, 0 to 1"),
-        (vec!["trainer.epochs=2.0"], "`trainer.epochs` is 2, expected not set, since trainer.steps is"),
         (vec!["optimiser.generator.beta1=1.0"], "`optimiser.generator.beta1` is 1, expected at least 0 and below 1"),
         (
             vec!["trainer.update=simultaneous", "trainer.generator_moves=2"],
@@ -102,6 +101,16 @@ fn values_that_cannot_be_are_refused_with_what_was_wanted() {
     ] {
         assert_eq!(refused(TEXT, &sets), message);
     }
+}
+
+#[test]
+fn a_run_has_one_length_and_the_command_line_wins() {
+    let both = TEXT.replace("steps = 10", "steps = 10\nepochs = 2.0");
+    assert_eq!(refused(&both, &[]), "`trainer.epochs` is 2, expected not set, since trainer.steps is");
+    let config = load(TEXT, &["trainer.epochs=2.0"]).expect("it is right");
+    assert_eq!((config.sections().trainer.steps, config.sections().trainer.epochs), (None, Some(2.0)));
+    let config = load(&config.to_toml(), &["trainer.steps=5"]).expect("it is right");
+    assert_eq!((config.sections().trainer.steps, config.sections().trainer.epochs), (Some(5), None));
 }
 
 #[test]
