@@ -22,7 +22,7 @@ use crate::exit::{Ends, Exit};
 use crate::optim::{Adam, FlatSpace};
 
 pub use read::{Checkpoint, Opened, all, keep, newest, set_aside};
-pub use write::save;
+pub use write::{Saved, save};
 
 const FORMAT: u32 = 1;
 const FILES: [&str; 3] = ["model.safetensors", "optimiser.safetensors", "state.toml"];

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensors};
 use tch::{Tensor, nn};
-use xxhash_rust::xxh3::xxh3_64;
 
-use super::write::checksum_line;
+use super::write::{checksum_line, checksum_of};
 use super::{CHECKSUMS, CheckpointError, FILES, FORMAT, PlayerSlots, State, at};
 use crate::files;
 use crate::optim::{Entry, FlatSpace};
@@ -18,7 +17,7 @@ pub struct Checkpoint {
     folder: PathBuf,
     /// What it says of the run.
     pub state: State,
-    checksum: u64,
+    checksum: String,
 }
 
 /// The checkpoints of a run, newest first, each opened and checked, or what is wrong with it.
@@ -121,7 +120,7 @@ impl Checkpoint {
             return Err(CheckpointError::Another { path, fault });
         }
         let state = table.try_into().map_err(|error: toml::de::Error| damaged(error.message().into()))?;
-        Ok(Self { folder: folder.to_owned(), state, checksum: xxh3_64(&sums) })
+        Ok(Self { folder: folder.to_owned(), state, checksum: checksum_of(&sums) })
     }
 
     /// The folder it lies in.
@@ -131,7 +130,7 @@ impl Checkpoint {
 
     /// One number for all of it: equal training, equal number.
     pub fn checksum(&self) -> String {
-        format!("{:016x}", self.checksum)
+        self.checksum.clone()
     }
 
     /// Refuses a run that is not the one the checkpoint was made by. `run` is what makes that run what it is; the keys

@@ -7,16 +7,26 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, View};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{CHECKSUMS, CheckpointError, FILES, PlayerRecord, State, at, folder};
+use super::{CHECKSUMS, Checkpoint, CheckpointError, FILES, PlayerRecord, State, at, folder};
 use crate::files;
 use crate::optim::Entry;
 
+/// A checkpoint on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Where it lies.
+    pub folder: PathBuf,
+    /// One number for all of it, as `Checkpoint::checksum`.
+    pub checksum: String,
+}
+
 /// Saves `players` as the checkpoint after `state.step` steps: a folder of that name in `checkpoints`, which is there
-/// only when all of it is. One that is there already is left alone. Returns the folder.
-pub fn save(checkpoints: &Path, mut state: State, players: &[PlayerRecord]) -> Result<PathBuf, CheckpointError> {
+/// only when all of it is. One that is there already is checked and left alone.
+pub fn save(checkpoints: &Path, mut state: State, players: &[PlayerRecord]) -> Result<Saved, CheckpointError> {
     let whole = folder(checkpoints, state.step);
     if whole.exists() {
-        return Ok(whole);
+        let checksum = Checkpoint::open(&whole)?.checksum();
+        return Ok(Saved { folder: whole, checksum });
     }
     let part = files::part_of(&whole);
     if part.exists() {
@@ -32,13 +42,14 @@ pub fn save(checkpoints: &Path, mut state: State, players: &[PlayerRecord]) -> R
     if written.is_err() {
         let _ = fs::remove_dir_all(&part); // a full disk needs the room, and there is an error already
     }
-    written?;
+    let checksum = written?;
     fs::rename(&part, &whole).map_err(at(&whole))?;
     files::sync_parent(&whole).map_err(at(checkpoints))?;
-    Ok(whole)
+    Ok(Saved { folder: whole, checksum })
 }
 
-fn write_files(part: &Path, state: &State, players: &[PlayerRecord]) -> Result<(), CheckpointError> {
+/// Writes everything and gives the checksum of it all.
+fn write_files(part: &Path, state: &State, players: &[PlayerRecord]) -> Result<String, CheckpointError> {
     let text = toml::to_string(state).expect("a state is a table");
     let contents = [serialise(model_tensors(players)), serialise(optimiser_tensors(players)), text.into_bytes()];
     let mut sums = String::new();
@@ -49,7 +60,13 @@ fn write_files(part: &Path, state: &State, players: &[PlayerRecord]) -> Result<(
     }
     let path = part.join(CHECKSUMS);
     files::write_synced(&path, sums.as_bytes()).map_err(at(&path))?;
-    files::sync_parent(&path).map_err(at(part))
+    files::sync_parent(&path).map_err(at(part))?;
+    Ok(checksum_of(sums.as_bytes()))
+}
+
+/// The checksum of a checkpoint: that of its CHECKSUMS.
+pub(super) fn checksum_of(sums: &[u8]) -> String {
+    format!("{:016x}", xxh3_64(sums))
 }
 
 /// One line of CHECKSUMS.

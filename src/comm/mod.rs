@@ -42,19 +42,10 @@ pub trait Communicator {
     /// The bytes of rank 0 on every rank.
     fn broadcast(&self, message: &[u8]) -> Vec<u8> {
         let mut held = (self.rank() == 0).then(|| message.to_vec());
-        // Binomial tree: in round d, ranks below d pass on to their partner d further.
-        let mut distance = 1;
-        while distance < self.ranks() {
-            if self.rank() < distance {
-                if self.rank() + distance < self.ranks() {
-                    let message = held.as_ref().expect("ranks below the distance hold the message");
-                    self.send_bytes(self.rank() + distance, message);
-                }
-            } else if self.rank() < 2 * distance {
-                held = Some(self.receive_bytes(self.rank() - distance));
-            }
-            distance *= 2;
-        }
+        spread(self.rank(), self.ranks(), |hop| match hop {
+            Hop::To(rank) => self.send_bytes(rank, held.as_ref().expect("who passes on was told before")),
+            Hop::From(rank) => held = Some(self.receive_bytes(rank)),
+        });
         held.expect("every rank is reached")
     }
 
@@ -88,5 +79,24 @@ pub trait Communicator {
     fn ranks_here(&self) -> usize {
         let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
         self.gather(&host).iter().filter(|other| **other == host).count()
+    }
+}
+
+/// One message on the way from rank 0 to all.
+enum Hop {
+    To(usize),
+    From(usize),
+}
+
+/// The hops of `rank` in a binomial tree, in order: in round d, ranks below d pass on to their partner d further.
+fn spread(rank: usize, ranks: usize, mut hop: impl FnMut(Hop)) {
+    let mut distance = 1;
+    while distance < ranks {
+        if rank < distance && rank + distance < ranks {
+            hop(Hop::To(rank + distance));
+        } else if rank >= distance && rank < 2 * distance {
+            hop(Hop::From(rank - distance));
+        }
+        distance *= 2;
     }
 }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::Communicator;
+use super::{Communicator, Hop, spread};
 
 /// The leaves of a rank: a contiguous run, lengths as equal as can be.
 pub fn leaves_of(rank: usize, ranks: usize, leaves: usize) -> Range<usize> {
@@ -157,15 +157,10 @@ impl TreeSum {
             buffer.copy_from_slice(&sum);
             self.spare.push(sum);
         }
-        let mut distance = 1;
-        while distance < comm.ranks() {
-            if rank < distance && rank + distance < comm.ranks() {
-                comm.send(rank + distance, buffer);
-            } else if rank >= distance && rank < 2 * distance {
-                comm.receive(rank - distance, buffer);
-            }
-            distance *= 2;
-        }
+        spread(rank, comm.ranks(), |hop| match hop {
+            Hop::To(rank) => comm.send(rank, buffer),
+            Hop::From(rank) => comm.receive(rank, buffer),
+        });
     }
 }
 

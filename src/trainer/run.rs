@@ -282,10 +282,9 @@ impl<'a, O: Objective> Run<'a, O> {
         let written = if comm.rank() == 0 {
             let synced = scribe.map_or(Ok(()), Scribe::sync);
             synced.and_then(|()| {
-                let folder = self.stepper.with_records(|records| checkpoint::save(&checkpoints, state, records))?;
-                let checksum = Checkpoint::open(&folder)?.checksum();
+                let saved = self.stepper.with_records(|records| checkpoint::save(&checkpoints, state, records))?;
                 checkpoint::keep(&checkpoints, schedule.keep_checkpoints)?;
-                Ok(format!("{} {checksum}", name_of(&folder)))
+                Ok(format!("{} {}", name_of(&saved.folder), saved.checksum))
             })
         } else {
             Ok(String::new())

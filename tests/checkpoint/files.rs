@@ -29,7 +29,9 @@ fn saved(folder: &Path, step: u64) -> PathBuf {
     adam.accept();
     let (average, state) = ([9.0_f32; 6], [4.0_f32; 2]);
     let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &state)) };
-    save(folder, State::new(step, 64 * step, run_table(8)), &[record]).expect("the disk has room")
+    let saved = save(folder, State::new(step, 64 * step, run_table(8)), &[record]).expect("the disk has room");
+    assert_eq!(saved.checksum, Checkpoint::open(&saved.folder).expect("it is whole").checksum());
+    saved.folder
 }
 
 #[test]
