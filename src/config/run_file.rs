@@ -9,6 +9,7 @@ use crate::data::normalise::Transform;
 use crate::model::dcgan::DcganSettings;
 use crate::objective::gan::{Loss, Noise, Update};
 use crate::optim::AdamSettings;
+use crate::trainer::NotFinite;
 
 /// A training configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,6 +146,8 @@ pub struct TrainerSection {
     pub log_every: u64,
     /// Steps between comparisons of all ranks' parameters, bit for bit.
     pub compare_every: u64,
+    /// What comes after a step whose gradient, loss or moment is not finite, of which nothing is kept.
+    pub not_finite: NotFinite,
 }
 
 impl Default for TrainerSection {
@@ -162,6 +165,7 @@ impl Default for TrainerSection {
             keep_checkpoints: 0,
             log_every: 10,
             compare_every: 100,
+            not_finite: NotFinite::default(),
         }
     }
 }
