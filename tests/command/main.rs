@@ -6,5 +6,6 @@ mod bad_input;
 #[cfg(feature = "mpi")]
 mod faults;
 mod golden;
+mod killed;
 mod main_job;
 mod ranks;
