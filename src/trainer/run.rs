@@ -232,7 +232,7 @@ impl<'a, O: Objective> Run<'a, O> {
             let loaded = trouble.take().map_or_else(|| (0..batches).map(|_| load()).collect(), Err);
             let load_seconds = begun.elapsed().as_secs_f64();
             let wants_to_stop = stop.is_set() || max_wall.is_some_and(|wall| self.started.elapsed() >= wall);
-            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), wants_to_stop);
+            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), None, wants_to_stop);
             match ended {
                 Ended::Accepted { metrics } => {
                     self.step += 1;
