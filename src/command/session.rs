@@ -33,6 +33,16 @@ impl Session {
         }
     }
 
+    /// Whether there is a microbatch for each rank.
+    pub fn check_ranks(&self, microbatches: usize) -> Result<(), CommandError> {
+        let ranks = self.ranks();
+        if ranks <= microbatches {
+            return Ok(());
+        }
+        let wanted = format!("expected at most `batch.microbatches`: {microbatches}");
+        Err(CommandError::Usage(format!("there are {ranks} ranks, {wanted}")))
+    }
+
     /// The ranks.
     pub fn comm(&self) -> &dyn Communicator {
         self.comm.as_ref()

@@ -146,7 +146,10 @@ impl RunConfig {
             }
         };
         forget("data", &["path"]);
-        forget("trainer", &["steps", "epochs", "checkpoint_every", "keep_checkpoints", "log_every", "compare_every"]);
+        forget(
+            "trainer",
+            &["steps", "epochs", "overlap", "checkpoint_every", "keep_checkpoints", "log_every", "compare_every"],
+        );
         table
     }
 
@@ -205,6 +208,9 @@ impl RunConfig {
             if every == 0 {
                 return value(&format!("trainer.{key}"), &every, "1 or more steps");
             }
+        }
+        if !(trainer.hang_seconds > 0.0 && trainer.hang_seconds < 1e9) {
+            return value("trainer.hang_seconds", &trainer.hang_seconds, "a positive number of seconds");
         }
         if data.window_blocks == 0 {
             return value("data.window_blocks", &0, "1 or more");

@@ -44,6 +44,8 @@ pub struct Training<'a> {
     pub seed: u64,
     /// How a global batch is cut.
     pub cut: Cut,
+    /// Whether sums over ranks hide behind other work.
+    pub overlap: bool,
     /// How long, how often.
     pub schedule: Schedule,
     /// What it learns from.
@@ -179,6 +181,7 @@ impl<'a, O: Objective> Run<'a, O> {
     ) -> Result<Self, TrainError> {
         let comm = training.comm;
         let mut stepper = Stepper::new(objective, comm, Draw::new(training.seed), training.cut, adam);
+        stepper.set_overlap(training.overlap);
         let (step, newest) = resume(training, &mut stepper)?;
         let plan = BatchPlan {
             global: training.cut.global,

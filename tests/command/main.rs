@@ -4,5 +4,7 @@ mod program;
 
 mod bad_input;
 mod golden;
+#[cfg(feature = "mpi")]
+mod hang;
 mod main_job;
 mod ranks;
