@@ -47,6 +47,13 @@ pub fn newest(checkpoints: &Path) -> Result<(Option<Checkpoint>, Vec<(PathBuf, C
     Ok((None, damaged))
 }
 
+/// The newest whole checkpoint of a step that is a multiple of `every`, if there is any.
+pub fn newest_scheduled(checkpoints: &Path, every: u64) -> Result<Option<Checkpoint>, CheckpointError> {
+    let mut found = scheduled(finished(checkpoints)?, every);
+    found.sort_by_key(|folder| step_of(folder));
+    Ok(found.iter().rev().find_map(|folder| Checkpoint::open(folder).ok()))
+}
+
 /// Takes a damaged checkpoint out of the way, as `step-0001000.damaged`.
 pub fn set_aside(folder: &Path) -> Result<(), CheckpointError> {
     let aside = folder.with_extension("damaged");
@@ -56,14 +63,16 @@ pub fn set_aside(folder: &Path) -> Result<(), CheckpointError> {
     fs::rename(folder, &aside).map_err(at(folder))
 }
 
-/// Removes all but the newest `count` checkpoints; 0 keeps all.
-pub fn keep(checkpoints: &Path, count: usize) -> Result<(), CheckpointError> {
+/// Removes all but the newest `count` checkpoints; 0 keeps all. Where a run may go back to the newest of a step that is
+/// a multiple of `every`, that one stays too.
+pub fn keep(checkpoints: &Path, count: usize, every: Option<u64>) -> Result<(), CheckpointError> {
     if count == 0 {
         return Ok(());
     }
     let mut found = finished(checkpoints)?;
     found.sort_by_key(|folder| step_of(folder));
-    for folder in found.iter().rev().skip(count) {
+    let way_back = every.and_then(|every| scheduled(found.clone(), every).pop());
+    for folder in found.iter().rev().skip(count).filter(|folder| Some(*folder) != way_back.as_ref()) {
         let part = files::part_of(folder); // half removed is no checkpoint
         fs::rename(folder, &part).and_then(|()| fs::remove_dir_all(&part)).map_err(at(folder))?;
     }
@@ -81,6 +90,12 @@ fn finished(checkpoints: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(at(checkpoints)(error)),
     }
+}
+
+/// Those of a step that is a multiple of `every`.
+fn scheduled(mut folders: Vec<PathBuf>, every: u64) -> Vec<PathBuf> {
+    folders.retain(|folder| step_of(folder).is_some_and(|step| step.is_multiple_of(every)));
+    folders
 }
 
 /// The step in the name of a finished checkpoint.

@@ -15,9 +15,10 @@ use crate::data::loader::LoaderSettings;
 use crate::data::{DataError, Dataset, Transform};
 use crate::exit::{Ends, Exit};
 use crate::files;
+use crate::model::dcgan::Norm;
 use crate::objective::gan::Gan;
 use crate::trainer::signals::StopFlag;
-use crate::trainer::{Outcome, Run, RunLock, Schedule, Status, Training};
+use crate::trainer::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Training};
 
 /// Train networks; goes on by itself where the run folder has a checkpoint.
 ///
@@ -38,6 +39,11 @@ pub struct Arguments {
     /// Stops by itself after so many minutes, as a signal would
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     max_wall: Option<f64>,
+    /// Faults on purpose, as nan@7:2 at step 7 on rank 2 (without :RANK on rank 0): to see that they are survived. KIND
+    /// is nan (a gradient), panic, data (records that cannot be loaded), flip (a bit of the parameters after the step),
+    /// kill (SIGKILL) or stop (as by a signal); may be given again
+    #[arg(long = "drill", value_name = "KIND@STEP[:RANK]")]
+    drills: Vec<Drill>,
     /// Sets a value of the configuration, as in batch.global=64; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
@@ -68,6 +74,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
     let transform = sections.data.transform.unwrap_or_else(|| dataset.manifest().transform);
     let schedule = schedule(&config, records);
+    let drills = Drills::new(&arguments.drills, session.rank(), session.ranks(), schedule.steps);
+    let drills = drills.map_err(CommandError::Usage)?;
     session.agree(enough_processors(sections.trainer.threads_per_rank))?;
     Session::torch_threads(sections.trainer.threads_per_rank);
     let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
@@ -92,6 +100,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         changed_by_hand: sets.iter().map(Override::key).filter(|key| may_change(key)).collect(),
         stop: StopFlag::install(),
         max_wall: arguments.max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
+        not_finite: sections.trainer.not_finite,
+        drills,
     };
     let adam = |player: &str| if player == "discriminator" { optimiser.discriminator } else { optimiser.generator };
     let run = match Run::start(&training, &gan, adam) {
@@ -121,7 +131,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         if session.ranks() == 1 { "rank" } else { "ranks" },
         arguments.run.display()
     );
-    if cut.microbatch() < FEW {
+    if model.norm == Norm::Batch && cut.microbatch() < FEW {
         log::warn!("microbatches of {} records: moments of batch norm are rough below {FEW}", cut.microbatch());
     }
     let outcome = run.train()?;

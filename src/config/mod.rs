@@ -16,6 +16,7 @@ pub use run_file::{
 };
 
 use crate::exit::{Ends, Exit};
+use crate::model::dcgan::Norm;
 use crate::objective::gan::{GanSettings, Noise, Update};
 use crate::trainer::Cut;
 
@@ -137,7 +138,8 @@ impl RunConfig {
     }
 
     /// What makes the run what it is: a checkpoint of a run that differs in any of it cannot be continued. Where the
-    /// data lie, how long the run is and how often it reports are not part of it.
+    /// data lie, how long the run is and how often it reports are not part of it; nor is what comes after a bad step,
+    /// since good steps do not depend on it, and a run that met one must be able to go on under another policy.
     pub fn identity(&self) -> toml::Table {
         let mut table = toml::Table::try_from(&self.file).expect("a configuration is a table");
         let mut forget = |section: &str, keys: &[&str]| {
@@ -146,10 +148,9 @@ impl RunConfig {
             }
         };
         forget("data", &["path"]);
-        forget(
-            "trainer",
-            &["steps", "epochs", "overlap", "checkpoint_every", "keep_checkpoints", "log_every", "compare_every"],
-        );
+        let lengths = ["steps", "epochs", "checkpoint_every", "keep_checkpoints", "log_every", "compare_every"];
+        forget("trainer", &lengths);
+        forget("trainer", &["not_finite", "overlap", "hang_seconds"]);
         table
     }
 
@@ -169,11 +170,11 @@ impl RunConfig {
         if batch.global > 1 << 20 {
             return value("batch.global", &batch.global, "at most 1048576 records");
         }
-        if batch.global == batch.microbatches {
+        let ModelSection::Dcgan(dcgan) = model;
+        if dcgan.norm == Norm::Batch && batch.global == batch.microbatches {
             let wanted = "2 or more records in each microbatch, for batch norm";
             return value("batch.global", &batch.global, wanted);
         }
-        let ModelSection::Dcgan(dcgan) = model;
         if let Some((key, have, wanted)) = dcgan.fault() {
             return value(&format!("model.{key}"), &have, &wanted);
         }

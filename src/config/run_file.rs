@@ -9,6 +9,7 @@ use crate::data::normalise::Transform;
 use crate::model::dcgan::DcganSettings;
 use crate::objective::gan::{Loss, Noise, Update};
 use crate::optim::AdamSettings;
+use crate::trainer::NotFinite;
 
 /// A training configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -149,6 +150,8 @@ pub struct TrainerSection {
     pub compare_every: u64,
     /// Seconds after which an operation between ranks is told of as one that hangs.
     pub hang_seconds: f64,
+    /// What comes after a step whose gradient, loss or moment is not finite, of which nothing is kept.
+    pub not_finite: NotFinite,
 }
 
 impl Default for TrainerSection {
@@ -168,6 +171,7 @@ impl Default for TrainerSection {
             log_every: 10,
             compare_every: 100,
             hang_seconds: 300.0,
+            not_finite: NotFinite::default(),
         }
     }
 }

@@ -7,6 +7,17 @@ use tch::{Tensor, nn};
 
 use super::layers::{BatchNorm, Dense, Doubling, Halving, Pass, Weights};
 
+/// What stands between a layer and its activation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Norm {
+    /// Batch norm, where CosmoGAN has it.
+    #[default]
+    Batch,
+    /// Nothing: a map's way through a network does not depend on its neighbours in the batch.
+    None,
+}
+
 /// The size of both networks. The defaults are CosmoGAN's, whatever the side: 64 px starts at 4 x 4, 128 px at
 /// 8 x 8, 256 px at 16 x 16.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +34,9 @@ pub struct DcganSettings {
     /// Latent numbers.
     #[serde(default = "DcganSettings::full_latent")]
     pub latent_dim: i64,
+    /// Of both networks.
+    #[serde(default)]
+    pub norm: Norm,
 }
 
 impl DcganSettings {
@@ -66,6 +80,22 @@ impl DcganSettings {
     fn channels(&self, level: u32) -> i64 {
         self.width << (level - 1)
     }
+
+    /// The norm of a layer, if there is one.
+    fn norm(&self, path: &nn::Path, channels: i64) -> Option<BatchNorm> {
+        match self.norm {
+            Norm::Batch => Some(BatchNorm::new(path, channels)),
+            Norm::None => None,
+        }
+    }
+
+    /// The names of the norms `layers`, in order.
+    fn norms(&self, layers: std::ops::RangeInclusive<u32>) -> Vec<String> {
+        match self.norm {
+            Norm::Batch => layers.map(|layer| format!("norm{layer}")).collect(),
+            Norm::None => Vec::new(),
+        }
+    }
 }
 
 /// Latent noise to maps: a dense layer, then doublings with batch norm and ReLU between, and tanh.
@@ -73,7 +103,7 @@ impl DcganSettings {
 pub struct Generator {
     settings: DcganSettings,
     project: Dense,
-    first_norm: BatchNorm,
+    first_norm: Option<BatchNorm>,
     doublings: Vec<(Doubling, Option<BatchNorm>)>,
 }
 
@@ -89,15 +119,16 @@ impl Generator {
                 let inputs = settings.channels(depth - layer + 1);
                 let outputs = if layer == depth { 1 } else { settings.channels(depth - layer) };
                 let up = Doubling::new(&(path / format!("up{layer}")), name, &weights, inputs, outputs);
-                (up, (layer < depth).then(|| BatchNorm::new(&(path / format!("norm{layer}")), outputs)))
+                let norm = (layer < depth).then(|| settings.norm(&(path / format!("norm{layer}")), outputs));
+                (up, norm.flatten())
             })
             .collect();
-        Self { settings: settings.clone(), project, first_norm: BatchNorm::new(&(path / "norm0"), widest), doublings }
+        Self { settings: settings.clone(), project, first_norm: settings.norm(&(path / "norm0"), widest), doublings }
     }
 
     /// Names of the batch norms in order of use.
     pub fn norms(&self) -> Vec<String> {
-        (0..self.settings.depth).map(|layer| format!("norm{layer}")).collect()
+        self.settings.norms(0..=self.settings.depth - 1)
     }
 
     /// - `noise`: `[b, z]`
@@ -105,12 +136,10 @@ impl Generator {
     pub fn forward(&self, noise: &Tensor, pass: Pass) -> Tensor {
         let small = self.settings.smallest_side();
         let x = self.project.forward(noise).view([-1, self.settings.channels(self.settings.depth), small, small]);
-        let mut x = self.first_norm.forward(&x, pass).relu_();
+        let mut x = normed(self.first_norm.as_ref(), x, pass);
         for (up, norm) in &self.doublings {
-            x = up.forward(&x);
-            if let Some(norm) = norm {
-                x = norm.forward(&x, pass).relu_();
-            }
+            x = up.forward(&x.relu_());
+            x = normed(norm.as_ref(), x, pass);
         }
         x.tanh()
     }
@@ -119,6 +148,7 @@ impl Generator {
 /// Maps to one logit each: halvings with batch norm from the second and leaky ReLU, then a dense layer.
 #[derive(Debug)]
 pub struct Discriminator {
+    settings: DcganSettings,
     halvings: Vec<(Halving, Option<BatchNorm>)>,
     judge: Dense,
     /// Slope of the leaky ReLU: a constant, since libtorch's `leaky_relu` takes none through tch.
@@ -135,17 +165,18 @@ impl Discriminator {
                 let inputs = if layer == 1 { 1 } else { settings.channels(layer - 1) };
                 let outputs = settings.channels(layer);
                 let down = Halving::new(&(path / format!("down{layer}")), name, &weights, inputs, outputs);
-                (down, (layer > 1).then(|| BatchNorm::new(&(path / format!("norm{layer}")), outputs)))
+                let norm = (layer > 1).then(|| settings.norm(&(path / format!("norm{layer}")), outputs));
+                (down, norm.flatten())
             })
             .collect();
         let inputs = settings.channels(settings.depth) * small * small;
         let judge = Dense::new(&(path / "judge"), name, &weights, inputs, 1);
-        Self { halvings, judge, leak: Tensor::from_slice(&[0.2_f32]) }
+        Self { settings: settings.clone(), halvings, judge, leak: Tensor::from_slice(&[0.2_f32]) }
     }
 
     /// Names of the batch norms in order of use.
     pub fn norms(&self) -> Vec<String> {
-        (2..=self.halvings.len()).map(|layer| format!("norm{layer}")).collect()
+        self.settings.norms(2..=self.settings.depth)
     }
 
     /// - `maps`: `[b, 1, n, n]` in [-1, 1]
@@ -153,12 +184,16 @@ impl Discriminator {
     pub fn forward(&self, maps: &Tensor, pass: Pass) -> Tensor {
         let mut x = maps.shallow_clone();
         for (down, norm) in &self.halvings {
-            x = down.forward(&x);
-            if let Some(norm) = norm {
-                x = norm.forward(&x, pass);
-            }
-            x = x.prelu(&self.leak);
+            x = normed(norm.as_ref(), down.forward(&x), pass).prelu(&self.leak);
         }
         self.judge.forward(&x.flatten(1, -1)).squeeze_dim(1) // one logit a map
+    }
+}
+
+/// What a norm, if there is one, makes of `x`.
+fn normed(norm: Option<&BatchNorm>, x: Tensor, pass: Pass) -> Tensor {
+    match norm {
+        Some(norm) => norm.forward(&x, pass),
+        None => x,
     }
 }

@@ -1,8 +1,10 @@
 //! The training loop: step after step, with checkpoints, records and an orderly end.
 
+pub mod drill;
 pub mod run;
 pub mod step;
 
+mod bad_step;
 mod lock;
 mod player;
 
@@ -12,6 +14,8 @@ pub mod progress;
 pub mod signals;
 pub mod tensorboard;
 
+pub use bad_step::NotFinite;
+pub use drill::{Drill, Drills};
 pub use lock::RunLock;
 pub use outcome::{Outcome, Status};
 pub use run::{Run, Schedule, TrainError, Training};

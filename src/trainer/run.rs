@@ -6,6 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tch::Tensor;
 
+use super::bad_step::{MOST_IN_A_ROW, NotFinite};
+use super::drill::Drills;
 use super::metrics::{MetricsError, MetricsLog};
 use super::outcome::{Outcome, Status};
 use super::progress::{Progress, Task};
@@ -62,6 +64,10 @@ pub struct Training<'a> {
     pub stop: StopFlag,
     /// Stops by itself after this time.
     pub max_wall: Option<Duration>,
+    /// What comes after a step that is not finite.
+    pub not_finite: NotFinite,
+    /// Faults of this rank on purpose.
+    pub drills: Drills,
 }
 
 /// Why a run did not go on.
@@ -91,6 +97,36 @@ pub enum TrainError {
         step: u64,
         /// Whose gradient.
         player: &'static str,
+    },
+    /// The numbers ran away and do not come back.
+    #[error(
+        "step {step}: {player} gradient is not finite, as in the {} steps before, parameters left as they were",
+        MOST_IN_A_ROW - 1
+    )]
+    NeverFinite {
+        /// The step, from 1.
+        step: u64,
+        /// Whose gradient.
+        player: &'static str,
+    },
+    /// The numbers ran away and there is nothing to go back to.
+    #[error(
+        "step {step}: {player} gradient is not finite, and there is no checkpoint to go back to, expected a whole one \
+         of a step that is a multiple of `trainer.checkpoint_every`: {every}"
+    )]
+    NoWayBack {
+        /// The step, from 1.
+        step: u64,
+        /// Whose gradient.
+        player: &'static str,
+        /// Steps between checkpoints.
+        every: u64,
+    },
+    /// A fault on purpose.
+    #[error("drill {drill}: no records could be loaded, as was asked for")]
+    Drill {
+        /// As it was asked for.
+        drill: String,
     },
     /// The folder is something else.
     #[error("{} {fault}", folder.display())]
@@ -144,7 +180,11 @@ impl Ends for TrainError {
             TrainError::NoRun { .. } => Exit::Usage,
             TrainError::Odd { .. } => Exit::Hardware,
             TrainError::Io { .. } | TrainError::Split { .. } | TrainError::InUse { .. } => Exit::FileSystem,
-            TrainError::NotFinite { .. } | TrainError::AllDamaged { .. } => Exit::Data,
+            TrainError::NotFinite { .. }
+            | TrainError::NeverFinite { .. }
+            | TrainError::NoWayBack { .. }
+            | TrainError::Drill { .. }
+            | TrainError::AllDamaged { .. } => Exit::Data,
             TrainError::There(there) => there.exit(),
         }
     }
@@ -167,6 +207,7 @@ pub struct Run<'a, O: Objective> {
     started: Instant,
     step: u64,
     first_step: u64,
+    bad_steps_in_a_row: u64,
     /// The newest checkpoint: folder name and checksum.
     newest: Option<(String, String)>,
 }
@@ -191,7 +232,16 @@ impl<'a, O: Objective> Run<'a, O> {
         };
         let position = step * (training.cut.global * stepper.batches()) as u64;
         let loader = agree(comm, Loader::new(Arc::clone(&training.dataset), &training.loader, plan, position))?;
-        Ok(Self { training, stepper, loader, started: Instant::now(), step, first_step: step, newest })
+        Ok(Self {
+            training,
+            stepper,
+            loader,
+            started: Instant::now(),
+            step,
+            first_step: step,
+            bad_steps_in_a_row: 0,
+            newest,
+        })
     }
 
     /// Steps that are made already.
@@ -215,68 +265,122 @@ impl<'a, O: Objective> Run<'a, O> {
 
     /// All steps that are left.
     fn go(&mut self) -> Result<Status, TrainError> {
-        let Training { comm, cut, schedule, ref dataset, ref stop, max_wall, .. } = *self.training;
+        let Training { comm, cut, schedule, ref dataset, ref stop, max_wall, ref drills, .. } = *self.training;
         let records_per_step = (cut.global * self.stepper.batches()) as u64;
         let records = dataset.split(&self.training.loader.split)?.records();
         let mut scribe = agree(comm, Scribe::open(self, records_per_step, records))?;
-        let mut shape: Vec<i64> = vec![cut.microbatch() as i64];
-        shape.extend(dataset.manifest().shape.iter().map(|&n| n as i64));
+
+        // So that there is something to go back to from the first step on.
+        if self.training.not_finite == NotFinite::Rollback && self.newest.is_none() {
+            self.save(records_per_step, scribe.as_mut())?;
+        }
 
         let mut trouble = None; // an error of this rank that the others do not know of yet
+        let mut ahead = None; // what the next step works on, or why that cannot be had
         while self.step < schedule.steps {
             let begun = Instant::now();
-            let batches = self.stepper.batches() * self.stepper.run_of_microbatches().len();
-            let mut load = || -> Result<Tensor, TrainError> {
-                let batch = self.loader.next()?;
-                let records = Tensor::from_slice(&batch.values).view(shape.as_slice());
-                self.loader.recycle(batch);
-                Ok(records)
+            drills.begin(self.step + 1, stop);
+            let loaded = match (trouble.take(), ahead.take()) {
+                (Some(trouble), _) => Err(trouble),
+                (None, Some(ahead)) => ahead,
+                (None, None) => self.load(self.step + 1),
             };
-            let loaded = trouble.take().map_or_else(|| (0..batches).map(|_| load()).collect(), Err);
+            if self.training.overlap && self.step + 1 < schedule.steps {
+                ahead = Some(self.load(self.step + 2));
+            }
             let load_seconds = begun.elapsed().as_secs_f64();
             let wants_to_stop = stop.is_set() || max_wall.is_some_and(|wall| self.started.elapsed() >= wall);
-            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), None, wants_to_stop);
-            match ended {
+            let first_ahead = ahead.as_ref().and_then(|ahead| ahead.as_ref().ok()?.first());
+            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), first_ahead, wants_to_stop);
+            let metrics = match ended {
                 Ended::Accepted { metrics } => {
-                    self.step += 1;
-                    let seconds = Seconds { load: load_seconds, step: begun.elapsed().as_secs_f64() };
-                    let skipped = self.loader.skipped_rows();
-                    let told =
-                        scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, seconds, skipped));
-                    let last = self.step == schedule.steps;
-                    // Before every checkpoint too: what is saved is what all ranks have.
-                    let saves = self.step.is_multiple_of(schedule.checkpoint_every) || stopping || last;
-                    if (saves || self.step.is_multiple_of(schedule.compare_every))
-                        && let Some(rank) = self.stepper.odd_rank()
-                    {
-                        return Err(TrainError::Odd { step: self.step, rank });
-                    }
-                    if saves {
-                        agree(comm, told)?;
-                        self.save(records_per_step, scribe.as_mut())?;
-                    } else {
-                        trouble = told.err();
-                    }
-                    if stopping && !last {
-                        return Ok(Status::Stopped);
-                    }
+                    self.bad_steps_in_a_row = 0;
+                    drills.flip(self.step + 1, &mut self.stepper);
+                    metrics
                 }
                 Ended::NotFinite { player } => {
-                    self.save(records_per_step, scribe.as_mut())?;
-                    return Err(TrainError::NotFinite { step: self.step + 1, player });
+                    if let Some(end) = self.meet_bad_step(player)? {
+                        self.save(records_per_step, scribe.as_mut())?;
+                        return Err(end);
+                    }
+                    Vec::new()
                 }
                 Ended::Failed => {
                     agree::<Vec<Tensor>, _>(comm, loaded)?;
                     unreachable!("a step fails where some rank has no records");
                 }
+            };
+            self.step += 1;
+            let seconds = Seconds { load: load_seconds, step: begun.elapsed().as_secs_f64() };
+            let skipped = Skipped { rows: self.loader.skipped_rows(), steps: self.step - self.stepper.kept_steps() };
+            let told = scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, seconds, skipped));
+            let last = self.step == schedule.steps;
+            // Before every checkpoint too: what is saved is what all ranks have.
+            let saves = self.step.is_multiple_of(schedule.checkpoint_every) || stopping || last;
+            if (saves || self.step.is_multiple_of(schedule.compare_every))
+                && let Some(rank) = self.stepper.odd_rank()
+            {
+                return Err(TrainError::Odd { step: self.step, rank });
+            }
+            if saves {
+                agree(comm, told)?;
+                self.save(records_per_step, scribe.as_mut())?;
+            } else {
+                trouble = told.err();
+            }
+            if stopping && !last {
+                return Ok(Status::Stopped);
             }
         }
         Ok(Status::Done)
     }
 
+    /// This rank's microbatches `[b, ...]` of the step that comes next in the stream of data, number `step` from 1.
+    fn load(&mut self, step: u64) -> Result<Vec<Tensor>, TrainError> {
+        let Training { cut, ref dataset, ref drills, .. } = *self.training;
+        let shape: Vec<i64> = [cut.microbatch()].iter().chain(&dataset.manifest().shape).map(|&n| n as i64).collect();
+        let microbatches = self.stepper.batches() * self.stepper.run_of_microbatches().len();
+        let one = |_| {
+            let batch = self.loader.next()?;
+            let records = Tensor::from_slice(&batch.values).view(shape.as_slice());
+            self.loader.recycle(batch);
+            Ok(records)
+        };
+        let mut records = (0..microbatches).map(one).collect();
+        drills.spoil(step, &mut records);
+        records
+    }
+
+    /// The step under way has changed nothing: goes on as the policy says, or gives the error that the run ends with.
+    fn meet_bad_step(&mut self, player: &'static str) -> Result<Option<TrainError>, TrainError> {
+        let Training { comm, schedule, not_finite, .. } = *self.training;
+        let (step, every) = (self.step + 1, schedule.checkpoint_every);
+        self.bad_steps_in_a_row += 1;
+        let consequence = match not_finite {
+            NotFinite::Stop => return Ok(Some(TrainError::NotFinite { step, player })),
+            NotFinite::Skip | NotFinite::Rollback if self.bad_steps_in_a_row == MOST_IN_A_ROW => {
+                return Ok(Some(TrainError::NeverFinite { step, player }));
+            }
+            NotFinite::Skip => "step skipped".to_owned(),
+            NotFinite::Rollback => {
+                // Not the newest of all: that may be one that a stop left, which a run without the stop would not have.
+                let found = agree(comm, checkpoint::newest_scheduled(&checkpoints(self.training), every))?;
+                all_see_the_same(comm, found.as_ref())?;
+                let Some(found) = found else { return Ok(Some(TrainError::NoWayBack { step, player, every })) };
+                let restored = self.stepper.restore(|slots| found.restore(slots));
+                agree(comm, restored)?;
+                format!("back to the weights of {}, on with the next step", name_of(found.folder()))
+            }
+        };
+        if comm.rank() == 0 {
+            log::warn!("step {step}: {player} gradient is not finite, {consequence}");
+        }
+        Ok(None)
+    }
+
     /// Writes a checkpoint: rank 0 does, all learn how it went.
     fn save(&mut self, records_per_step: u64, scribe: Option<&mut Scribe>) -> Result<(), TrainError> {
-        let Training { comm, schedule, ref identity, .. } = *self.training;
+        let Training { comm, schedule, ref identity, not_finite, .. } = *self.training;
         if self.step == self.first_step && self.newest.is_some() {
             return Ok(()); // it is where it came from
         }
@@ -286,7 +390,8 @@ impl<'a, O: Objective> Run<'a, O> {
             let synced = scribe.map_or(Ok(()), Scribe::sync);
             synced.and_then(|()| {
                 let saved = self.stepper.with_records(|records| checkpoint::save(&checkpoints, state, records))?;
-                checkpoint::keep(&checkpoints, schedule.keep_checkpoints)?;
+                let way_back = (not_finite == NotFinite::Rollback).then_some(schedule.checkpoint_every);
+                checkpoint::keep(&checkpoints, schedule.keep_checkpoints, way_back)?;
                 Ok(format!("{} {}", name_of(&saved.folder), saved.checksum))
             })
         } else {
@@ -333,14 +438,7 @@ fn resume<O: Objective>(
 ) -> Result<(u64, Option<(String, String)>), TrainError> {
     let comm = training.comm;
     let (found, damaged) = agree(comm, open_newest(training))?;
-    let seen = found.as_ref().map_or("no checkpoint".to_owned(), |checkpoint| {
-        format!("{} {}", checkpoint.folder().display(), checkpoint.checksum())
-    });
-    let all = comm.gather(seen.as_bytes());
-    if let Some(rank) = all.iter().position(|word| *word != all[0]) {
-        let word = |rank: usize| String::from_utf8_lossy(&all[rank]).into_owned();
-        return Err(TrainError::Split { rank, there: word(rank), here: word(0) });
-    }
+    all_see_the_same(comm, found.as_ref())?;
     // Out of the way, so that the steps they stood for can be saved again.
     let first = comm.rank() == 0;
     let aside = damaged.iter().filter(|_| first).try_for_each(|(folder, fault)| {
@@ -355,6 +453,19 @@ fn resume<O: Objective>(
         log::info!("going on from {} ({})", checkpoint.folder().display(), checkpoint.checksum());
     }
     Ok((checkpoint.state.step, Some((name_of(checkpoint.folder()), checkpoint.checksum()))))
+}
+
+/// Refuses ranks that found different checkpoints.
+fn all_see_the_same(comm: &dyn Communicator, found: Option<&Checkpoint>) -> Result<(), TrainError> {
+    let seen = found.map_or("no checkpoint".to_owned(), |checkpoint| {
+        format!("{} {}", checkpoint.folder().display(), checkpoint.checksum())
+    });
+    let all = comm.gather(seen.as_bytes());
+    let word = |rank: usize| String::from_utf8_lossy(&all[rank]).into_owned();
+    match all.iter().position(|word| *word != all[0]) {
+        Some(rank) => Err(TrainError::Split { rank, there: word(rank), here: word(0) }),
+        None => Ok(()),
+    }
 }
 
 type Newest = (Option<Checkpoint>, Vec<(PathBuf, CheckpointError)>);
@@ -379,6 +490,13 @@ fn checkpoints(training: &Training) -> PathBuf {
 struct Seconds {
     load: f64,
     step: f64,
+}
+
+/// What is not in the weights, over the whole run.
+#[derive(Clone, Copy)]
+struct Skipped {
+    rows: u64,
+    steps: u64,
 }
 
 /// Rank 0's records of a run.
@@ -423,7 +541,7 @@ impl Scribe {
         step: u64,
         metrics: &[(String, f64)],
         seconds: Seconds,
-        skipped_rows: u64,
+        skipped: Skipped,
     ) -> Result<(), TrainError> {
         let (steps, sum) = &mut self.since;
         *steps += 1;
@@ -438,8 +556,10 @@ impl Scribe {
             scalars.push(("samples_per_second", (steps * self.records_per_step) as f64 / sum.step));
             scalars.push(("load_seconds", sum.load / steps as f64));
             scalars.push(("step_seconds", sum.step / steps as f64));
-            if skipped_rows > 0 {
-                scalars.push(("skipped_rows", skipped_rows as f64));
+            for (name, count) in [("skipped_rows", skipped.rows), ("skipped_steps", skipped.steps)] {
+                if count > 0 {
+                    scalars.push((name, count as f64));
+                }
             }
             let samples = step * self.records_per_step;
             self.log.append(step, samples as f64 / self.records as f64, samples, &scalars)?;

@@ -111,6 +111,12 @@ impl<'a, O: Objective> Stepper<'a, O> {
         tree::leaves_of(self.comm.rank(), self.comm.ranks(), self.cut.microbatches)
     }
 
+    /// Steps whose moves are in the weights: of all that were made, those that were neither skipped nor gone back on.
+    pub fn kept_steps(&self) -> u64 {
+        let moves = self.moves.iter().filter(|a_move| a_move.players.contains(&0)).count() as u64;
+        self.players[0].adam.updates() / moves
+    }
+
     /// Makes step number `step` (from 0).
     ///
     /// - `records`: this rank's microbatches `[b, ...]` of the first batch, then of the next; `None` where this rank

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use skyforge::checkpoint::{Checkpoint, PlayerRecord, PlayerSlots, State, keep, newest, save};
+use skyforge::checkpoint::{Checkpoint, PlayerRecord, PlayerSlots, State, all, keep, newest, newest_scheduled, save};
 use skyforge::optim::{Adam, AdamSettings, FlatSpace};
 use tch::{Device, Tensor, nn};
 
@@ -145,12 +145,30 @@ fn only_the_newest_are_kept_when_asked() {
     for step in [1, 2, 10, 100] {
         saved(folder.path(), step);
     }
-    keep(folder.path(), 0).expect("nothing to do");
-    keep(folder.path(), 2).expect("they can go");
+    keep(folder.path(), 0, None).expect("nothing to do");
+    keep(folder.path(), 2, None).expect("they can go");
     let mut left: Vec<String> = fs::read_dir(folder.path())
         .expect("readable")
         .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
         .collect();
     left.sort();
     assert_eq!(left, ["step-0000010", "step-0000100"]);
+}
+
+#[test]
+fn the_way_back_is_kept_and_is_the_newest_whole_one_on_schedule() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for step in [0, 4, 8, 9, 10] {
+        saved(folder.path(), step);
+    }
+    let back = || newest_scheduled(folder.path(), 4).expect("readable").map(|checkpoint| checkpoint.state.step);
+    assert_eq!(back(), Some(8));
+    keep(folder.path(), 2, Some(4)).expect("they can go");
+    let steps: Vec<u64> = all(folder.path()).expect("readable").map(|(_, c)| c.expect("whole").state.step).collect();
+    assert_eq!(steps, [10, 9, 8]);
+    saved(folder.path(), 4);
+    fs::write(folder.path().join("step-0000008/state.toml"), "step = 8").expect("the disk has room");
+    assert_eq!(back(), Some(4), "a damaged one is passed over");
+    fs::remove_dir_all(folder.path().join("step-0000004")).expect("it can go");
+    assert_eq!(back(), None);
 }

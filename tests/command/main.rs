@@ -3,6 +3,8 @@
 mod program;
 
 mod bad_input;
+#[cfg(feature = "mpi")]
+mod faults;
 mod golden;
 #[cfg(feature = "mpi")]
 mod hang;

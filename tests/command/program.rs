@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The debug configuration, small enough for tests of the whole.
 pub const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/debug_mass_maps.toml");
+
+static LAUNCHES: AtomicUsize = AtomicUsize::new(0);
 
 /// The binary on `ranks` ranks: without MPI, or for one rank, by itself.
 pub fn command(ranks: usize, arguments: &[&str]) -> Command {
@@ -18,6 +21,11 @@ pub fn command(ranks: usize, arguments: &[&str]) -> Command {
         launcher.envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")]);
         // More ranks than cores: those that wait should leave the core to those that work.
         launcher.env("OMPI_MCA_mpi_yield_when_idle", "1");
+        // Launchers that begin and end at the same time would trip over each other's folders.
+        let launch = LAUNCHES.fetch_add(1, Ordering::Relaxed);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mpi-{launch}"));
+        fs::create_dir_all(&folder).expect("the disk has room");
+        launcher.env("OMPI_MCA_orte_tmpdir_base", folder);
         launcher
     };
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,12 +1,12 @@
 //! CosmoGAN's networks: sizes, names, and that weights are a function of seed and name.
 
-use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator};
+use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Norm};
 use skyforge::model::{BatchMoments, Pass};
 use skyforge::rng::{Draw, Stream};
 use tch::{Device, Tensor, nn};
 
 fn settings(side: i64, width: i64) -> DcganSettings {
-    DcganSettings { side, width, depth: 4, latent_dim: 64 }
+    DcganSettings { side, width, depth: 4, latent_dim: 64, norm: Norm::Batch }
 }
 
 fn noise(b: i64) -> Tensor {

@@ -1,6 +1,6 @@
 //! The GAN game: losses against their formulae, gradients against the textbook's two-step form.
 
-use skyforge::model::dcgan::DcganSettings;
+use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Objective, Place};
 use skyforge::rng::{Draw, Stream};
@@ -48,7 +48,7 @@ fn far_logits_give_finite_losses() {
 }
 
 fn model() -> DcganSettings {
-    DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6 }
+    DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch }
 }
 
 fn settings(update: Update, noise: Noise) -> GanSettings {

@@ -1,7 +1,7 @@
 //! The step as a state machine: the same bits on any ranks, nothing kept of a bad one.
 
 use skyforge::comm::{Communicator, Courier, Solo, Threads};
-use skyforge::model::dcgan::DcganSettings;
+use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::AdamSettings;
@@ -181,7 +181,7 @@ fn a_rank_with_other_parameters_is_named_by_all() {
 
 /// Parameters of both players of a small DCGAN after three steps, and what a checkpoint would hold besides.
 fn gan_after_three_steps(comm: &dyn Communicator, settings: &GanSettings, overlap: bool) -> Vec<u32> {
-    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6 };
+    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
     let gan = Gan::new(&model, settings.clone(), 7);
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper = Stepper::new(&gan, comm, Draw::new(7), cut, |_| AdamSettings::default());
@@ -260,7 +260,7 @@ fn any_number_of_ranks_trains_the_same_gan() {
 /// cut, and not the mean of the parts'.
 #[test]
 fn running_moments_are_those_of_the_whole_batch() {
-    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6 };
+    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
     let settings = GanSettings {
         loss: Loss::Hinge,
         label_flip: 0.0,

@@ -1,0 +1,136 @@
+//! Faults on purpose: `nan@7:2` breaks step 7 on rank 2, so that users and tests see that faults are survived.
+
+use std::fmt;
+use std::str::FromStr;
+
+use signal_hook::consts::SIGKILL;
+use signal_hook::low_level::raise;
+use tch::Tensor;
+
+use super::run::TrainError;
+use super::signals::StopFlag;
+use super::step::Stepper;
+use crate::checkpoint::PlayerSlots;
+use crate::objective::Objective;
+
+/// What breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The first microbatch's gradient of the first player is no number.
+    Nan,
+    /// The rank panics at the start of the step.
+    Panic,
+    /// The rank cannot load its records.
+    Data,
+    /// A bit of the rank's parameters flips after the step.
+    Flip,
+    /// The rank is killed at the start of the step.
+    Kill,
+    /// The rank is asked to stop, as by a signal.
+    Stop,
+}
+
+const KINDS: [(&str, Kind); 6] = [
+    ("nan", Kind::Nan),
+    ("panic", Kind::Panic),
+    ("data", Kind::Data),
+    ("flip", Kind::Flip),
+    ("kill", Kind::Kill),
+    ("stop", Kind::Stop),
+];
+
+/// One fault: `KIND@STEP[:RANK]`, steps from 1, ranks from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drill {
+    kind: Kind,
+    step: u64,
+    rank: usize,
+}
+
+impl FromStr for Drill {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = || {
+            let (kind, place) = text.split_once('@')?;
+            let (_, kind) = KINDS.into_iter().find(|(name, _)| *name == kind)?;
+            let (step, rank) = place.split_once(':').unwrap_or((place, "0"));
+            Some(Self { kind, step: step.parse().ok().filter(|step| *step > 0)?, rank: rank.parse().ok()? })
+        };
+        let kinds = KINDS.map(|(name, _)| name).join(", ");
+        read().ok_or_else(|| format!("expected KIND@STEP or KIND@STEP:RANK, KIND one of {kinds}, STEP from 1"))
+    }
+}
+
+impl fmt::Display for Drill {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (kind, _) = KINDS.into_iter().find(|(_, kind)| *kind == self.kind).expect("every kind has a name");
+        write!(f, "{kind}@{}:{}", self.step, self.rank)
+    }
+}
+
+/// The drills of one rank.
+#[derive(Clone, Debug, Default)]
+pub struct Drills(Vec<Drill>);
+
+impl Drills {
+    /// Those of `all` that are for rank `rank` of `ranks`, in a run of `steps` steps; or what is wrong with one.
+    pub fn new(all: &[Drill], rank: usize, ranks: usize, steps: u64) -> Result<Self, String> {
+        for drill in all {
+            if drill.rank >= ranks {
+                return Err(format!("--drill {drill}: there is no rank {}, expected one below {ranks}", drill.rank));
+            }
+            if drill.step > steps {
+                return Err(format!("--drill {drill}: there is no step {}, expected one up to {steps}", drill.step));
+            }
+        }
+        Ok(Self(all.iter().filter(|drill| drill.rank == rank).copied().collect()))
+    }
+
+    fn find(&self, kind: Kind, step: u64) -> Option<&Drill> {
+        self.0.iter().find(|drill| drill.kind == kind && drill.step == step)
+    }
+
+    /// Before a step, from 1.
+    pub(super) fn begin(&self, step: u64, stop: &StopFlag) {
+        if self.find(Kind::Stop, step).is_some() {
+            stop.raise();
+        }
+        if self.find(Kind::Kill, step).is_some() {
+            raise(SIGKILL).expect("a process may kill itself");
+        }
+        if let Some(drill) = self.find(Kind::Panic, step) {
+            panic!("drill {drill}: a panic, as was asked for");
+        }
+    }
+
+    /// Before its forward, with the records that this rank has loaded for it.
+    pub(super) fn spoil(&self, step: u64, records: &mut Result<Vec<Tensor>, TrainError>) {
+        if let Some(drill) = self.find(Kind::Data, step) {
+            *records = Err(TrainError::Drill { drill: drill.to_string() });
+        }
+        if self.find(Kind::Nan, step).is_some()
+            && let Ok([first, ..]) = records.as_deref_mut()
+        {
+            // Through every layer into the loss and every gradient.
+            *first = &*first * f64::NAN;
+        }
+    }
+
+    /// After a good step.
+    pub(super) fn flip<O: Objective>(&self, step: u64, stepper: &mut Stepper<O>) {
+        if self.find(Kind::Flip, step).is_none() {
+            return;
+        }
+        let mut flipped = false;
+        let flip = |slots: PlayerSlots| -> Result<(), std::convert::Infallible> {
+            if let (Some(value), false) = (slots.space.parameters_mut().first_mut(), flipped) {
+                // The highest of the mantissa: the lowest may be lost in the rounding of the next update.
+                *value = f32::from_bits(value.to_bits() ^ (1 << 22));
+                flipped = true;
+            }
+            Ok(())
+        };
+        let Ok(()) = stepper.restore(flip);
+    }
+}
