@@ -2,13 +2,13 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{self, evaluate, inspect, report, sample, simulate, train};
+use crate::command::{self, bench, evaluate, inspect, report, sample, simulate, train};
 use crate::exit::Exit;
 
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
 ///
-/// Results go to stdout, the story to stderr. Under mpirun or srun, simulate, train and sample share their work out over
-/// the ranks; the others work on the first.
+/// Results go to stdout, the story to stderr. Under mpirun or srun, simulate, train, sample and bench share their work
+/// out over the ranks; the others work on the first.
 #[derive(Debug, Parser)]
 #[command(name = "skyforge", version, max_term_width = 110, propagate_version = true)]
 pub struct Cli {
@@ -33,6 +33,9 @@ pub enum Verb {
     Evaluate(evaluate::Arguments),
     /// Write a run's report.html.
     Report(report::Arguments),
+    /// Time a part of the work on these ranks.
+    #[command(subcommand)]
+    Bench(bench::Kind),
 }
 
 impl Verb {
@@ -45,6 +48,7 @@ impl Verb {
             Verb::Sample(arguments) => sample::run(session, arguments),
             Verb::Evaluate(arguments) => evaluate::run(session, arguments),
             Verb::Report(arguments) => report::run(session, arguments),
+            Verb::Bench(kind) => bench::run(session, kind),
         })
     }
 }

@@ -3,17 +3,28 @@
 //! The room knows no gradient: it moves slices of `f32` and bytes. Every call is made by all ranks in the same order.
 
 mod agree;
+pub mod alarm;
+mod courier;
+mod flight;
 #[cfg(feature = "mpi")]
 mod mpi;
 mod solo;
 mod threads;
 pub mod tree;
 
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
 pub use agree::{Disagreement, There, agree};
+pub use courier::Courier;
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;
 pub use solo::Solo;
 pub use threads::Threads;
+
+/// Something for the communication thread to do.
+pub type Work<'a> = Box<dyn FnOnce(&dyn Communicator) + Send + 'a>;
 
 /// What ranks can do for each other. A transfer that cannot be completed ends the program: MPI aborts the job, and
 /// `Threads` panics on every rank that waits for one that is gone.
@@ -75,10 +86,53 @@ pub trait Communicator {
         }
     }
 
+    /// Has `work` done after everything asked for before: by the communication thread where there is one, which lets
+    /// this rank go on meanwhile, else at once. `label` says in the record of operations what it is for.
+    fn post(&self, label: &str, work: Work<'static>);
+
+    /// Has an operation between ranks that takes longer than `after` told of, and the record of the last operations
+    /// written to `file`. Nothing where no record is kept.
+    fn watch(&self, _file: PathBuf, _after: Duration) {}
+
+    /// Called by an idle communication thread now and then.
+    fn attend(&self) {}
+
+    /// Sums `values` over ranks by whatever the library of the ranks has for it, in whatever order that adds: a
+    /// yardstick for our own sum. False where there is no library.
+    fn library_sum(&self, _values: &mut [f32]) -> bool {
+        false
+    }
+
     /// How many ranks share this machine, this one among them.
     fn ranks_here(&self) -> usize {
         let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
         self.gather(&host).iter().filter(|other| **other == host).count()
+    }
+}
+
+/// Something that the communication thread does meanwhile.
+pub struct Pending<T>(Receiver<T>);
+
+/// Starts `work` on `comm`, and lets this rank go on.
+pub fn start<T: Send + 'static>(
+    comm: &dyn Communicator,
+    label: &str,
+    work: impl FnOnce(&dyn Communicator) -> T + Send + 'static,
+) -> Pending<T> {
+    let (tell, told) = channel();
+    comm.post(
+        label,
+        Box::new(move |wire| {
+            let _ = tell.send(work(wire)); // nobody may care any more
+        }),
+    );
+    Pending(told)
+}
+
+impl<T> Pending<T> {
+    /// What came of it, as soon as it is done.
+    pub fn wait(self) -> T {
+        self.0.recv().expect("the communication thread does its work")
     }
 }
 

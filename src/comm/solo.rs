@@ -1,6 +1,6 @@
 //! A world of one rank.
 
-use super::Communicator;
+use super::{Communicator, Work};
 
 /// The only rank. It has nobody to send to.
 #[derive(Debug, Default)]
@@ -33,5 +33,9 @@ impl Communicator for Solo {
 
     fn receive_bytes(&self, _: usize) -> Vec<u8> {
         unreachable!("a rank alone receives nothing")
+    }
+
+    fn post(&self, _: &str, work: Work<'static>) {
+        work(self);
     }
 }

@@ -186,9 +186,13 @@ fn halve_and_double(comm: &dyn Communicator, buffer: &mut [f32], scratch: &mut [
         distance *= 2;
     }
     for (peer, keep, give) in parts.into_iter().rev() {
-        let incoming = &mut scratch[..give.len()];
-        comm.exchange(peer, &buffer[keep], incoming);
-        buffer[give].copy_from_slice(incoming);
+        // Neighbours in the buffer: what is held goes out, what is missing comes in where it belongs.
+        let (low, high) = buffer.split_at_mut(keep.start.max(give.start));
+        if keep.end <= give.start {
+            comm.exchange(peer, &low[keep], &mut high[..give.len()]);
+        } else {
+            comm.exchange(peer, &high[..keep.len()], &mut low[give]);
+        }
     }
 }
 

@@ -57,6 +57,18 @@ pub enum CommandError {
     /// Another rank failed.
     #[error(transparent)]
     There(#[from] There),
+    /// Ranks that cannot count.
+    #[error("the {whose}'s sum over ranks is {value} at {place}, expected {wanted}")]
+    WrongSum {
+        /// Tree or library.
+        whose: String,
+        /// Which number.
+        place: usize,
+        /// What it is.
+        value: f32,
+        /// What it should be.
+        wanted: f32,
+    },
     /// Tasks that do not know of each other.
     #[error(
         "the launcher started {tasks} tasks, but this program is alone: expected a build with MPI, of the launcher's own \
@@ -80,7 +92,7 @@ impl Ends for CommandError {
             CommandError::Checkpoint(error) => error.exit(),
             CommandError::Train(error) => error.exit(),
             CommandError::There(there) => there.exit(),
-            CommandError::Launch { .. } => Exit::Hardware,
+            CommandError::Launch { .. } | CommandError::WrongSum { .. } => Exit::Hardware,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The verbs, one file each: the only room that sees all others.
 
+pub mod bench;
 pub mod evaluate;
 pub mod inspect;
 pub mod report;

@@ -1,8 +1,10 @@
 //! What a verb starts from: the ranks, the log, the threads.
 
 use super::{CommandError, logging};
-use crate::comm::{Communicator, Solo, agree};
-use crate::exit::{Ends, Exit};
+use crate::comm::{Communicator, Solo, agree, alarm};
+#[cfg(feature = "mpi")]
+use crate::comm::{Courier, Mpi};
+use crate::exit::Ends;
 
 /// A started program on this rank.
 pub struct Session {
@@ -12,15 +14,9 @@ pub struct Session {
 impl Session {
     /// Joins the other ranks, where a launcher started any.
     pub fn start() -> Self {
-        #[cfg(feature = "mpi")]
-        let comm: Box<dyn Communicator> = match crate::comm::Mpi::start() {
-            Some(mpi) => Box::new(mpi),
-            None => Box::new(Solo),
-        };
-        #[cfg(not(feature = "mpi"))]
-        let comm: Box<dyn Communicator> = Box::new(Solo);
+        let comm = join();
         logging::start(comm.rank(), comm.ranks());
-        end_all_on_panic();
+        end_all_on_panic(comm.rank());
         // It is refused only where a pool is there already, and then that one does.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads(comm.as_ref())).build_global();
         Self { comm }
@@ -35,6 +31,16 @@ impl Session {
             Some(tasks) if tasks > 1 && self.ranks() == 1 => Err(CommandError::Launch { tasks }),
             _ => Ok(()),
         }
+    }
+
+    /// Whether there is a microbatch for each rank.
+    pub fn check_ranks(&self, microbatches: usize) -> Result<(), CommandError> {
+        let ranks = self.ranks();
+        if ranks <= microbatches {
+            return Ok(());
+        }
+        let wanted = format!("expected at most `batch.microbatches`: {microbatches}");
+        Err(CommandError::Usage(format!("there are {ranks} ranks, {wanted}")))
     }
 
     /// The ranks.
@@ -73,13 +79,23 @@ fn threads(comm: &dyn Communicator) -> usize {
     if mine < all { mine } else { (mine / ranks_here).max(1) }
 }
 
-/// A panic on one rank ends all: the others would wait for it for ever.
-fn end_all_on_panic() {
+/// The ranks that the launcher started, or this one alone.
+fn join() -> Box<dyn Communicator> {
+    #[cfg(feature = "mpi")]
+    if Mpi::is_launched() {
+        return Box::new(Courier::start(Mpi::start));
+    }
+    Box::new(Solo)
+}
+
+/// A panic on one rank ends all, with the cause in every log: the others would wait for it for ever.
+fn end_all_on_panic(rank: usize) {
+    alarm::on_alarm(move |cause| logging::error(rank, cause));
     let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |cause| {
-        usual(cause);
-        #[cfg(feature = "mpi")]
-        crate::comm::Mpi::abort_all(Exit::Internal as i32);
-        std::process::exit(Exit::Internal as i32);
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        let place = panic.location().map_or_else(|| "somewhere".to_owned(), ToString::to_string);
+        let words = panic.payload_as_str().unwrap_or("without a word");
+        alarm::raise(&format!("panicked at {place}: {words}"));
     }));
 }

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::session::Session;
 use super::{CommandError, logging, provenance};
+use crate::comm::alarm;
 use crate::config::{ConfigError, ModelSection, Override, RunConfig};
 use crate::data::loader::LoaderSettings;
 use crate::data::{DataError, Dataset, Transform};
@@ -62,13 +63,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let config = session.agree(RunConfig::load(&arguments.config, &sets))?;
     let sections = config.sections();
     let cut = config.cut();
-    if session.ranks() > cut.microbatches {
-        return Err(CommandError::Usage(format!(
-            "there are {} ranks, expected at most `batch.microbatches`: {}",
-            session.ranks(),
-            cut.microbatches
-        )));
-    }
+    session.check_ranks(cut.microbatches)?;
     let Some(data) = arguments.data.as_ref().or(sections.data.path.as_ref()) else {
         return Err(CommandError::Usage("no dataset is named, expected --data DATASET or `data.path`".into()));
     };
@@ -91,6 +86,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         comm: session.comm(),
         seed: sections.seed,
         cut,
+        overlap: sections.trainer.overlap,
         schedule,
         dataset: Arc::clone(&dataset),
         loader: LoaderSettings {
@@ -225,9 +221,13 @@ fn prepare(
     let run = &arguments.run;
     fs::create_dir_all(run).map_err(CommandError::io(run))?;
     logging::to_file(run, session.rank()).map_err(CommandError::io(run.join("log")))?;
+    let record = run.join("log").join(format!("operations-rank-{:04}.txt", session.rank()));
+    session.comm().watch(record, Duration::from_secs_f64(config.sections().trainer.hang_seconds));
     if session.rank() == 0 {
         let path = run.join("config.toml");
         files::write_whole(&path, config.to_toml().as_bytes()).map_err(CommandError::io(path))?;
+        let told = run.clone();
+        alarm::on_alarm(move |cause| Outcome::fail(&told, Exit::Internal, cause));
         provenance::record_start(run, session.ranks(), config, dataset)?;
     }
     Ok(())

@@ -150,7 +150,7 @@ impl RunConfig {
         forget("data", &["path"]);
         let lengths = ["steps", "epochs", "checkpoint_every", "keep_checkpoints", "log_every", "compare_every"];
         forget("trainer", &lengths);
-        forget("trainer", &["not_finite"]);
+        forget("trainer", &["not_finite", "overlap", "hang_seconds"]);
         table
     }
 
@@ -209,6 +209,9 @@ impl RunConfig {
             if every == 0 {
                 return value(&format!("trainer.{key}"), &every, "1 or more steps");
             }
+        }
+        if !(trainer.hang_seconds > 0.0 && trainer.hang_seconds < 1e9) {
+            return value("trainer.hang_seconds", &trainer.hang_seconds, "a positive number of seconds");
         }
         if data.window_blocks == 0 {
             return value("data.window_blocks", &0, "1 or more");

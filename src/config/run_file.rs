@@ -138,6 +138,8 @@ pub struct TrainerSection {
     pub precision: Precision,
     /// Threads of libtorch in each rank: they decide the bits of its sums.
     pub threads_per_rank: usize,
+    /// Whether sums over ranks hide behind other work: the same bits, in other time.
+    pub overlap: bool,
     /// Steps between checkpoints.
     pub checkpoint_every: u64,
     /// How many checkpoints are kept, the newest; 0 = all.
@@ -146,6 +148,8 @@ pub struct TrainerSection {
     pub log_every: u64,
     /// Steps between comparisons of all ranks' parameters, bit for bit.
     pub compare_every: u64,
+    /// Seconds after which an operation between ranks is told of as one that hangs.
+    pub hang_seconds: f64,
     /// What comes after a step whose gradient, loss or moment is not finite, of which nothing is kept.
     pub not_finite: NotFinite,
 }
@@ -161,10 +165,12 @@ impl Default for TrainerSection {
             generator_moves: 1,
             precision: Precision::default(),
             threads_per_rank: 1,
+            overlap: true,
             checkpoint_every: 1000,
             keep_checkpoints: 0,
             log_every: 10,
             compare_every: 100,
+            hang_seconds: 300.0,
             not_finite: NotFinite::default(),
         }
     }

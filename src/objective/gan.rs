@@ -281,11 +281,19 @@ impl Objective for Gan {
                 turn,
                 turns,
                 wants_records: player == DISCRIMINATOR,
+                // Real maps to the discriminator, or noise to the generator.
+                reads: vec![player],
             })
         };
         match self.settings.update {
             Update::Simultaneous => {
-                vec![Move { players: vec![DISCRIMINATOR, GENERATOR], turn: 0, turns: 1, wants_records: true }]
+                vec![Move {
+                    players: vec![DISCRIMINATOR, GENERATOR],
+                    turn: 0,
+                    turns: 1,
+                    wants_records: true,
+                    reads: vec![DISCRIMINATOR],
+                }]
             }
             Update::Alternating => one(DISCRIMINATOR, self.settings.discriminator_moves)
                 .chain(one(GENERATOR, self.settings.generator_moves))

@@ -34,6 +34,8 @@ pub struct Move {
     pub turns: u32,
     /// Whether it needs a batch of records.
     pub wants_records: bool,
+    /// Players whose weights `begin` reads: it waits until their own moves are over.
+    pub reads: Vec<usize>,
 }
 
 /// Where in a run a piece of work stands: what chance depends on.

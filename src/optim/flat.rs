@@ -43,6 +43,19 @@ pub struct FlatSpace {
     parameter_layout: Vec<Entry>,
     state_layout: Vec<Entry>,
     views: Vec<Tensor>,
+    lent: bool,
+    generation: u64,
+}
+
+/// The gradient buffer of a space, on its way through a sum that another thread makes.
+#[derive(Debug)]
+pub struct Lent(Tensor);
+
+impl Lent {
+    /// Gradients, then the tail.
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        slice_mut(&mut self.0)
+    }
 }
 
 impl FlatSpace {
@@ -68,7 +81,8 @@ impl FlatSpace {
             tensor.shallow_clone().set_data(&view(&state, entry));
         }
         let views = trained.into_iter().map(|(_, tensor)| tensor).collect();
-        let space = Self { parameters, gradient, state, parameter_layout, state_layout, views };
+        let (lent, generation) = (false, 0);
+        let space = Self { parameters, gradient, state, parameter_layout, state_layout, views, lent, generation };
         space.check();
         space
     }
@@ -100,23 +114,47 @@ impl FlatSpace {
 
     /// The parameters, to be changed: never between a forward and its backward, since libtorch would not notice.
     pub fn parameters_mut(&mut self) -> &mut [f32] {
+        self.generation += 1;
         slice_mut(&mut self.parameters)
     }
 
     /// Gradients, then the tail.
     pub fn gradient(&self) -> &[f32] {
+        assert!(!self.lent, "the gradient is not with somebody else");
         slice(&self.gradient)
     }
 
     /// Gradients, then the tail, to be changed.
     pub fn gradient_mut(&mut self) -> &mut [f32] {
+        assert!(!self.lent, "the gradient is not with somebody else");
         slice_mut(&mut self.gradient)
     }
 
     /// Parameters and their gradients at once, for an optimiser.
     pub fn parameters_and_gradient(&mut self) -> (&mut [f32], &[f32]) {
+        assert!(!self.lent, "the gradient is not with somebody else");
+        self.generation += 1;
         let count = self.len();
         (slice_mut(&mut self.parameters), &slice(&self.gradient)[..count])
+    }
+
+    /// How often the parameters may have been changed: a forward and its backward want the same.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Hands the gradient buffer out, to be taken back before anybody looks at it or a backward adds to it.
+    pub fn lend(&mut self) -> Lent {
+        assert!(!self.lent, "the gradient is not with somebody else");
+        self.lent = true;
+        Lent(self.gradient.shallow_clone())
+    }
+
+    /// Takes it back.
+    pub fn take_back(&mut self, lent: Lent) {
+        let Lent(buffer) = lent;
+        assert_eq!(buffer.data_ptr(), self.gradient.data_ptr(), "it is the buffer that was lent");
+        self.lent = false;
     }
 
     /// The state.

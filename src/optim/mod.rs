@@ -4,4 +4,4 @@ mod adam;
 mod flat;
 
 pub use adam::{Adam, AdamSettings};
-pub use flat::{Entry, FlatSpace};
+pub use flat::{Entry, FlatSpace, Lent};

@@ -8,22 +8,39 @@
 use std::ops::Range;
 
 use crate::checkpoint;
-use crate::comm::{Communicator, tree::TreeSum};
+use crate::comm::tree::TreeSum;
+use crate::comm::{self, Communicator, Pending};
 use crate::objective::{Player, Tally};
-use crate::optim::{Adam, AdamSettings, FlatSpace};
+use crate::optim::{Adam, AdamSettings, FlatSpace, Lent};
 
 /// One player of a run.
 pub(super) struct PlayerState {
     pub name: &'static str,
     pub space: FlatSpace,
     pub adam: Adam,
-    pub sum: TreeSum,
+    sum: Sum,
     metrics: &'static [&'static str],
     norms: Vec<Norm>,
     norm_momentum: f64,
     /// Moments of the forwards that counted since the last accepted step: their sum, and how many.
     pending: (Vec<f32>, usize),
     pub average: Option<Average>,
+}
+
+/// The sum over microbatches: leaves come, or it goes over the ranks.
+enum Sum {
+    Open(TreeSum),
+    UnderWay(Pending<Summed>),
+    /// Between the two.
+    Moving,
+}
+
+/// What comes back of a sum over ranks.
+struct Summed {
+    sum: TreeSum,
+    gradient: Lent,
+    /// Norm of the summed gradient; no number where something that rode along is none.
+    norm: f64,
 }
 
 /// A moving average of the parameters.
@@ -76,7 +93,7 @@ impl PlayerState {
             name: player.name,
             norms: norms.collect(),
             adam: Adam::new(adam, space.len()),
-            sum: TreeSum::new(comm.rank(), comm.ranks(), microbatches),
+            sum: Sum::Open(TreeSum::new(comm.rank(), comm.ranks(), microbatches)),
             metrics: player.metrics,
             norm_momentum: player.norm_momentum,
             pending: (vec![0.0; moments], 0),
@@ -111,17 +128,37 @@ impl PlayerState {
         let [.., stopping, failed] = self.space.gradient_mut() else { unreachable!("the tail has two flags") };
         *stopping = f32::from(u8::from(stop));
         *failed = f32::from(u8::from(tally.is_none()));
-        self.sum.add(self.space.gradient_mut());
+        let Sum::Open(sum) = &mut self.sum else { panic!("leaves are added before the sum goes over the ranks") };
+        sum.add(self.space.gradient_mut());
     }
 
-    /// Sums over all ranks.
-    pub fn reduce(&mut self, comm: &dyn Communicator) -> Verdict {
-        self.sum.all_reduce(comm, self.space.gradient_mut());
-        let count = self.space.len();
-        let (gradient, tail) = self.space.gradient().split_at(count);
-        let [.., stop, failed] = tail else { unreachable!("the tail has two flags") };
-        // What rides along decides too: a loss or a moment that is no number spoils more than one step.
-        let norm = if tail.iter().all(|value| value.is_finite()) { norm(gradient) } else { f64::NAN };
+    /// Starts the sum over all ranks, which takes the gradient buffer with it.
+    pub fn start_sum(&mut self, comm: &dyn Communicator, step: u64) {
+        let Sum::Open(mut sum) = std::mem::replace(&mut self.sum, Sum::Moving) else { panic!("a sum starts once") };
+        let (count, mut gradient) = (self.space.len(), self.space.lend());
+        let label = format!("step {}, {}", step + 1, self.name);
+        self.sum = Sum::UnderWay(comm::start(comm, &label, move |comm| {
+            let buffer = gradient.as_mut_slice();
+            sum.all_reduce(comm, buffer);
+            let (gradients, tail) = buffer.split_at(count);
+            // What rides along decides too: a loss or a moment that is no number spoils more than one step.
+            let norm = if tail.iter().all(|value| value.is_finite()) { norm(gradients) } else { f64::NAN };
+            Summed { sum, gradient, norm }
+        }));
+    }
+
+    /// Whether a sum is under way.
+    pub fn is_summing(&self) -> bool {
+        matches!(self.sum, Sum::UnderWay(_))
+    }
+
+    /// Waits for the sum over all ranks.
+    pub fn end_sum(&mut self) -> Verdict {
+        let Sum::UnderWay(pending) = std::mem::replace(&mut self.sum, Sum::Moving) else { panic!("a sum was started") };
+        let Summed { sum, gradient, norm } = pending.wait();
+        self.sum = Sum::Open(sum);
+        self.space.take_back(gradient);
+        let [.., stop, failed] = self.space.gradient() else { unreachable!("the tail has two flags") };
         Verdict { norm, stop: *stop > 0.0, failed: *failed > 0.0 }
     }
 

@@ -46,6 +46,8 @@ pub struct Training<'a> {
     pub seed: u64,
     /// How a global batch is cut.
     pub cut: Cut,
+    /// Whether sums over ranks hide behind other work.
+    pub overlap: bool,
     /// How long, how often.
     pub schedule: Schedule,
     /// What it learns from.
@@ -220,6 +222,7 @@ impl<'a, O: Objective> Run<'a, O> {
     ) -> Result<Self, TrainError> {
         let comm = training.comm;
         let mut stepper = Stepper::new(objective, comm, Draw::new(training.seed), training.cut, adam);
+        stepper.set_overlap(training.overlap);
         let (step, newest) = resume(training, &mut stepper)?;
         let plan = BatchPlan {
             global: training.cut.global,
@@ -266,8 +269,6 @@ impl<'a, O: Objective> Run<'a, O> {
         let records_per_step = (cut.global * self.stepper.batches()) as u64;
         let records = dataset.split(&self.training.loader.split)?.records();
         let mut scribe = agree(comm, Scribe::open(self, records_per_step, records))?;
-        let mut shape: Vec<i64> = vec![cut.microbatch() as i64];
-        shape.extend(dataset.manifest().shape.iter().map(|&n| n as i64));
 
         // So that there is something to go back to from the first step on.
         if self.training.not_finite == NotFinite::Rollback && self.newest.is_none() {
@@ -275,21 +276,22 @@ impl<'a, O: Objective> Run<'a, O> {
         }
 
         let mut trouble = None; // an error of this rank that the others do not know of yet
+        let mut ahead = None; // what the next step works on, or why that cannot be had
         while self.step < schedule.steps {
             let begun = Instant::now();
             drills.begin(self.step + 1, stop);
-            let batches = self.stepper.batches() * self.stepper.run_of_microbatches().len();
-            let mut load = || -> Result<Tensor, TrainError> {
-                let batch = self.loader.next()?;
-                let records = Tensor::from_slice(&batch.values).view(shape.as_slice());
-                self.loader.recycle(batch);
-                Ok(records)
+            let loaded = match (trouble.take(), ahead.take()) {
+                (Some(trouble), _) => Err(trouble),
+                (None, Some(ahead)) => ahead,
+                (None, None) => self.load(self.step + 1),
             };
-            let mut loaded = trouble.take().map_or_else(|| (0..batches).map(|_| load()).collect(), Err);
-            drills.spoil(self.step + 1, &mut loaded);
+            if self.training.overlap && self.step + 1 < schedule.steps {
+                ahead = Some(self.load(self.step + 2));
+            }
             let load_seconds = begun.elapsed().as_secs_f64();
             let wants_to_stop = stop.is_set() || max_wall.is_some_and(|wall| self.started.elapsed() >= wall);
-            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), wants_to_stop);
+            let first_ahead = ahead.as_ref().and_then(|ahead| ahead.as_ref().ok()?.first());
+            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), first_ahead, wants_to_stop);
             let metrics = match ended {
                 Ended::Accepted { metrics } => {
                     self.bad_steps_in_a_row = 0;
@@ -331,6 +333,22 @@ impl<'a, O: Objective> Run<'a, O> {
             }
         }
         Ok(Status::Done)
+    }
+
+    /// This rank's microbatches `[b, ...]` of the step that comes next in the stream of data, number `step` from 1.
+    fn load(&mut self, step: u64) -> Result<Vec<Tensor>, TrainError> {
+        let Training { cut, ref dataset, ref drills, .. } = *self.training;
+        let shape: Vec<i64> = [cut.microbatch()].iter().chain(&dataset.manifest().shape).map(|&n| n as i64).collect();
+        let microbatches = self.stepper.batches() * self.stepper.run_of_microbatches().len();
+        let one = |_| {
+            let batch = self.loader.next()?;
+            let records = Tensor::from_slice(&batch.values).view(shape.as_slice());
+            self.loader.recycle(batch);
+            Ok(records)
+        };
+        let mut records = (0..microbatches).map(one).collect();
+        drills.spoil(step, &mut records);
+        records
     }
 
     /// The step under way has changed nothing: goes on as the policy says, or gives the error that the run ends with.

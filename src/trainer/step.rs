@@ -2,6 +2,10 @@
 //!
 //! A global batch is cut into V microbatches, the leaves of the sum over ranks; each rank does a run of them. Nothing
 //! of a step is kept unless every move of it is good: what players have done is undone, to the bit.
+//!
+//! Sums over ranks are made by the communication thread. With overlap a rank does not wait for them idly: it begins the
+//! next move meanwhile, if that reads no weights of the player whose sum is under way. Every forward sees the same
+//! weights with overlap and without, so the bits are the same.
 
 use tch::Tensor;
 use xxhash_rust::xxh3::Xxh3;
@@ -54,6 +58,27 @@ pub struct Stepper<'a, O: Objective> {
     cut: Cut,
     moves: Vec<Move>,
     players: Vec<PlayerState>,
+    overlap: bool,
+    /// The first local microbatch of a step that is still to come, and that step.
+    early: Option<(u64, Begun<O::Graph>)>,
+}
+
+/// A microbatch whose forward has begun.
+struct Begun<G> {
+    graph: G,
+    /// The weights that it has read, each player's, as they were.
+    read: Vec<(usize, u64)>,
+}
+
+/// What a step works on.
+#[derive(Clone, Copy)]
+struct Input<'a> {
+    step: u64,
+    /// This rank's microbatches of all batches of the step; none where the rank has failed.
+    records: Option<&'a [Tensor]>,
+    /// The first of the step after it.
+    ahead: Option<&'a Tensor>,
+    stop: bool,
 }
 
 impl<'a, O: Objective> Stepper<'a, O> {
@@ -68,7 +93,12 @@ impl<'a, O: Objective> Stepper<'a, O> {
         let players = objective.players();
         let players =
             players.iter().map(|player| PlayerState::new(player, adam(player.name), comm, cut.microbatches)).collect();
-        Self { objective, comm, draw, cut, moves: objective.moves(), players }
+        Self { objective, comm, draw, cut, moves: objective.moves(), players, overlap: true, early: None }
+    }
+
+    /// Whether sums over ranks hide behind other work; they do unless told otherwise.
+    pub fn set_overlap(&mut self, overlap: bool) {
+        self.overlap = overlap;
     }
 
     /// How many global batches of records a step takes.
@@ -91,22 +121,32 @@ impl<'a, O: Objective> Stepper<'a, O> {
     ///
     /// - `records`: this rank's microbatches `[b, ...]` of the first batch, then of the next; `None` where this rank
     ///   could not have them, which the others then learn
+    /// - `ahead`: the first microbatch of the step after this one, if it is known that there is one
     /// - `stop`: whether this rank wants to stop after this step
     /// - returns: how the step ended, and whether any rank wants to stop
-    pub fn step(&mut self, step: u64, records: Option<&[Tensor]>, stop: bool) -> (Ended, bool) {
+    pub fn step(&mut self, step: u64, records: Option<&[Tensor]>, ahead: Option<&Tensor>, stop: bool) -> (Ended, bool) {
+        let input = Input { step, records, ahead, stop };
         let mut metrics = Vec::new();
         let mut stopping = false;
-        let mut batch = 0;
-        for a_move in self.moves.clone() {
-            self.gradients(&a_move, step, records, batch, stop);
-            batch += usize::from(a_move.wants_records);
-            for &player in &a_move.players {
-                let state = &mut self.players[player];
-                let verdict = state.reduce(self.comm);
+        let mut early = self.early.take().filter(|(of, _)| *of == step).map(|(_, begun)| begun);
+        for number in 0..self.moves.len() {
+            let a_move = self.moves[number].clone();
+            self.gradients(number, input, early.take());
+            for (nth, &player) in a_move.players.iter().enumerate() {
+                if self.overlap && nth + 1 == a_move.players.len() {
+                    early = self.begin_after(number, input);
+                }
+                let verdict = self.players[player].end_sum();
                 stopping |= verdict.stop;
+                let state = &mut self.players[player];
                 if verdict.failed || !verdict.norm.is_finite() {
                     let ended = if verdict.failed { Ended::Failed } else { Ended::NotFinite { player: state.name } };
-                    self.players.iter_mut().for_each(PlayerState::undo);
+                    for state in &mut self.players {
+                        if state.is_summing() {
+                            stopping |= state.end_sum().stop;
+                        }
+                        state.undo();
+                    }
                     return (ended, stopping);
                 }
                 metrics.extend(state.metrics());
@@ -119,39 +159,82 @@ impl<'a, O: Objective> Stepper<'a, O> {
             #[cfg(debug_assertions)]
             player.space.check();
         }
+        self.early = early.map(|begun| (step + 1, begun));
         (Ended::Accepted { metrics: last_of_each(metrics) }, stopping)
     }
 
-    /// Forward and backward of a move over this rank's microbatches, added up.
-    fn gradients(&mut self, a_move: &Move, step: u64, records: Option<&[Tensor]>, batch: usize, stop: bool) {
+    /// Forward and backward of a move over this rank's microbatches, added up, and the start of the sums over ranks.
+    fn gradients(&mut self, number: usize, input: Input, mut early: Option<Begun<O::Graph>>) {
+        let a_move = self.moves[number].clone();
         let run = self.run_of_microbatches();
-        for (index, microbatch) in run.clone().enumerate() {
-            let place = Place {
-                draw: self.draw,
-                step,
-                microbatch: microbatch as u32,
-                microbatches: self.cut.microbatches as u32,
-            };
-            let mut graph = records.map(|records| {
-                let input = if a_move.wants_records {
-                    Batch::Records(&records[batch * run.len() + index])
-                } else {
-                    Batch::Size(self.cut.microbatch() as i64)
-                };
-                self.objective.begin(a_move, &place, input)
+        for microbatch in run.clone() {
+            let place = self.place(input.step, microbatch);
+            let mut begun = input.records.map(|records| {
+                let ready = early.take();
+                ready.unwrap_or_else(|| self.begin(number, &place, self.records_of(number, microbatch, records)))
             });
             for &player in &a_move.players {
                 self.players[player].clear();
-                let tally = graph.as_mut().map(|graph| self.objective.finish(a_move, player, &place, graph));
-                self.players[player].add(tally.as_ref(), place.share(), stop);
+                let tally = begun.as_mut().map(|begun| {
+                    let as_they_were = |(player, was): &(usize, u64)| self.players[*player].space.generation() == *was;
+                    debug_assert!(begun.read.iter().all(as_they_were), "weights do not change under a graph");
+                    self.objective.finish(&a_move, player, &place, &mut begun.graph)
+                });
+                self.players[player].add(tally.as_ref(), place.share(), input.stop);
+                if self.overlap && microbatch + 1 == run.end {
+                    self.players[player].start_sum(self.comm, input.step); // while the next player goes backward
+                }
             }
         }
+        for &player in a_move.players.iter().filter(|_| !self.overlap) {
+            self.players[player].start_sum(self.comm, input.step);
+        }
+    }
+
+    /// Begins the first local microbatch of the move that follows number `number`, while the sum of that one's last
+    /// player is under way, if it can be begun by now.
+    fn begin_after(&self, number: usize, input: Input) -> Option<Begun<O::Graph>> {
+        let last = self.moves[number].players.last()?;
+        let first = self.run_of_microbatches().start;
+        let here = number + 1 < self.moves.len();
+        let next = if here { number + 1 } else { 0 };
+        if self.moves[next].reads.contains(last) {
+            return None;
+        }
+        let records = if here {
+            self.records_of(next, first, input.records?)
+        } else {
+            input.ahead.filter(|_| self.moves[next].wants_records)
+        };
+        if records.is_none() && (self.moves[next].wants_records || !here) {
+            return None;
+        }
+        Some(self.begin(next, &self.place(input.step + u64::from(!here), first), records))
+    }
+
+    fn begin(&self, number: usize, place: &Place, records: Option<&Tensor>) -> Begun<O::Graph> {
+        let a_move = &self.moves[number];
+        let batch = records.map_or(Batch::Size(self.cut.microbatch() as i64), Batch::Records);
+        let read = a_move.reads.iter().map(|&player| (player, self.players[player].space.generation())).collect();
+        Begun { graph: self.objective.begin(a_move, place, batch), read }
+    }
+
+    fn place(&self, step: u64, microbatch: usize) -> Place {
+        Place { draw: self.draw, step, microbatch: microbatch as u32, microbatches: self.cut.microbatches as u32 }
+    }
+
+    /// What move number `number` wants of `records`, those of a whole step.
+    fn records_of<'r>(&self, number: usize, microbatch: usize, records: &'r [Tensor]) -> Option<&'r Tensor> {
+        let run = self.run_of_microbatches();
+        let batch = self.moves[..number].iter().filter(|a_move| a_move.wants_records).count();
+        self.moves[number].wants_records.then(|| &records[batch * run.len() + microbatch - run.start])
     }
 
     /// What goes into a checkpoint: hands `save` a record of each player. Averaged weights get running moments of
     /// their own, from drawn input.
     pub fn with_records<T>(&mut self, save: impl FnOnce(&[PlayerRecord]) -> T) -> T {
         const FORWARDS: u64 = 16;
+        self.early = None; // averaged weights take the place of the others for a while
         let (objective, draw, size) = (self.objective, self.draw, self.cut.microbatch() as i64);
         let settled: Vec<Option<Vec<f32>>> = self
             .players
@@ -168,6 +251,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
 
     /// The players' buffers, to be filled from a checkpoint.
     pub fn restore<E>(&mut self, mut fill: impl FnMut(PlayerSlots) -> Result<(), E>) -> Result<(), E> {
+        self.early = None;
         for player in &mut self.players {
             fill(PlayerSlots {
                 name: player.name,

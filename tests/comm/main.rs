@@ -1,4 +1,5 @@
 //! Laws of the ranks.
 
+mod courier;
 mod tree;
 mod words;

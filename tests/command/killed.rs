@@ -3,13 +3,13 @@
 use std::fmt;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use skyforge::rng::{Draw, Stream};
 
-use crate::program::{CONFIG, arg, must, simulated, spawn, word};
+use crate::program::{CONFIG, arg, children, must, signal, simulated, spawn, word};
 
 /// All that is random here follows from it.
 const SEED: u64 = 11;
@@ -51,7 +51,7 @@ impl Blow {
             !processes.is_empty()
         });
         let process = processes[self.rank.min(processes.len() - 1)];
-        Command::new("kill").args(["-KILL", &process.to_string()]).status().expect("kill is there");
+        signal(process, "-KILL");
     }
 }
 
@@ -60,16 +60,6 @@ impl fmt::Display for Blow {
         let Self { ranks, rank, seconds, while_saving } = self;
         write!(f, "rank {rank} of {ranks} after {seconds:.2} s{}", if *while_saving { ", while saving" } else { "" })
     }
-}
-
-/// The processes that a launcher started, in order.
-fn children(launcher: u32) -> Vec<u32> {
-    let threads = fs::read_dir(format!("/proc/{launcher}/task")).into_iter().flatten().flatten();
-    let lists = threads.map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
-    let mut all: Vec<u32> =
-        lists.collect::<String>().split_whitespace().map(|id| id.parse().expect("a number")).collect();
-    all.sort_unstable();
-    all
 }
 
 fn names(folder: &Path) -> Vec<String> {

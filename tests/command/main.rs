@@ -6,6 +6,9 @@ mod bad_input;
 #[cfg(feature = "mpi")]
 mod faults;
 mod golden;
+#[cfg(feature = "mpi")]
+mod hang;
 mod killed;
 mod main_job;
+mod memory;
 mod ranks;

@@ -46,6 +46,11 @@ fn training_and_sampling_have_the_same_bits_on_any_number_of_ranks() {
             must(ranks, &train(&run, &maps, sets));
             assert_eq!(word(&run, "checksum"), word(&alone, "checksum"), "{ranks} ranks, {sets:?}");
         }
+        for &ranks in &worlds()[..worlds().len().min(3)] {
+            let run = folder.path().join(format!("{form}-{ranks}-one-thing-at-a-time"));
+            must(ranks, &train(&run, &maps, &[*sets, &["trainer.overlap=false"]].concat()));
+            assert_eq!(word(&run, "checksum"), word(&alone, "checksum"), "{ranks} ranks without overlap, {sets:?}");
+        }
         checksums.push(word(&alone, "checksum"));
     }
     assert_ne!(checksums[0], checksums[1], "the two forms of the game differ");

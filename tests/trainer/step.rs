@@ -1,6 +1,6 @@
 //! The step as a state machine: the same bits on any ranks, nothing kept of a bad one.
 
-use skyforge::comm::{Communicator, Solo, Threads};
+use skyforge::comm::{Communicator, Courier, Solo, Threads};
 use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
@@ -44,7 +44,9 @@ impl Objective for Toy {
     }
 
     fn moves(&self) -> Vec<Move> {
-        [0, 1].map(|player| Move { players: vec![player], turn: 0, turns: 1, wants_records: true }).to_vec()
+        [0, 1]
+            .map(|player| Move { players: vec![player], turn: 0, turns: 1, wants_records: true, reads: vec![player] })
+            .to_vec()
     }
 
     fn counted_forwards(&self, _: usize) -> usize {
@@ -95,7 +97,7 @@ fn the_summed_gradient_is_that_of_the_whole_batch() {
     let parts = records(0, 2, 0..4);
     let whole = Tensor::cat(&parts[..4], 0);
     let expected = &toy.weights[0].detach() - whole.mean_dim([0_i64].as_slice(), false, Kind::Float);
-    let (ended, _) = stepper.step(0, Some(&parts), false);
+    let (ended, _) = stepper.step(0, Some(&parts), None, false);
     let Ended::Accepted { metrics } = ended else { panic!("the step is good") };
     let norm = metrics.iter().find(|(name, _)| name == "first_gradient_norm").expect("the norm is told").1;
     assert!((norm - expected.norm().double_value(&[])).abs() < 1e-6);
@@ -108,18 +110,18 @@ fn a_bad_second_move_undoes_the_first_on_all_ranks() {
             let toy = Toy::new(Some((1, 2)));
             let mut stepper = toy_stepper(&toy, comm);
             let run = stepper.run_of_microbatches();
-            let (ended, _) = stepper.step(0, Some(&records(0, 2, run.clone())), false);
+            let (ended, _) = stepper.step(0, Some(&records(0, 2, run.clone())), None, false);
             assert!(matches!(ended, Ended::Accepted { .. }));
             let before = ["first", "second"].map(|player| stepper.parameters(player).to_vec());
-            let (ended, _) = stepper.step(1, Some(&records(1, 2, run.clone())), false);
+            let (ended, _) = stepper.step(1, Some(&records(1, 2, run.clone())), None, false);
             assert!(matches!(ended, Ended::NotFinite { player: "second" }));
             assert_eq!(["first", "second"].map(|player| stepper.parameters(player).to_vec()), before);
             // Afterwards it is as if the bad step had never been.
             let untouched = Toy::new(None);
             let mut other = toy_stepper(&untouched, comm);
-            other.step(0, Some(&records(0, 2, run.clone())), false);
+            other.step(0, Some(&records(0, 2, run.clone())), None, false);
             for stepper in [&mut stepper, &mut other] {
-                stepper.step(2, Some(&records(2, 2, run.clone())), false);
+                stepper.step(2, Some(&records(2, 2, run.clone())), None, false);
             }
             assert_eq!(stepper.parameters("first"), other.parameters("first"));
             assert_eq!(stepper.parameters("second"), other.parameters("second"));
@@ -134,7 +136,7 @@ fn a_rank_without_records_fails_the_step_on_all() {
         let mut stepper = toy_stepper(&toy, comm);
         let mine = records(0, 2, stepper.run_of_microbatches());
         let before = stepper.parameters("first").to_vec();
-        let (ended, _) = stepper.step(0, (comm.rank() != 1).then_some(mine.as_slice()), false);
+        let (ended, _) = stepper.step(0, (comm.rank() != 1).then_some(mine.as_slice()), None, false);
         assert_eq!(stepper.parameters("first"), before);
         matches!(ended, Ended::Failed)
     });
@@ -148,7 +150,7 @@ fn the_wish_of_one_rank_to_stop_is_heard_by_all() {
             let toy = Toy::new(None);
             let mut stepper = toy_stepper(&toy, comm);
             let mine = records(0, 2, stepper.run_of_microbatches());
-            stepper.step(0, Some(&mine), comm.rank() == wishing).1
+            stepper.step(0, Some(&mine), None, comm.rank() == wishing).1
         });
         assert_eq!(heard, [true; 4]);
     }
@@ -178,22 +180,25 @@ fn a_rank_with_other_parameters_is_named_by_all() {
 }
 
 /// Parameters of both players of a small DCGAN after three steps, and what a checkpoint would hold besides.
-fn gan_after_three_steps(comm: &dyn Communicator, settings: &GanSettings) -> Vec<u32> {
+fn gan_after_three_steps(comm: &dyn Communicator, settings: &GanSettings, overlap: bool) -> Vec<u32> {
     let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
     let gan = Gan::new(&model, settings.clone(), 7);
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper = Stepper::new(&gan, comm, Draw::new(7), cut, |_| AdamSettings::default());
-    let batches = stepper.batches();
+    stepper.set_overlap(overlap);
+    let (batches, run) = (stepper.batches() as u64, stepper.run_of_microbatches());
+    let maps = |step: u64| -> Vec<Tensor> {
+        let one = |place: u64, microbatch: usize| {
+            let values = Draw::new(2).at(Stream::Simulation, place, microbatch as u32).normals(4 * 256);
+            Tensor::from_slice(&values).view([4, 1, 16, 16]).tanh()
+        };
+        (0..batches)
+            .flat_map(|batch| run.clone().map(move |m| (step * batches + batch, m)))
+            .map(|(p, m)| one(p, m))
+            .collect()
+    };
     for step in 0..3 {
-        let maps: Vec<Tensor> = (0..batches)
-            .flat_map(|batch| stepper.run_of_microbatches().map(move |microbatch| (batch, microbatch)))
-            .map(|(batch, microbatch)| {
-                let place = step * batches as u64 + batch as u64;
-                let values = Draw::new(2).at(Stream::Simulation, place, microbatch as u32).normals(4 * 256);
-                Tensor::from_slice(&values).view([4, 1, 16, 16]).tanh()
-            })
-            .collect();
-        let (ended, _) = stepper.step(step, Some(&maps), false);
+        let (ended, _) = stepper.step(step, Some(&maps(step)), maps(step + 1).first(), false);
         assert!(matches!(ended, Ended::Accepted { .. }));
     }
     stepper.with_records(|players| {
@@ -206,6 +211,16 @@ fn gan_after_three_steps(comm: &dyn Communicator, settings: &GanSettings) -> Vec
             }
         }
         bits
+    })
+}
+
+/// Runs `body` once a rank, each with a communication thread of its own.
+fn with_couriers<T: Send>(ranks: usize, body: impl Fn(&dyn Communicator) -> T + Sync) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let body = &body;
+        let start = |comm: Threads| scope.spawn(move || body(&Courier::start(move |_| comm)));
+        let handles: Vec<_> = Threads::world(ranks).into_iter().map(start).collect();
+        handles.into_iter().map(|handle| handle.join().expect("a rank does its part")).collect()
     })
 }
 
@@ -226,10 +241,14 @@ fn any_number_of_ranks_trains_the_same_gan() {
     let together = GanSettings { update: Update::Simultaneous, ..base.clone() };
     let mut seen = Vec::new();
     for settings in [base, several, shared, together] {
-        let alone = gan_after_three_steps(&Solo, &settings);
+        let alone = gan_after_three_steps(&Solo, &settings, false);
+        assert!(gan_after_three_steps(&Solo, &settings, true) == alone, "begun early, {settings:?}");
         for ranks in 1..=4 {
-            for got in Threads::run(ranks, |comm| gan_after_three_steps(comm, &settings)) {
+            for got in Threads::run(ranks, |comm| gan_after_three_steps(comm, &settings, false)) {
                 assert!(got == alone, "{ranks} ranks, {settings:?}");
+            }
+            for got in with_couriers(ranks, |comm| gan_after_three_steps(comm, &settings, true)) {
+                assert!(got == alone, "{ranks} ranks with overlap, {settings:?}");
             }
         }
         assert!(!seen.contains(&alone), "each form of the game is its own: {settings:?}");
@@ -259,7 +278,7 @@ fn running_moments_are_those_of_the_whole_batch() {
     let maps: Vec<Tensor> = (0..4)
         .map(|m| Tensor::from_slice(&Draw::new(2).at(Stream::Simulation, 0, m).normals(4 * 256)).view([4, 1, 16, 16]))
         .collect();
-    stepper.step(0, Some(&maps), false);
+    stepper.step(0, Some(&maps), None, false);
 
     // What came into the first batch norm, of all microbatches together: [16, 8, 4, 4].
     let noise: Vec<f32> = (0..4).flat_map(|m| Draw::new(7).at(Stream::GeneratorNoise, 0, m).normals(4 * 6)).collect();

@@ -1,0 +1,130 @@
+//! `skyforge bench allreduce`: the fixed-tree sum against the library's.
+
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{median, range};
+use crate::comm::tree::TreeSum;
+use crate::comm::{self, Communicator};
+use crate::command::CommandError;
+use crate::command::output::say;
+use crate::command::session::Session;
+use crate::exit::Exit;
+
+/// The sum over ranks, beside the one of the ranks' library.
+///
+/// Rounds alternate; a round counts from when all ranks are ready to when the last one is done. The result is compared
+/// with the known answer. The tree's sum has the same bits on any number of ranks, the library's need not.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  mpirun -n 2 skyforge bench allreduce --numbers 5000000")]
+pub struct Arguments {
+    /// How many numbers each rank has, single precision
+    #[arg(long, default_value_t = 5_000_000, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    numbers: u32,
+    /// How often each sum is made
+    #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rounds: u32,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Times both on these ranks.
+pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+    let comm = session.comm();
+    if comm.ranks() == 1 {
+        return Err(CommandError::Usage("one rank has nobody to sum with, expected 2 or more: mpirun -n 2 ..".into()));
+    }
+    let count = arguments.numbers as usize;
+    let mut tree = TreeSum::new(comm.rank(), comm.ranks(), comm.ranks().next_power_of_two());
+    let mut buffer = vec![0.0; count];
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..=arguments.rounds {
+        for leaf in tree.run() {
+            // All of this rank's numbers are in its first leaf.
+            fill(&mut buffer, if leaf == tree.run().start { comm.rank() + 1 } else { 0 });
+            tree.add(&mut buffer);
+        }
+        let seconds;
+        (seconds, (tree, buffer)) = timed(comm, move |wire| {
+            tree.all_reduce(wire, &mut buffer);
+            (tree, buffer)
+        });
+        check(session, &buffer, "tree")?;
+        let others;
+        fill(&mut buffer, comm.rank() + 1);
+        (others, buffer) = timed(comm, move |wire| {
+            wire.library_sum(&mut buffer);
+            buffer
+        });
+        check(session, &buffer, "library")?;
+        if round > 0 {
+            // The first one warms up.
+            ours.push(seconds);
+            theirs.push(others);
+        }
+    }
+    if session.rank() == 0 {
+        tell(arguments, comm.ranks(), &ours, &theirs)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Numbers whose sum over ranks is exact in any order.
+fn fill(values: &mut [f32], factor: usize) {
+    for (i, value) in values.iter_mut().enumerate() {
+        *value = (factor * (i % 251)) as f32;
+    }
+}
+
+fn check(session: &Session, values: &[f32], whose: &str) -> Result<(), CommandError> {
+    let sum = session.ranks() * (session.ranks() + 1) / 2;
+    let wrong = values.iter().enumerate().find(|(i, value)| **value != (sum * (i % 251)) as f32);
+    let fault = wrong.map(|(i, value)| CommandError::WrongSum {
+        whose: whose.to_owned(),
+        place: i,
+        value: *value,
+        wanted: (sum * (i % 251)) as f32,
+    });
+    session.agree(fault.map_or(Ok(()), Err))
+}
+
+/// Seconds of some work between ranks, from when all are ready to when the last is done, and what came of it.
+fn timed<T: Send + 'static>(
+    comm: &dyn Communicator,
+    work: impl FnOnce(&dyn Communicator) -> T + Send + 'static,
+) -> (f64, T) {
+    comm.gather(&[]);
+    let begun = Instant::now();
+    let result = comm::start(comm, "bench", work).wait();
+    let mine = begun.elapsed().as_secs_f64();
+    let all = comm.gather(&mine.to_le_bytes());
+    let seconds = |bytes: &Vec<u8>| f64::from_le_bytes(bytes.as_slice().try_into().expect("8 bytes were sent"));
+    (all.iter().map(seconds).fold(0.0, f64::max), result)
+}
+
+fn tell(arguments: &Arguments, ranks: usize, ours: &[f64], theirs: &[f64]) -> Result<(), CommandError> {
+    let Arguments { numbers, rounds, json } = *arguments;
+    let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+    if json {
+        let of = |values: &[f64]| json!({ "median": median(values), "range": range(values) });
+        let all = json!({
+            "ranks": ranks, "numbers": numbers, "rounds": rounds,
+            "tree_seconds": of(ours), "library_seconds": of(theirs), "ratio": of(&ratios),
+        });
+        return say(&all.to_string());
+    }
+    say(&format!("{numbers} numbers on {ranks} ranks, {rounds} rounds each: median (range)"))?;
+    for (name, seconds) in [("tree", ours), ("library", theirs)] {
+        let (low, high) = range(seconds);
+        let middle = median(seconds);
+        let rate = 4e-9 * f64::from(numbers) / middle;
+        let line = format!("{:.3} ms ({:.3} to {:.3}), {rate:.2} GB/s", 1e3 * middle, 1e3 * low, 1e3 * high);
+        say(&format!("{name:<8} {line}"))?;
+    }
+    let (low, high) = range(&ratios);
+    say(&format!("ratio    {:.3} ({low:.3} to {high:.3})", median(&ratios)))
+}

@@ -1,0 +1,40 @@
+//! `skyforge bench`: how fast the parts are, here and now.
+
+mod allreduce;
+mod step;
+
+use clap::Subcommand;
+
+use super::CommandError;
+use super::session::Session;
+use crate::exit::Exit;
+
+/// Time a part of the work on these ranks.
+#[derive(Debug, Subcommand)]
+pub enum Kind {
+    /// Training steps on random data.
+    Step(step::Arguments),
+    /// The sum over ranks, beside the one of the ranks' library.
+    Allreduce(allreduce::Arguments),
+}
+
+/// Times on this rank, together with the others.
+pub fn run(session: &Session, kind: &Kind) -> Result<Exit, CommandError> {
+    match kind {
+        Kind::Step(arguments) => step::run(session, arguments),
+        Kind::Allreduce(arguments) => allreduce::run(session, arguments),
+    }
+}
+
+/// The middle one.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let half = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { sorted[half] } else { f64::midpoint(sorted[half - 1], sorted[half]) }
+}
+
+/// The smallest and the largest.
+fn range(values: &[f64]) -> (f64, f64) {
+    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
+}

@@ -1,0 +1,169 @@
+//! `skyforge bench step`: training steps on random data.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+use tch::Tensor;
+
+use super::{median, range};
+use crate::comm::Communicator;
+use crate::command::CommandError;
+use crate::command::output::say;
+use crate::command::session::Session;
+use crate::config::{ConfigError, ModelSection, Override, RunConfig};
+use crate::exit::Exit;
+use crate::objective::gan::Gan;
+use crate::rng::{Draw, Stream};
+use crate::trainer::{Ended, Stepper};
+
+/// Training steps on random data.
+///
+/// Prints `samples_per_second NUMBER`, the median over rounds, records of all ranks. With --against the same is timed
+/// with other values of the configuration, round by round in turn, and the ratio of each pair of rounds is told.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  mpirun -n 2 skyforge bench step --set trainer.update=simultaneous --against trainer.overlap=false")]
+pub struct Arguments {
+    /// The configuration, TOML; where it is not given: that of full-width 64 px mass maps
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Sets a value of the configuration, as in batch.global=64; may be given again
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Also times the configuration with this value besides; may be given again
+    #[arg(long, value_name = "KEY=VALUE")]
+    against: Vec<String>,
+    /// Steps of a round
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    steps: u64,
+    /// Rounds, after one that warms up
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const FULL_WIDTH: &str = include_str!("../../../configs/mass_maps_64.toml");
+
+/// Times on this rank, together with the others.
+pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+    let mut configs = vec![session.agree(load(arguments, &[]))?];
+    if !arguments.against.is_empty() {
+        configs.push(session.agree(load(arguments, &arguments.against))?);
+    }
+    for config in &configs {
+        session.check_ranks(config.cut().microbatches)?;
+    }
+    Session::torch_threads(configs[0].sections().trainer.threads_per_rank);
+    let games: Vec<Gan> = configs
+        .iter()
+        .map(|config| {
+            let ModelSection::Dcgan(model) = &config.sections().model;
+            Gan::new(model, config.gan(), config.sections().seed)
+        })
+        .collect();
+    let mut contestants: Vec<Contestant> =
+        configs.iter().zip(&games).map(|(config, game)| Contestant::new(session.comm(), config, game)).collect();
+    let mut rates = vec![Vec::new(); contestants.len()];
+    for round in 0..=arguments.rounds {
+        for (contestant, rates) in contestants.iter_mut().zip(&mut rates) {
+            let rate = session.agree(contestant.rate(session.comm(), arguments.steps))?;
+            if round > 0 {
+                rates.push(rate);
+            }
+        }
+    }
+    if session.rank() == 0 {
+        tell(session, arguments, &rates)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn load(arguments: &Arguments, more: &[String]) -> Result<RunConfig, ConfigError> {
+    let sets = arguments.sets.iter().chain(more).map(|set| set.parse()).collect::<Result<Vec<Override>, _>>()?;
+    match &arguments.config {
+        Some(path) => RunConfig::load(path, &sets),
+        None => RunConfig::parse(Path::new("configs/mass_maps_64.toml"), FULL_WIDTH, &sets),
+    }
+}
+
+/// One way to train, with what it trains on.
+struct Contestant<'a> {
+    stepper: Stepper<'a, Gan>,
+    /// This rank's microbatches of a step, the same ones each time.
+    records: Vec<Tensor>,
+    samples_per_step: f64,
+    step: u64,
+}
+
+impl<'a> Contestant<'a> {
+    fn new(comm: &'a dyn Communicator, config: &RunConfig, game: &'a Gan) -> Self {
+        let (sections, cut) = (config.sections(), config.cut());
+        let ModelSection::Dcgan(model) = &sections.model;
+        let adam = |player: &str| match player {
+            "discriminator" => sections.optimiser.discriminator,
+            _ => sections.optimiser.generator,
+        };
+        let mut stepper = Stepper::new(game, comm, Draw::new(sections.seed), cut, adam);
+        stepper.set_overlap(sections.trainer.overlap);
+        let shape = [cut.microbatch() as i64, 1, model.side, model.side];
+        let count = shape.iter().product::<i64>() as usize;
+        let draw = |batch: usize, microbatch: usize| {
+            let values = Draw::new(0).at(Stream::Simulation, batch as u64, microbatch as u32).normals(count);
+            Tensor::from_slice(&values).view(shape).tanh()
+        };
+        let run = stepper.run_of_microbatches();
+        let records = (0..stepper.batches()).flat_map(|batch| run.clone().map(move |m| (batch, m)));
+        let records = records.map(|(batch, microbatch)| draw(batch, microbatch)).collect();
+        let samples_per_step = (cut.global * stepper.batches()) as f64;
+        Self { stepper, records, samples_per_step, step: 0 }
+    }
+
+    /// Samples a second over `steps` steps, from when all ranks are ready to when this one is done.
+    fn rate(&mut self, comm: &dyn Communicator, steps: u64) -> Result<f64, CommandError> {
+        comm.gather(&[]);
+        let begun = Instant::now();
+        for _ in 0..steps {
+            let (ended, _) = self.stepper.step(self.step, Some(&self.records), self.records.first(), false);
+            if !matches!(ended, Ended::Accepted { .. }) {
+                return Err(CommandError::Usage(format!(
+                    "step {} is not finite, expected settings that stand random data",
+                    self.step + 1
+                )));
+            }
+            self.step += 1;
+        }
+        Ok(steps as f64 * self.samples_per_step / begun.elapsed().as_secs_f64())
+    }
+}
+
+fn tell(session: &Session, arguments: &Arguments, rates: &[Vec<f64>]) -> Result<(), CommandError> {
+    let ours = &rates[0];
+    let ratios: Option<Vec<f64>> = rates.get(1).map(|others| ours.iter().zip(others).map(|(a, b)| a / b).collect());
+    if arguments.json {
+        let of = |values: &[f64]| json!({ "median": median(values), "range": range(values) });
+        let mut all = json!({
+            "ranks": session.ranks(), "steps": arguments.steps, "rounds": arguments.rounds, "samples_per_second": of(ours),
+        });
+        if let Some(ratios) = &ratios {
+            all["against"] = arguments.against.join(" ").into();
+            all["against_samples_per_second"] = of(&rates[1]);
+            all["ratio"] = of(ratios);
+        }
+        return say(&all.to_string());
+    }
+    let told = |name: &str, values: &[f64], digits: usize| {
+        let (low, high) = range(values);
+        eprintln!("{name}: {low:.digits$} to {high:.digits$} in {} rounds", values.len());
+        say(&format!("{name} {:.digits$}", median(values)))
+    };
+    told("samples_per_second", ours, 2)?;
+    if let Some(ratios) = &ratios {
+        told("against_samples_per_second", &rates[1], 2)?;
+        told("ratio", ratios, 3)?;
+    }
+    Ok(())
+}
