@@ -3,6 +3,8 @@
 //! A global batch is cut into V microbatches, the leaves of the sum over ranks; each rank does a run of them. Nothing
 //! of a step is kept unless every move of it is good: what players have done is undone, to the bit.
 
+use std::borrow::Cow;
+
 use tch::Tensor;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -167,7 +169,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 name: player.name,
                 space: &mut player.space,
                 adam: &mut player.adam,
-                average: player.average.as_mut().map(|average| average.weights.as_mut_slice()),
+                average: player.average.as_mut().map(|average| &mut average.weights),
             })?;
         }
         Ok(())
@@ -177,7 +179,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
     pub fn odd_rank(&self) -> Option<usize> {
         let mut hash = Xxh3::new();
         for player in &self.players {
-            for some in player.space.parameters().chunks(4096) {
+            for some in player.space.parameters().host().chunks(4096) {
                 let bytes: Vec<u8> = some.iter().flat_map(|value| value.to_le_bytes()).collect();
                 hash.update(&bytes);
             }
@@ -190,9 +192,9 @@ impl<'a, O: Objective> Stepper<'a, O> {
     }
 
     /// The parameters of `player` as they are.
-    pub fn parameters(&self, player: &str) -> &[f32] {
+    pub fn parameters(&self, player: &str) -> Cow<'_, [f32]> {
         let found = self.players.iter().find(|state| state.name == player);
-        found.expect("the player exists").space.parameters()
+        found.expect("the player exists").space.parameters().host()
     }
 }
 
