@@ -68,7 +68,14 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let network = if averaged { "generator_ema" } else { "generator" };
     Session::torch_threads(facts.threads);
     let ModelSection::Dcgan(model) = &facts.model;
-    let sampler = session.agree(MapSampler::open(&checkpoint, network, model, facts.transform, arguments.seed))?;
+    let sampler = session.agree(MapSampler::open(
+        &checkpoint,
+        network,
+        model,
+        facts.transform,
+        arguments.seed,
+        tch::Device::Cpu,
+    ))?;
 
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("samples"));
     let mut source = toml::Table::new();

@@ -80,7 +80,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     Session::torch_threads(sections.trainer.threads_per_rank);
     let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
     let lock = session.agree(lock)?;
-    let gan = Gan::new(model, config.gan(), sections.seed);
+    let gan = Gan::new(model, config.gan(), sections.seed, tch::Device::Cpu);
     let optimiser = sections.optimiser.clone();
     let training = Training {
         comm: session.comm(),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::{median, range};
 use crate::comm::Communicator;
@@ -62,7 +62,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         .iter()
         .map(|config| {
             let ModelSection::Dcgan(model) = &config.sections().model;
-            Gan::new(model, config.gan(), config.sections().seed)
+            Gan::new(model, config.gan(), config.sections().seed, Device::Cpu)
         })
         .collect();
     let mut contestants: Vec<Contestant> =
