@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::program::{CONFIG, arg, must, simulated, spawn, word};
+use crate::program::{CONFIG, arg, children, must, signal, simulated, spawn, word};
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -20,26 +19,11 @@ fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// The processes that `parent` has started.
-fn children(parent: u32) -> Vec<u32> {
-    let processes = fs::read_dir("/proc").expect("a list of processes").flatten();
-    let numbers = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());
-    let parent_of = |process: u32| -> Option<u32> {
-        let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        line.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok() // after the name: state, parent
-    };
-    numbers.filter(|&process| parent_of(process) == Some(parent)).collect()
-}
-
 /// Which rank a process is, by what the launcher told it.
 fn rank_of(process: u32) -> Option<String> {
     let told = fs::read(format!("/proc/{process}/environ")).ok()?;
     let told = String::from_utf8_lossy(&told).into_owned();
     told.split('\0').find_map(|line| line.strip_prefix("OMPI_COMM_WORLD_RANK=")).map(str::to_owned)
-}
-
-fn signal(process: u32, name: &str) {
-    assert!(Command::new("kill").args([name, &process.to_string()]).status().expect("kill is there").success());
 }
 
 #[test]

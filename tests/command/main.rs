@@ -8,5 +8,7 @@ mod faults;
 mod golden;
 #[cfg(feature = "mpi")]
 mod hang;
+mod killed;
 mod main_job;
+mod memory;
 mod ranks;

@@ -58,6 +58,24 @@ pub fn refused(arguments: &[&str]) -> (i32, String) {
     (output.status.code().expect("an exit code"), errors[0].to_owned())
 }
 
+/// The processes that `parent` has started, in order.
+pub fn children(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").expect("a list of processes").flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());
+    let parent_of = |process: u32| -> Option<u32> {
+        let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        line.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok() // after the name: state, parent
+    };
+    let mut found: Vec<u32> = numbers.filter(|&process| parent_of(process) == Some(parent)).collect();
+    found.sort_unstable();
+    found
+}
+
+/// Sends a process a signal, as in `-KILL`.
+pub fn signal(process: u32, name: &str) {
+    assert!(Command::new("kill").args([name, &process.to_string()]).status().expect("kill is there").success());
+}
+
 /// A path as an argument.
 pub fn arg(path: &Path) -> &str {
     path.to_str().expect("test paths are UTF-8")

@@ -104,6 +104,24 @@ fn values_that_cannot_be_are_refused_with_what_was_wanted() {
 }
 
 #[test]
+fn a_microbatch_of_one_record_is_refused_for_batch_norm_alone() {
+    let config = load(TEXT, &["batch.global=4", "model.norm=none"]).expect("it is right");
+    assert_eq!(config.cut().microbatch(), 1);
+    assert!(load(TEXT, &[]).expect("it is right").to_toml().contains("norm = \"batch\""));
+    assert!(refused(TEXT, &["model.norm=layer"]).contains("layer"));
+}
+
+#[test]
+fn what_comes_after_a_bad_step_is_no_part_of_what_a_run_is() {
+    let identity = |sets: &[&str]| load(TEXT, sets).expect("it is right").identity();
+    for policy in ["stop", "skip", "rollback"] {
+        assert_eq!(identity(&[&format!("trainer.not_finite={policy}")]), identity(&[]));
+    }
+    assert_ne!(identity(&["model.norm=none"]), identity(&[]));
+    assert!(refused(TEXT, &["trainer.not_finite=ignore"]).contains("ignore"));
+}
+
+#[test]
 fn a_run_has_one_length_and_the_command_line_wins() {
     let both = TEXT.replace("steps = 10", "steps = 10\nepochs = 2.0");
     assert_eq!(refused(&both, &[]), "`trainer.epochs` is 2, expected not set, since trainer.steps is");

@@ -91,6 +91,28 @@ fn running_moments_are_left_alone_by_training_and_used_in_inference() {
     assert!((maps.narrow(0, 3, 1) - alone).abs().max().double_value(&[]) < 1e-6);
 }
 
+/// Without norms a map's way depends on no neighbour, in training too, and nothing but kernels and biases is left.
+#[test]
+fn networks_without_norms_have_no_state_and_see_each_map_alone() {
+    let bare = DcganSettings { norm: Norm::None, ..settings(64, 4) };
+    let (generator, discriminator) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
+    let g = Generator::new(&generator.root(), &bare, 0);
+    let d = Discriminator::new(&discriminator.root(), &bare, 0);
+    assert!(g.norms().is_empty() && d.norms().is_empty());
+    for store in [&generator, &discriminator] {
+        assert!(store.variables().keys().all(|name| !name.starts_with("norm")));
+        assert_eq!(store.variables().len(), store.trainable_variables().len());
+    }
+    let moments = BatchMoments::default();
+    let logits = |noise: &Tensor| {
+        let pass = Pass::Training(&moments);
+        tch::no_grad(|| d.forward(&g.forward(noise, pass), pass))
+    };
+    let difference = logits(&noise(8)).narrow(0, 3, 1) - logits(&noise(8).narrow(0, 3, 1));
+    assert!(difference.abs().max().double_value(&[]) < 1e-6);
+    assert!(moments.flat().is_empty());
+}
+
 #[test]
 fn sizes_that_cannot_be_halved_are_refused() {
     assert!(settings(64, 64).fault().is_none());

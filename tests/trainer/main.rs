@@ -1,7 +1,9 @@
 //! The trainer's rooms: what is recorded, what is told, what stops a run.
 
+mod chance;
 mod metrics;
 mod progress;
 mod signals;
 mod step;
 mod tensorboard;
+mod whole_batch;

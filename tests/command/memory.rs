@@ -1,0 +1,85 @@
+//! What a rank holds is what `docs/design.md` says, measured from outside: by how much the memory of the running program
+//! grows with its parameters.
+
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::program::{CONFIG, arg, children, command, signal, simulated};
+
+/// Latent numbers of a small and of a large generator.
+const LATENT: [u64; 2] = [512, 8704];
+/// Outputs of the layer that takes them: 32 channels of 4 x 4 pixels.
+const OUTPUTS: u64 = 512;
+/// Pieces that fit into a smaller one would stay with the allocator when they are freed.
+const MAPPED_FROM_BYTES: &str = "1000000";
+
+/// Bytes of a process that are its own and in memory.
+fn resident(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux says so");
+    1024 * line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+}
+
+/// The memory of each rank between two pieces of work, in no order: the least that was seen over steps `steps`. What
+/// libtorch holds only for the time of a backward is not in it.
+fn between_pieces_of_work(maps: &Path, ranks: usize, latent: u64, steps: std::ops::Range<usize>) -> Vec<u64> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let latent = format!("model.latent_dim={latent}");
+    let mut arguments = vec!["train", CONFIG, "--run", arg(folder.path()), "--data", arg(maps)];
+    for set in ["trainer.steps=1000000", "trainer.checkpoint_every=1000000", &latent] {
+        arguments.extend(["--set", set]);
+    }
+    let mut program = command(ranks, &arguments);
+    program.env("MALLOC_MMAP_THRESHOLD_", MAPPED_FROM_BYTES);
+    let mut child =
+        program.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("it starts");
+    let begun = Instant::now();
+    let made = || fs::read_to_string(folder.path().join("metrics.jsonl")).map_or(0, |text| text.lines().count());
+    let until = |step: usize, each: &mut dyn FnMut()| {
+        while made() < step {
+            assert!(begun.elapsed() < Duration::from_mins(3), "a few steps take no three minutes");
+            each();
+            sleep(Duration::from_millis(1));
+        }
+    };
+    until(steps.start, &mut || {});
+    let processes = if ranks == 1 { vec![child.id()] } else { children(child.id()) };
+    assert_eq!(processes.len(), ranks);
+    let mut least = vec![u64::MAX; ranks];
+    until(steps.end, &mut || {
+        for (least, process) in least.iter_mut().zip(&processes) {
+            *least = (*least).min(resident(*process));
+        }
+    });
+    signal(processes[0], "-KILL");
+    child.wait().expect("it ends");
+    least
+}
+
+/// Buffers of the length of the parameters that each rank holds.
+fn buffers(maps: &Path, ranks: usize, steps: std::ops::Range<usize>) -> Vec<f64> {
+    let [small, large] = LATENT.map(|latent| between_pieces_of_work(maps, ranks, latent, steps.clone()));
+    let parameters = (LATENT[1] - LATENT[0]) * OUTPUTS;
+    small.iter().zip(&large).map(|(small, large)| (*large as f64 - *small as f64) / (4 * parameters) as f64).collect()
+}
+
+#[test]
+fn a_rank_holds_the_buffers_that_the_formula_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = folder.path().join("maps");
+    simulated(&maps, 128);
+    // Parameters, gradient, two moments, three for the way back, the average; then sums that wait and the exchange.
+    let always = 1 + 1 + 2 + 3 + 1;
+    let worlds: &[(usize, f64)] = if cfg!(feature = "mpi") { &[(1, 2.0), (2, 1.0), (4, 0.5)] } else { &[(1, 2.0)] };
+    for &(ranks, waiting) in worlds {
+        let held = buffers(&maps, ranks, 3..8);
+        println!("{ranks} ranks hold {held:.2?} buffers, predicted {}", f64::from(always) + waiting);
+        let expected = f64::from(always) + waiting;
+        assert!(
+            held.iter().all(|held| (held / expected - 1.0).abs() < 0.03),
+            "{ranks} ranks: {held:?}, not {expected}"
+        );
+    }
+}
