@@ -3,6 +3,7 @@
 //! A room a folder; `docs/design.md` says which room may import which, and `tests/rooms.rs` holds it to that.
 
 // The ground every room stands on.
+pub mod device;
 pub mod exit;
 pub mod files;
 pub mod rng;

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Open to all, and importing nothing.
-const GROUND: [&str; 3] = ["exit", "files", "rng"];
+/// Open to all, and importing nothing but what the table says.
+const GROUND: [&str; 4] = ["device", "exit", "files", "rng"];
 
 /// A room, or a file beside the rooms, and the rooms it may import.
-const TABLE: [(&str, &[&str]); 21] = [
+const TABLE: [(&str, &[&str]); 22] = [
     ("exit", &[]),
+    ("device", &["exit"]),
     ("files", &[]),
     ("rng", &[]),
     ("data", &[]),

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{Ends, Exit};
-use crate::optim::{Adam, FlatSpace};
+use crate::optim::{Adam, Buffer, FlatSpace};
 
 pub use read::{Checkpoint, Opened, all, keep, newest, newest_scheduled, set_aside};
 pub use write::{Saved, save};
@@ -60,7 +60,7 @@ pub struct PlayerRecord<'a> {
     /// Moments.
     pub adam: &'a Adam,
     /// Averaged parameters, and the state that goes with them.
-    pub average: Option<(&'a [f32], &'a [f32])>,
+    pub average: Option<(&'a Buffer, &'a [f32])>,
 }
 
 /// Where what was saved of a player goes.
@@ -72,7 +72,7 @@ pub struct PlayerSlots<'a> {
     /// Moments.
     pub adam: &'a mut Adam,
     /// Averaged parameters.
-    pub average: Option<&'a mut [f32]>,
+    pub average: Option<&'a mut Buffer>,
 }
 
 /// The folder of the checkpoint after `step` steps.

@@ -184,7 +184,7 @@ impl Checkpoint {
         model.fill_space(player.name, player.space)?;
         let layout = player.space.parameter_layout();
         if let Some(average) = player.average {
-            model.fill(&format!("{}_ema", player.name), "", layout, average)?;
+            average.change(|values| model.fill(&format!("{}_ema", player.name), "", layout, values))?;
         }
         let optimiser = Tensors::read(&self.folder.join("optimiser.safetensors"))?;
         let mut moments = [vec![0.0; player.space.len()], vec![0.0; player.space.len()]];
@@ -218,8 +218,8 @@ impl Tensors {
 
     fn fill_space(&self, prefix: &str, space: &mut FlatSpace) -> Result<(), CheckpointError> {
         let (parameters, state) = (space.parameter_layout().to_vec(), space.state_layout().to_vec());
-        self.fill(prefix, "", &parameters, space.parameters_mut())?;
-        self.fill(prefix, "", &state, space.state_mut())
+        space.parameters_mut().change(|values| self.fill(prefix, "", &parameters, values))?;
+        space.state_mut().change(|values| self.fill(prefix, "", &state, values))
     }
 
     /// Fills `values` from the tensors `prefix.NAMEsuffix`, of the shapes of `layout`.

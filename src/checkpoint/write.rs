@@ -78,15 +78,16 @@ fn model_tensors<'a>(players: &[PlayerRecord<'a>]) -> Vec<(String, Numbers<'a>)>
     let mut tensors = Vec::new();
     for player in players {
         let space = player.space;
-        let mut add = |prefix: &str, layout: &[Entry], values: &'a [f32]| {
-            tensors.extend(layout.iter().map(|entry| (format!("{prefix}.{}", entry.name), Numbers::of(entry, values))));
+        let mut add = |prefix: &str, layout: &[Entry], values: Cow<'a, [f32]>| {
+            let named = |entry: &Entry| (format!("{prefix}.{}", entry.name), Numbers::of(entry, &values));
+            tensors.extend(layout.iter().map(named));
         };
-        add(player.name, space.parameter_layout(), space.parameters());
-        add(player.name, space.state_layout(), space.state());
+        add(player.name, space.parameter_layout(), space.parameters().host());
+        add(player.name, space.state_layout(), space.state().host());
         if let Some((weights, state)) = player.average {
             let prefix = format!("{}_ema", player.name);
-            add(&prefix, space.parameter_layout(), weights);
-            add(&prefix, space.state_layout(), state);
+            add(&prefix, space.parameter_layout(), weights.host());
+            add(&prefix, space.state_layout(), Cow::Borrowed(state));
         }
     }
     tensors
@@ -96,8 +97,9 @@ fn optimiser_tensors<'a>(players: &[PlayerRecord<'a>]) -> Vec<(String, Numbers<'
     let mut tensors = Vec::new();
     for player in players {
         let (first, second) = player.adam.moments();
+        let (first, second) = (first.host(), second.host());
         for entry in player.space.parameter_layout() {
-            for (moment, values) in [("first_moment", first), ("second_moment", second)] {
+            for (moment, values) in [("first_moment", &first), ("second_moment", &second)] {
                 tensors.push((format!("{}.{}.{moment}", player.name, entry.name), Numbers::of(entry, values)));
             }
         }
@@ -114,12 +116,17 @@ fn serialise(tensors: Vec<(String, Numbers)>) -> Vec<u8> {
 /// A tensor as safetensors sees it.
 struct Numbers<'a> {
     shape: Vec<usize>,
-    values: &'a [f32],
+    values: Cow<'a, [f32]>,
 }
 
 impl<'a> Numbers<'a> {
-    fn of(entry: &Entry, flat: &'a [f32]) -> Self {
-        Self { shape: entry.shape.iter().map(|&n| n as usize).collect(), values: &flat[entry.range()] }
+    /// Borrowed where `flat` is, else a copy.
+    fn of(entry: &Entry, flat: &Cow<'a, [f32]>) -> Self {
+        let values = match flat {
+            Cow::Borrowed(flat) => Cow::Borrowed(&flat[entry.range()]),
+            Cow::Owned(flat) => Cow::Owned(flat[entry.range()].to_vec()),
+        };
+        Self { shape: entry.shape.iter().map(|&n| n as usize).collect(), values }
     }
 }
 
@@ -137,6 +144,6 @@ impl View for Numbers<'_> {
     }
 
     fn data_len(&self) -> usize {
-        size_of_val(self.values)
+        size_of_val(&*self.values)
     }
 }

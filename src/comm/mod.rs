@@ -103,10 +103,11 @@ pub trait Communicator {
         false
     }
 
-    /// How many ranks share this machine, this one among them.
-    fn ranks_here(&self) -> usize {
-        let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
-        self.gather(&host).iter().filter(|other| **other == host).count()
+    /// The ranks that share this machine: which of them this one is, and how many there are.
+    fn here(&self) -> (usize, usize) {
+        let all = self.gather(&std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default());
+        let here = |ranks: &[Vec<u8>]| ranks.iter().filter(|other| **other == all[self.rank()]).count();
+        (here(&all[..self.rank()]), here(&all))
     }
 }
 

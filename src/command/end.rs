@@ -9,6 +9,7 @@ use crate::checkpoint::CheckpointError;
 use crate::comm::{Disagreement, There};
 use crate::config::ConfigError;
 use crate::data::DataError;
+use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
 use crate::simulate::SimulateError;
 use crate::statistics::StatisticsError;
@@ -54,6 +55,9 @@ pub enum CommandError {
     /// Statistics.
     #[error(transparent)]
     Statistics(#[from] StatisticsError),
+    /// A device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// Another rank failed.
     #[error(transparent)]
     There(#[from] There),
@@ -91,6 +95,7 @@ impl Ends for CommandError {
             CommandError::Simulate(error) => error.exit(),
             CommandError::Checkpoint(error) => error.exit(),
             CommandError::Train(error) => error.exit(),
+            CommandError::Device(error) => error.exit(),
             CommandError::There(there) => there.exit(),
             CommandError::Launch { .. } | CommandError::WrongSum { .. } => Exit::Hardware,
         }

@@ -11,6 +11,7 @@ use super::{CommandError, shards};
 use crate::checkpoint::{self, Checkpoint};
 use crate::config::ModelSection;
 use crate::data::{DataError, DatasetWriter, Field, Header, Kind, ShardEntry, Transform};
+use crate::device::Choice;
 use crate::exit::Exit;
 use crate::inference::MapSampler;
 
@@ -68,7 +69,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let network = if averaged { "generator_ema" } else { "generator" };
     Session::torch_threads(facts.threads);
     let ModelSection::Dcgan(model) = &facts.model;
-    let sampler = session.agree(MapSampler::open(&checkpoint, network, model, facts.transform, arguments.seed))?;
+    let device = session.device(Choice::Auto, true)?;
+    let sampler =
+        session.agree(MapSampler::open(&checkpoint, network, model, facts.transform, arguments.seed, device))?;
 
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("samples"));
     let mut source = toml::Table::new();

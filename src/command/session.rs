@@ -4,6 +4,7 @@ use super::{CommandError, logging};
 use crate::comm::{Communicator, Solo, agree, alarm};
 #[cfg(feature = "mpi")]
 use crate::comm::{Courier, Mpi};
+use crate::device;
 use crate::exit::Ends;
 
 /// A started program on this rank.
@@ -63,6 +64,14 @@ impl Session {
         Ok(agree(self.comm(), result)?)
     }
 
+    /// This rank's device, which is said in its log.
+    pub fn device(&self, choice: device::Choice, share: bool) -> Result<tch::Device, CommandError> {
+        let (rank_here, ranks_here) = self.comm.here();
+        let chosen = self.agree(device::choose(choice, rank_here, ranks_here, share))?;
+        log::info!("on {}", chosen.reason);
+        Ok(chosen.device)
+    }
+
     /// Fixes the threads that libtorch's sums are split over.
     pub fn torch_threads(threads: usize) {
         tch::set_num_threads(threads as i32);
@@ -75,7 +84,7 @@ fn threads(comm: &dyn Communicator) -> usize {
     let mine = std::thread::available_parallelism().map_or(1, usize::from);
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let all = cpus.lines().filter(|line| line.starts_with("processor")).count();
-    let ranks_here = comm.ranks_here();
+    let (_, ranks_here) = comm.here();
     if mine < all { mine } else { (mine / ranks_here).max(1) }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use tch::Device;
 
 use super::session::Session;
 use super::{CommandError, logging, provenance};
@@ -78,14 +79,16 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let drills = drills.map_err(CommandError::Usage)?;
     session.agree(enough_processors(sections.trainer.threads_per_rank))?;
     Session::torch_threads(sections.trainer.threads_per_rank);
+    let device = session.device(sections.trainer.device, sections.trainer.share_gpu)?;
     let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
     let lock = session.agree(lock)?;
-    let gan = Gan::new(model, config.gan(), sections.seed);
+    let gan = Gan::new(model, config.gan(), sections.seed, device);
     let optimiser = sections.optimiser.clone();
     let training = Training {
         comm: session.comm(),
         seed: sections.seed,
         cut,
+        device,
         overlap: sections.trainer.overlap,
         schedule,
         dataset: Arc::clone(&dataset),
@@ -96,7 +99,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
             transform: Some(transform),
         },
         folder: &arguments.run,
-        identity: identity(&config, &dataset, transform),
+        identity: identity(&config, &dataset, transform, device),
         changed_by_hand: sets.iter().map(Override::key).filter(|key| may_change(key)).collect(),
         stop: StopFlag::install(),
         max_wall: arguments.max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
@@ -148,7 +151,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 }
 
 /// What makes the run what it is: its configuration, and the data that it learns from as they are.
-fn identity(config: &RunConfig, dataset: &Dataset, transform: Transform) -> toml::Table {
+fn identity(config: &RunConfig, dataset: &Dataset, transform: Transform, device: Device) -> toml::Table {
     let manifest = dataset.manifest();
     let mut facts = toml::Table::new();
     facts.insert("shape".into(), toml::Value::try_from(manifest.shape).expect("a shape is an array"));
@@ -160,12 +163,16 @@ fn identity(config: &RunConfig, dataset: &Dataset, transform: Transform) -> toml
     }
     let mut identity = config.identity();
     identity.insert("dataset".into(), facts.into());
+    // What became of trainer.device: other kernels, other bits.
+    let kind = if device.is_cuda() { "cuda" } else { "cpu" };
+    let Some(toml::Value::Table(trainer)) = identity.get_mut("trainer") else { unreachable!("a run has a trainer") };
+    trainer.insert("device".into(), kind.into());
     identity
 }
 
 /// What may differ from the checkpoint's run where it is said by hand.
 fn may_change(key: &str) -> bool {
-    key.starts_with("optimiser.") || key == "trainer.threads_per_rank"
+    key.starts_with("optimiser.") || ["trainer.threads_per_rank", "trainer.device"].contains(&key)
 }
 
 /// Whether this rank has a processor for each thread that it is to run.

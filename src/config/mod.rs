@@ -150,7 +150,7 @@ impl RunConfig {
         forget("data", &["path"]);
         let lengths = ["steps", "epochs", "checkpoint_every", "keep_checkpoints", "log_every", "compare_every"];
         forget("trainer", &lengths);
-        forget("trainer", &["not_finite", "overlap", "hang_seconds"]);
+        forget("trainer", &["not_finite", "device", "share_gpu", "overlap", "hang_seconds"]);
         table
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::loader::Damaged;
 use crate::data::normalise::Transform;
+use crate::device::Choice;
 use crate::model::dcgan::DcganSettings;
 use crate::objective::gan::{Loss, Noise, Update};
 use crate::optim::AdamSettings;
@@ -136,6 +137,10 @@ pub struct TrainerSection {
     pub generator_moves: u32,
     /// Arithmetic of forward and backward.
     pub precision: Precision,
+    /// Where networks live: a GPU for each rank of a machine, or the CPU.
+    pub device: Choice,
+    /// Whether ranks may share a GPU.
+    pub share_gpu: bool,
     /// Threads of libtorch in each rank: they decide the bits of its sums.
     pub threads_per_rank: usize,
     /// Whether sums over ranks hide behind other work: the same bits, in other time.
@@ -164,6 +169,8 @@ impl Default for TrainerSection {
             discriminator_moves: 1,
             generator_moves: 1,
             precision: Precision::default(),
+            device: Choice::Auto,
+            share_gpu: false,
             threads_per_rank: 1,
             overlap: true,
             checkpoint_every: 1000,

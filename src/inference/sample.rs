@@ -11,7 +11,7 @@ use crate::rng::{Draw, Stream};
 /// A generator that gives map number i for (seed, i), whoever asks and whatever else is asked.
 pub struct MapSampler {
     generator: Generator,
-    _store: nn::VarStore,
+    store: nn::VarStore,
     draw: Draw,
     latent_dim: i64,
     transform: Transform,
@@ -22,17 +22,19 @@ impl MapSampler {
     pub const BATCH: u64 = 64;
 
     /// The generator called `network` in `checkpoint`: `generator`, or `generator_ema` for the averaged weights.
+    /// It works on `device`.
     pub fn open(
         checkpoint: &Checkpoint,
         network: &str,
         model: &DcganSettings,
         transform: Transform,
         seed: u64,
+        device: Device,
     ) -> Result<Self, CheckpointError> {
-        let store = nn::VarStore::new(Device::Cpu);
+        let store = nn::VarStore::new(device);
         let generator = Generator::new(&store.root(), model, 0);
         checkpoint.load(network, &store)?;
-        Ok(Self { generator, _store: store, draw: Draw::new(seed), latent_dim: model.latent_dim, transform })
+        Ok(Self { generator, store, draw: Draw::new(seed), latent_dim: model.latent_dim, transform })
     }
 
     /// Maps `batch * BATCH .. (batch + 1) * BATCH` in physical units, `[BATCH, 1, n, n]`.
@@ -41,7 +43,8 @@ impl MapSampler {
         let noise: Vec<f32> = records
             .flat_map(|record| self.draw.at(Stream::Sample, record, 0).normals(self.latent_dim as usize))
             .collect();
-        let noise = Tensor::from_slice(&noise).view([Self::BATCH as i64, self.latent_dim]);
+        let noise =
+            Tensor::from_slice(&noise).to_device(self.store.device()).view([Self::BATCH as i64, self.latent_dim]);
         let maps = tch::no_grad(|| self.generator.forward(&noise, Pass::Inference));
         let mut values = Vec::<f32>::try_from(maps.flatten(0, -1)).expect("maps are numbers");
         self.transform.inverse(&mut values)?;

@@ -171,7 +171,12 @@ impl Discriminator {
             .collect();
         let inputs = settings.channels(settings.depth) * small * small;
         let judge = Dense::new(&(path / "judge"), name, &weights, inputs, 1);
-        Self { settings: settings.clone(), halvings, judge, leak: Tensor::from_slice(&[0.2_f32]) }
+        Self {
+            settings: settings.clone(),
+            halvings,
+            judge,
+            leak: Tensor::from_slice(&[0.2_f32]).to_device(path.device()),
+        }
     }
 
     /// Names of the batch norms in order of use.

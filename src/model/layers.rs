@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Kind, Tensor, nn};
 
 use crate::rng::{Draw, Stream};
 
@@ -164,9 +164,6 @@ impl BatchNorm {
         }
     }
 }
-
-/// Where networks are made: the only device so far.
-pub const DEVICE: Device = Device::Cpu;
 
 fn full_name(path: &nn::Path, name: &str) -> String {
     let mut parts: Vec<String> = path.components().map(ToString::to_string).collect();

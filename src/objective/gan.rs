@@ -140,10 +140,10 @@ pub struct GanGraph {
 }
 
 impl Gan {
-    /// New networks, with weights drawn from `seed`.
-    pub fn new(model: &DcganSettings, settings: GanSettings, seed: u64) -> Self {
-        let generator_store = nn::VarStore::new(Device::Cpu);
-        let discriminator_store = nn::VarStore::new(Device::Cpu);
+    /// New networks on `device`, with weights drawn from `seed`.
+    pub fn new(model: &DcganSettings, settings: GanSettings, seed: u64, device: Device) -> Self {
+        let generator_store = nn::VarStore::new(device);
+        let discriminator_store = nn::VarStore::new(device);
         Self {
             generator: Generator::new(&generator_store.root(), model, seed),
             discriminator: Discriminator::new(&discriminator_store.root(), model, seed),
@@ -157,10 +157,15 @@ impl Gan {
 
     fn generate(&self, place: &Place, a_move: &Move, stream: Stream, size: i64) -> Generated {
         let noise = place.chance(stream, a_move.turn, a_move.turns).normals((size * self.latent_dim) as usize);
-        let noise = Tensor::from_slice(&noise).view([size, self.latent_dim]);
+        let noise = self.bring(&noise).view([size, self.latent_dim]);
         let moments = BatchMoments::default();
         let maps = self.generator.forward(&noise, Pass::Training(&moments));
         Generated { maps, moments: moments.flat() }
+    }
+
+    /// Drawn numbers, where the networks are.
+    fn bring(&self, values: &[f32]) -> Tensor {
+        Tensor::from_slice(values).to_device(self.generator_store.device())
     }
 
     fn judge(&self, maps: &Tensor) -> (Tensor, Vec<Tensor>) {
@@ -178,7 +183,7 @@ impl Gan {
         let mut chance = place.chance(Stream::LabelFlip, a_move.turn, a_move.turns);
         let mut draw = || {
             let flips: Vec<f32> = (0..size).map(|_| f32::from(u8::from(chance.uniform() < rate))).collect();
-            Tensor::from_slice(&flips)
+            self.bring(&flips)
         };
         Some([draw(), draw()])
     }
@@ -308,7 +313,7 @@ impl Objective for Gan {
     fn begin(&self, a_move: &Move, place: &Place, batch: Batch) -> GanGraph {
         let mut graph = GanGraph { size: batch.size(), real: None, generated: None, pull: None };
         if let Batch::Records(maps) = batch {
-            graph.real = Some(self.judge(maps));
+            graph.real = Some(self.judge(&maps.to_device(self.discriminator_store.device())));
         } else {
             let generated = match self.settings.noise {
                 Noise::Fresh => self.generate(place, a_move, Stream::GeneratorNoise, graph.size),
@@ -333,7 +338,7 @@ impl Objective for Gan {
     fn settle(&self, player: usize, draw: Draw, index: u64, size: i64) -> Vec<Tensor> {
         assert_eq!(player, GENERATOR, "only the generator's weights are averaged");
         let noise = draw.at(Stream::Moments, index, 0).normals((size * self.latent_dim) as usize);
-        let noise = Tensor::from_slice(&noise).view([size, self.latent_dim]);
+        let noise = self.bring(&noise).view([size, self.latent_dim]);
         let moments = BatchMoments::default();
         let _maps = tch::no_grad(|| self.generator.forward(&noise, Pass::Training(&moments)));
         moments.flat()

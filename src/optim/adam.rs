@@ -1,9 +1,12 @@
 //! Adam on a flat parameter space (Kingma and Ba 2015, algorithm 1), with a way back.
 //!
 //! A training step may be refused after one of its players has moved. The first update of a step therefore keeps what
-//! was there: parameters are copied in the same pass, moments are written beside the old ones.
+//! was there: parameters are copied in the same pass, moments are written beside the old ones. On a device the same is
+//! said in a few operations on whole tensors.
 
 use serde::{Deserialize, Serialize};
+
+use super::buffer::{Buffer, Home};
 
 /// How fast, and how long the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,8 +36,8 @@ impl Default for AdamSettings {
 pub struct Adam {
     settings: AdamSettings,
     updates: u64,
-    first: Vec<f32>,
-    second: Vec<f32>,
+    first: Buffer,
+    second: Buffer,
     back: Back,
 }
 
@@ -43,15 +46,15 @@ pub struct Adam {
 struct Back {
     moved: bool,
     updates: u64,
-    parameters: Vec<f32>,
-    first: Vec<f32>,
-    second: Vec<f32>,
+    parameters: Buffer,
+    first: Buffer,
+    second: Buffer,
 }
 
 impl Adam {
-    /// For `count` parameters, before the first update.
-    pub fn new(settings: AdamSettings, count: usize) -> Self {
-        let zeros = || vec![0.0; count];
+    /// For `count` parameters that live at `home`, before the first update.
+    pub fn new(settings: AdamSettings, count: usize, home: Home) -> Self {
+        let zeros = || Buffer::zeros(count, home);
         Self {
             settings,
             updates: 0,
@@ -67,20 +70,21 @@ impl Adam {
     }
 
     /// Means of gradients and of squared gradients.
-    pub fn moments(&self) -> (&[f32], &[f32]) {
+    pub fn moments(&self) -> (&Buffer, &Buffer) {
         (&self.first, &self.second)
     }
 
     /// Goes on from saved moments.
     pub fn restore(&mut self, updates: u64, first: &[f32], second: &[f32]) {
         self.updates = updates;
-        self.first.copy_from_slice(first);
-        self.second.copy_from_slice(second);
+        self.first.write(first);
+        self.second.write(second);
         self.back.moved = false;
     }
 
-    /// Moves `parameters` by one update. `norm` is that of `gradient`, for the clip.
-    pub fn update(&mut self, parameters: &mut [f32], gradient: &[f32], norm: f64) {
+    /// Moves `parameters` by one update. `norm` is that of `gradient`, for the clip; what `gradient` has beyond the
+    /// count of parameters is not looked at.
+    pub fn update(&mut self, parameters: &mut Buffer, gradient: &Buffer, norm: f64) {
         let AdamSettings { learning_rate, beta1, beta2, epsilon, clip } = self.settings;
         let first_of_step = !self.back.moved;
         if first_of_step {
@@ -101,12 +105,20 @@ impl Adam {
             root: (1.0 / (1.0 - beta2.powi(updates)).sqrt()) as f32,
             epsilon: epsilon as f32,
         };
+        match self.first.home() {
+            Home::Host => self.pass(rule, first_of_step, parameters.as_mut_slice(), gradient.as_slice()),
+            Home::Device(_) => self.operate(rule, first_of_step, parameters, gradient),
+        }
+    }
+
+    /// The update on the host: one pass over memory.
+    fn pass(&mut self, rule: Rule, first_of_step: bool, parameters: &mut [f32], gradient: &[f32]) {
         let count = parameters.len();
-        let (first, second) = (&mut self.first[..count], &mut self.second[..count]);
+        let (first, second) = (&mut self.first.as_mut_slice()[..count], &mut self.second.as_mut_slice()[..count]);
         let gradient = &gradient[..count];
         if first_of_step {
-            let (old_first, old_second) = (&self.back.first[..count], &self.back.second[..count]);
-            let old = &mut self.back.parameters[..count];
+            let (old_first, old_second) = (&self.back.first.as_slice()[..count], &self.back.second.as_slice()[..count]);
+            let old = &mut self.back.parameters.as_mut_slice()[..count];
             for i in 0..count {
                 old[i] = parameters[i];
                 (parameters[i], first[i], second[i]) =
@@ -119,17 +131,32 @@ impl Adam {
         }
     }
 
+    /// The update on a device.
+    fn operate(&mut self, rule: Rule, first_of_step: bool, parameters: &mut Buffer, gradient: &Buffer) {
+        if first_of_step {
+            self.back.parameters.copy_from(parameters);
+            self.first.copy_from(&self.back.first);
+            self.second.copy_from(&self.back.second);
+        }
+        let gradient = gradient.tensor().narrow(0, 0, parameters.len() as i64);
+        let gradient = if rule.shrink < 1.0 { gradient * f64::from(rule.shrink) } else { gradient };
+        let first = self.first.tensor_mut().lerp_(&gradient, f64::from(rule.keep1));
+        let second = self.second.tensor_mut().lerp_(&gradient.square(), f64::from(rule.keep2));
+        let spread = second.sqrt() * f64::from(rule.root) + f64::from(rule.epsilon);
+        *parameters.tensor_mut() -= first * f64::from(rule.rate) / spread;
+    }
+
     /// The step was accepted: what was there before is forgotten.
     pub fn accept(&mut self) {
         self.back.moved = false;
     }
 
     /// The step was refused: everything is as it was before its first update, to the bit.
-    pub fn undo(&mut self, parameters: &mut [f32]) {
+    pub fn undo(&mut self, parameters: &mut Buffer) {
         if self.back.moved {
             self.back.moved = false;
             self.updates = self.back.updates;
-            parameters.copy_from_slice(&self.back.parameters);
+            parameters.copy_from(&self.back.parameters);
             std::mem::swap(&mut self.first, &mut self.back.first);
             std::mem::swap(&mut self.second, &mut self.back.second);
         }

@@ -3,8 +3,13 @@
 //! One buffer of parameters, one of gradients with a tail for what rides along in the reduction, and one of *state*:
 //! everything that is no parameter (running moments of batch norm). The network's own tensors become views into them,
 //! so that forward, backward, sums over ranks and the optimiser touch the same memory without a copy.
+//!
+//! On a device only the sums over ranks do not: they work on a second gradient buffer in pinned host memory, and the
+//! tail is there alone. `stage_down` and `stage_up` copy between the two; on the host they do nothing.
 
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Kind, Tensor, nn};
+
+use super::buffer::{Buffer, Home};
 
 /// One tensor of a network inside a flat buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +42,11 @@ impl Entry {
 /// The flat buffers of one network.
 #[derive(Debug)]
 pub struct FlatSpace {
-    parameters: Tensor,
-    gradient: Tensor,
-    state: Tensor,
+    parameters: Buffer,
+    gradient: Buffer,
+    /// What goes through the sum over ranks, where that is not `gradient` itself.
+    staging: Option<Buffer>,
+    state: Buffer,
     parameter_layout: Vec<Entry>,
     state_layout: Vec<Entry>,
     views: Vec<Tensor>,
@@ -49,26 +56,35 @@ pub struct FlatSpace {
 
 /// The gradient buffer of a space, on its way through a sum that another thread makes.
 #[derive(Debug)]
-pub struct Lent(Tensor);
+pub struct Lent(Buffer);
 
 impl Lent {
     /// Gradients, then the tail.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
-        slice_mut(&mut self.0)
+        self.0.as_mut_slice()
     }
 }
 
 impl FlatSpace {
-    /// Moves everything in `store` (on the CPU, single precision) into flat buffers and keeps the values.
-    /// The gradient buffer gets `tail` numbers more than there are parameters.
+    /// Moves everything in `store` (single precision) into flat buffers on its device and keeps the values.
+    /// What is summed over ranks has `tail` numbers more than there are parameters.
     pub fn bind(store: &nn::VarStore, tail: usize) -> Self {
+        Self::bind_at(Home::of(store.device()), store, tail)
+    }
+
+    /// The same, where `home` says: it is on the device of `store`.
+    pub fn bind_at(home: Home, store: &nn::VarStore, tail: usize) -> Self {
+        assert_eq!(home.device(), store.device(), "buffers lie where the network is");
         let mut named: Vec<(String, Tensor)> = store.variables().into_iter().collect();
         named.sort_by(|a, b| a.0.cmp(&b.0)); // a VarStore is a hash map
         let (trained, kept): (Vec<_>, Vec<_>) = named.into_iter().partition(|(_, tensor)| tensor.requires_grad());
-        let (parameter_layout, parameters) = lay_out(&trained);
-        let (state_layout, state) = lay_out(&kept);
-        let count = parameters.size()[0];
-        let gradient = Tensor::zeros([count + tail as i64], (Kind::Float, Device::Cpu));
+        let (parameter_layout, parameters) = lay_out(&trained, home);
+        let (state_layout, state) = lay_out(&kept, home);
+        let count = parameters.len();
+        let (gradient, staging) = match home {
+            Home::Host => (Buffer::zeros(count + tail, home), None),
+            Home::Device(device) => (Buffer::zeros(count, home), Some(Buffer::pinned(count + tail, device))),
+        };
 
         // A gradient must exist before it can be told where to lie.
         let nothing = trained.iter().map(|(_, tensor)| tensor.sum(Kind::Float) * 0.0).reduce(|a, b| a + b);
@@ -82,14 +98,15 @@ impl FlatSpace {
         }
         let views = trained.into_iter().map(|(_, tensor)| tensor).collect();
         let (lent, generation) = (false, 0);
-        let space = Self { parameters, gradient, state, parameter_layout, state_layout, views, lent, generation };
+        let space =
+            Self { parameters, gradient, staging, state, parameter_layout, state_layout, views, lent, generation };
         space.check();
         space
     }
 
     /// How many parameters there are.
     pub fn len(&self) -> usize {
-        self.parameters.size()[0] as usize
+        self.parameters.len()
     }
 
     /// Whether there are none.
@@ -108,34 +125,63 @@ impl FlatSpace {
     }
 
     /// The parameters.
-    pub fn parameters(&self) -> &[f32] {
-        slice(&self.parameters)
+    pub fn parameters(&self) -> &Buffer {
+        &self.parameters
     }
 
     /// The parameters, to be changed: never between a forward and its backward, since libtorch would not notice.
-    pub fn parameters_mut(&mut self) -> &mut [f32] {
+    pub fn parameters_mut(&mut self) -> &mut Buffer {
         self.generation += 1;
-        slice_mut(&mut self.parameters)
+        &mut self.parameters
     }
 
-    /// Gradients, then the tail.
+    /// Gradients, then the tail: the host's side, which is summed over ranks.
     pub fn gradient(&self) -> &[f32] {
         assert!(!self.lent, "the gradient is not with somebody else");
-        slice(&self.gradient)
+        self.staging.as_ref().unwrap_or(&self.gradient).as_slice()
     }
 
-    /// Gradients, then the tail, to be changed.
+    /// The host's side of the gradients, then the tail, to be changed.
     pub fn gradient_mut(&mut self) -> &mut [f32] {
         assert!(!self.lent, "the gradient is not with somebody else");
-        slice_mut(&mut self.gradient)
+        self.staging.as_mut().unwrap_or(&mut self.gradient).as_mut_slice()
     }
 
-    /// Parameters and their gradients at once, for an optimiser.
-    pub fn parameters_and_gradient(&mut self) -> (&mut [f32], &[f32]) {
+    /// Gradients where a device has them, without the tail; nothing on the host.
+    pub fn device_gradient(&mut self) -> Option<&mut Buffer> {
+        self.staging.as_ref().map(|_| &mut self.gradient)
+    }
+
+    /// Makes room for the gradients of the next backward, on both sides, and for a new tail.
+    pub fn clear(&mut self) {
+        self.gradient.clear();
+        if let Some(staging) = &mut self.staging {
+            staging.clear();
+        }
+    }
+
+    /// Brings the gradients of a backward to the host's side. The tail stays as it is.
+    pub fn stage_down(&mut self) {
+        let count = self.len() as i64;
+        if let Some(staging) = &mut self.staging {
+            // Waits for the device: the copy is there when the call returns.
+            staging.tensor_mut().narrow(0, 0, count).copy_(self.gradient.tensor());
+        }
+    }
+
+    /// Brings what the host's side has become to where the optimiser takes it from.
+    pub fn stage_up(&mut self) {
+        let count = self.len() as i64;
+        if let Some(staging) = &self.staging {
+            self.gradient.tensor_mut().copy_(&staging.tensor().narrow(0, 0, count));
+        }
+    }
+
+    /// Parameters and their gradients at once, for an optimiser. On the host the gradients end in the tail.
+    pub fn parameters_and_gradient(&mut self) -> (&mut Buffer, &Buffer) {
         assert!(!self.lent, "the gradient is not with somebody else");
         self.generation += 1;
-        let count = self.len();
-        (slice_mut(&mut self.parameters), &slice(&self.gradient)[..count])
+        (&mut self.parameters, &self.gradient)
     }
 
     /// How often the parameters may have been changed: a forward and its backward want the same.
@@ -143,35 +189,35 @@ impl FlatSpace {
         self.generation
     }
 
-    /// Hands the gradient buffer out, to be taken back before anybody looks at it or a backward adds to it.
+    /// Hands out the gradient buffer, the host's side of it, to be taken back before anybody looks at it or a backward adds to it.
     pub fn lend(&mut self) -> Lent {
         assert!(!self.lent, "the gradient is not with somebody else");
         self.lent = true;
-        Lent(self.gradient.shallow_clone())
+        Lent(self.staging.as_ref().unwrap_or(&self.gradient).share())
     }
 
     /// Takes it back.
     pub fn take_back(&mut self, lent: Lent) {
         let Lent(buffer) = lent;
-        assert_eq!(buffer.data_ptr(), self.gradient.data_ptr(), "it is the buffer that was lent");
         self.lent = false;
+        assert_eq!(buffer.as_slice().as_ptr(), self.gradient().as_ptr(), "it is the buffer that was lent");
     }
 
     /// The state.
-    pub fn state(&self) -> &[f32] {
-        slice(&self.state)
+    pub fn state(&self) -> &Buffer {
+        &self.state
     }
 
     /// The state, to be changed.
-    pub fn state_mut(&mut self) -> &mut [f32] {
-        slice_mut(&mut self.state)
+    pub fn state_mut(&mut self) -> &mut Buffer {
+        &mut self.state
     }
 
     /// Panics if a parameter or gradient has left its buffer: something replaced the tensor instead of filling it.
     pub fn check(&self) {
         let bytes = size_of::<f32>();
         for (tensor, entry) in self.views.iter().zip(&self.parameter_layout) {
-            let at = |flat: &Tensor| flat.data_ptr() as usize + entry.offset * bytes;
+            let at = |flat: &Buffer| flat.tensor().data_ptr() as usize + entry.offset * bytes;
             assert_eq!(tensor.data_ptr() as usize, at(&self.parameters), "{} lies in the flat parameters", entry.name);
             assert_eq!(tensor.grad().data_ptr() as usize, at(&self.gradient), "{}'s gradient is flat", entry.name);
         }
@@ -179,7 +225,7 @@ impl FlatSpace {
 }
 
 /// One buffer with the values of `tensors` one after the other, and where each went.
-fn lay_out(tensors: &[(String, Tensor)]) -> (Vec<Entry>, Tensor) {
+fn lay_out(tensors: &[(String, Tensor)], home: Home) -> (Vec<Entry>, Buffer) {
     let mut layout = Vec::with_capacity(tensors.len());
     let mut offset = 0;
     for (name, tensor) in tensors {
@@ -188,7 +234,7 @@ fn lay_out(tensors: &[(String, Tensor)]) -> (Vec<Entry>, Tensor) {
         offset += entry.len();
         layout.push(entry);
     }
-    let flat = Tensor::zeros([offset as i64], (Kind::Float, Device::Cpu));
+    let flat = Buffer::zeros(offset, home);
     tch::no_grad(|| {
         for ((_, tensor), entry) in tensors.iter().zip(&layout) {
             view(&flat, entry).copy_(tensor);
@@ -197,26 +243,6 @@ fn lay_out(tensors: &[(String, Tensor)]) -> (Vec<Entry>, Tensor) {
     (layout, flat)
 }
 
-fn view(flat: &Tensor, entry: &Entry) -> Tensor {
-    flat.narrow(0, entry.offset as i64, entry.len() as i64).view(entry.shape.as_slice())
-}
-
-#[expect(unsafe_code, reason = "libtorch owns the buffer; sums and optimisers work on slices")]
-fn slice(flat: &Tensor) -> &[f32] {
-    if flat.numel() == 0 {
-        return &[]; // libtorch gives it no address
-    }
-    // SAFETY: `flat` is a contiguous CPU tensor of f32 made in this file and lives as long as the borrow. The network's
-    // own tensors are views of the same memory; they are written by libtorch only inside forward and backward.
-    unsafe { std::slice::from_raw_parts(flat.data_ptr().cast::<f32>(), flat.numel()) }
-}
-
-#[expect(unsafe_code, reason = "libtorch owns the buffer; sums and optimisers work on slices")]
-fn slice_mut(flat: &mut Tensor) -> &mut [f32] {
-    if flat.numel() == 0 {
-        return &mut [];
-    }
-    // SAFETY: as for `slice`, and the space that owns `flat` is borrowed mutably; libtorch runs nothing meanwhile,
-    // since its work on the CPU is done when a call returns.
-    unsafe { std::slice::from_raw_parts_mut(flat.data_ptr().cast::<f32>(), flat.numel()) }
+fn view(flat: &Buffer, entry: &Entry) -> Tensor {
+    flat.tensor().narrow(0, entry.offset as i64, entry.len() as i64).view(entry.shape.as_slice())
 }

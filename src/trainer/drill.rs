@@ -124,10 +124,11 @@ impl Drills {
         }
         let mut flipped = false;
         let flip = |slots: PlayerSlots| -> Result<(), std::convert::Infallible> {
-            if let (Some(value), false) = (slots.space.parameters_mut().first_mut(), flipped) {
-                // The highest of the mantissa: the lowest may be lost in the rounding of the next update.
-                *value = f32::from_bits(value.to_bits() ^ (1 << 22));
-                flipped = true;
+            if !std::mem::replace(&mut flipped, true) {
+                slots.space.parameters_mut().change(|values| {
+                    // The highest of the mantissa: the lowest may be lost in the rounding of the next update.
+                    values[0] = f32::from_bits(values[0].to_bits() ^ (1 << 22));
+                });
             }
             Ok(())
         };

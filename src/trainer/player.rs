@@ -11,7 +11,7 @@ use crate::checkpoint;
 use crate::comm::tree::TreeSum;
 use crate::comm::{self, Communicator, Pending};
 use crate::objective::{Player, Tally};
-use crate::optim::{Adam, AdamSettings, FlatSpace, Lent};
+use crate::optim::{Adam, AdamSettings, Buffer, FlatSpace, Lent};
 
 /// One player of a run.
 pub(super) struct PlayerState {
@@ -46,7 +46,7 @@ struct Summed {
 /// A moving average of the parameters.
 pub(super) struct Average {
     decay: f64,
-    pub weights: Vec<f32>,
+    pub weights: Buffer,
 }
 
 /// Where a batch norm's moments are, in the state and in the tail.
@@ -92,24 +92,25 @@ impl PlayerState {
         Self {
             name: player.name,
             norms: norms.collect(),
-            adam: Adam::new(adam, space.len()),
+            adam: Adam::new(adam, space.len(), space.parameters().home()),
             sum: Sum::Open(TreeSum::new(comm.rank(), comm.ranks(), microbatches)),
             metrics: player.metrics,
             norm_momentum: player.norm_momentum,
             pending: (vec![0.0; moments], 0),
-            average: player.average.map(|decay| Average { decay, weights: space.parameters().to_vec() }),
+            average: player.average.map(|decay| Average { decay, weights: space.parameters().clone() }),
             space,
         }
     }
 
     /// Makes room for the gradient of the next microbatch.
     pub fn clear(&mut self) {
-        self.space.gradient_mut().fill(0.0);
+        self.space.clear();
     }
 
     /// Puts what the backward left into the tail, and the whole into the sum. Without a tally this rank has failed.
     pub fn add(&mut self, tally: Option<&Tally>, share: f64, stop: bool) {
         let count = self.space.len();
+        self.space.stage_down();
         if let Some(tally) = tally {
             let metrics = self.metrics.len();
             let tail = &mut self.space.gradient_mut()[count..];
@@ -170,6 +171,7 @@ impl PlayerState {
             *sum += value;
         }
         self.pending.1 += forwards;
+        self.space.stage_up();
         let (parameters, gradient) = self.space.parameters_and_gradient();
         self.adam.update(parameters, gradient, norm);
     }
@@ -190,10 +192,7 @@ impl PlayerState {
         if let Some(average) = &mut self.average {
             // Young averages forget faster, so that they do not remember the initial weights for long.
             let decay = average.decay.min((1.0 + steps_before as f64) / (10.0 + steps_before as f64));
-            let (decay, rest) = (decay as f32, (1.0 - decay) as f32);
-            for (mean, value) in average.weights.iter_mut().zip(self.space.parameters()) {
-                *mean = decay * *mean + rest * value;
-            }
+            average.weights.blend(decay, self.space.parameters());
         }
     }
 
@@ -210,20 +209,21 @@ impl PlayerState {
         let (sums, forwards) = (&mut self.pending.0, self.pending.1 as f32);
         let start = self.metrics.len();
         let (keep, weight) = ((1.0 - weight) as f32, weight as f32);
-        let state = self.space.state_mut();
-        for norm in &self.norms {
-            let channels = norm.mean.len();
-            let at = norm.tail - start;
-            for c in 0..channels {
-                let mean = sums[at + c] / forwards;
-                let variance = sums[at + channels + c] / forwards;
-                let squared_mean = sums[at + 2 * channels + c] / forwards;
-                let total = variance + (squared_mean - mean * mean).max(0.0);
-                let (running_mean, running_variance) = (norm.mean.start + c, norm.variance.start + c);
-                state[running_mean] = keep * state[running_mean] + weight * mean;
-                state[running_variance] = keep * state[running_variance] + weight * total;
+        self.space.state_mut().change(|state| {
+            for norm in &self.norms {
+                let channels = norm.mean.len();
+                let at = norm.tail - start;
+                for c in 0..channels {
+                    let mean = sums[at + c] / forwards;
+                    let variance = sums[at + channels + c] / forwards;
+                    let squared_mean = sums[at + 2 * channels + c] / forwards;
+                    let total = variance + (squared_mean - mean * mean).max(0.0);
+                    let (running_mean, running_variance) = (norm.mean.start + c, norm.variance.start + c);
+                    state[running_mean] = keep * state[running_mean] + weight * mean;
+                    state[running_variance] = keep * state[running_variance] + weight * total;
+                }
             }
-        }
+        });
         sums.fill(0.0);
         self.pending.1 = 0;
     }
@@ -235,10 +235,9 @@ impl PlayerState {
         forwards: u64,
         mut forward: impl FnMut(u64) -> Vec<tch::Tensor>,
     ) -> Option<Vec<f32>> {
-        let average = self.average.as_ref()?.weights.clone();
-        let weights = self.space.parameters().to_vec();
-        let state = self.space.state().to_vec();
-        self.space.parameters_mut().copy_from_slice(&average);
+        let average = &self.average.as_ref()?.weights;
+        let (weights, state) = (self.space.parameters().clone(), self.space.state().clone());
+        self.space.parameters_mut().copy_from(average);
         for index in 0..forwards {
             let values = forward(index)
                 .into_iter()
@@ -249,9 +248,9 @@ impl PlayerState {
         }
         self.pending.1 = forwards as usize;
         self.blend_moments(1.0);
-        let settled = self.space.state().to_vec();
-        self.space.state_mut().copy_from_slice(&state);
-        self.space.parameters_mut().copy_from_slice(&weights);
+        let settled = self.space.state().host().into_owned();
+        self.space.state_mut().copy_from(&state);
+        self.space.parameters_mut().copy_from(&weights);
         Some(settled)
     }
 
@@ -261,7 +260,7 @@ impl PlayerState {
             name: self.name,
             space: &self.space,
             adam: &self.adam,
-            average: self.average.as_ref().zip(settled).map(|(average, state)| (average.weights.as_slice(), state)),
+            average: self.average.as_ref().zip(settled).map(|(average, state)| (&average.weights, state)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::bad_step::{MOST_IN_A_ROW, NotFinite};
 use super::drill::Drills;
@@ -46,6 +46,8 @@ pub struct Training<'a> {
     pub seed: u64,
     /// How a global batch is cut.
     pub cut: Cut,
+    /// Where the networks are.
+    pub device: Device,
     /// Whether sums over ranks hide behind other work.
     pub overlap: bool,
     /// How long, how often.
@@ -337,12 +339,12 @@ impl<'a, O: Objective> Run<'a, O> {
 
     /// This rank's microbatches `[b, ...]` of the step that comes next in the stream of data, number `step` from 1.
     fn load(&mut self, step: u64) -> Result<Vec<Tensor>, TrainError> {
-        let Training { cut, ref dataset, ref drills, .. } = *self.training;
+        let Training { device, cut, ref dataset, ref drills, .. } = *self.training;
         let shape: Vec<i64> = [cut.microbatch()].iter().chain(&dataset.manifest().shape).map(|&n| n as i64).collect();
         let microbatches = self.stepper.batches() * self.stepper.run_of_microbatches().len();
         let one = |_| {
             let batch = self.loader.next()?;
-            let records = Tensor::from_slice(&batch.values).view(shape.as_slice());
+            let records = Tensor::from_slice(&batch.values).view(shape.as_slice()).to_device(device);
             self.loader.recycle(batch);
             Ok(records)
         };

@@ -7,6 +7,8 @@
 //! next move meanwhile, if that reads no weights of the player whose sum is under way. Every forward sees the same
 //! weights with overlap and without, so the bits are the same.
 
+use std::borrow::Cow;
+
 use tch::Tensor;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -257,7 +259,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 name: player.name,
                 space: &mut player.space,
                 adam: &mut player.adam,
-                average: player.average.as_mut().map(|average| average.weights.as_mut_slice()),
+                average: player.average.as_mut().map(|average| &mut average.weights),
             })?;
         }
         Ok(())
@@ -267,7 +269,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
     pub fn odd_rank(&self) -> Option<usize> {
         let mut hash = Xxh3::new();
         for player in &self.players {
-            for some in player.space.parameters().chunks(4096) {
+            for some in player.space.parameters().host().chunks(4096) {
                 let bytes: Vec<u8> = some.iter().flat_map(|value| value.to_le_bytes()).collect();
                 hash.update(&bytes);
             }
@@ -280,9 +282,9 @@ impl<'a, O: Objective> Stepper<'a, O> {
     }
 
     /// The parameters of `player` as they are.
-    pub fn parameters(&self, player: &str) -> &[f32] {
+    pub fn parameters(&self, player: &str) -> Cow<'_, [f32]> {
         let found = self.players.iter().find(|state| state.name == player);
-        found.expect("the player exists").space.parameters()
+        found.expect("the player exists").space.parameters().host()
     }
 }
 

@@ -4,15 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use skyforge::checkpoint::{Checkpoint, PlayerRecord, PlayerSlots, State, all, keep, newest, newest_scheduled, save};
-use skyforge::optim::{Adam, AdamSettings, FlatSpace};
+use skyforge::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home};
 use tch::{Device, Tensor, nn};
 
-fn space(values: [f32; 6]) -> (nn::VarStore, FlatSpace) {
+/// A device whose memory happens to be the host's.
+const DEVICE: Home = Home::Device(Device::Cpu);
+
+fn space(values: [f32; 6], home: Home) -> (nn::VarStore, FlatSpace) {
     let store = nn::VarStore::new(Device::Cpu);
     let root = store.root();
     let _ = (&root / "up1").var_copy("weight", &Tensor::from_slice(&values).view([2, 3]));
     let _ = (&root / "norm1").ones_no_train("running_var", &[2]);
-    let space = FlatSpace::bind(&store, 1);
+    let space = FlatSpace::bind_at(home, &store, 1);
     (store, space)
 }
 
@@ -22,12 +25,16 @@ fn run_table(width: i64) -> toml::Table {
 
 /// Saves a checkpoint of one player with an average after `step` steps.
 fn saved(folder: &Path, step: u64) -> PathBuf {
-    let (_store, space) = space([1.0, -2.0, 3.5, 1e-30, f32::MAX, 0.1]);
-    let mut adam = Adam::new(AdamSettings::default(), 6);
-    let mut moving = space.parameters().to_vec();
-    adam.update(&mut moving, &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 0.0);
-    adam.accept();
-    let (average, state) = ([9.0_f32; 6], [4.0_f32; 2]);
+    saved_from(Home::Host, folder, step)
+}
+
+/// The same from wherever the numbers live.
+fn saved_from(home: Home, folder: &Path, step: u64) -> PathBuf {
+    let (_store, space) = space([1.0, -2.0, 3.5, 1e-30, f32::MAX, 0.1], home);
+    let mut adam = Adam::new(AdamSettings::default(), 6, home);
+    let (first, second) = ([0.05, 0.1, 0.15, 0.2, 0.25, 0.3], [1e-5, 4e-5, 9e-5, 16e-5, 25e-5, 36e-5]);
+    adam.restore(1, &first, &second);
+    let (average, state) = (Buffer::of(&[9.0; 6], home), [4.0_f32; 2]);
     let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &state)) };
     let saved = save(folder, State::new(step, 64 * step, run_table(8)), &[record]).expect("the disk has room");
     assert_eq!(saved.checksum, Checkpoint::open(&saved.folder).expect("it is whole").checksum());
@@ -39,17 +46,30 @@ fn what_is_restored_is_what_was_saved() {
     let folder = tempfile::tempdir().expect("a folder");
     let checkpoint = Checkpoint::open(&saved(folder.path(), 12)).expect("it is whole");
     assert_eq!((checkpoint.state.step, checkpoint.state.position), (12, 768));
-    let (_store, mut space) = space([0.0; 6]);
-    let mut adam = Adam::new(AdamSettings::default(), 6);
-    let mut average = [0.0; 6];
-    checkpoint
-        .restore(PlayerSlots { name: "generator", space: &mut space, adam: &mut adam, average: Some(&mut average) })
-        .expect("it fits");
-    assert_eq!(space.parameters(), [1.0, -2.0, 3.5, 1e-30, f32::MAX, 0.1]);
-    assert_eq!(space.state(), [1.0, 1.0]);
-    assert_eq!(average, [9.0; 6]);
-    assert_eq!(adam.updates(), 1);
-    assert!((adam.moments().0[5] - 0.3).abs() < 1e-7);
+    for home in [Home::Host, DEVICE] {
+        let (_store, mut space) = space([0.0; 6], home);
+        let mut adam = Adam::new(AdamSettings::default(), 6, home);
+        let mut average = Buffer::zeros(6, home);
+        checkpoint
+            .restore(PlayerSlots { name: "generator", space: &mut space, adam: &mut adam, average: Some(&mut average) })
+            .expect("it fits");
+        assert_eq!(*space.parameters().host(), [1.0, -2.0, 3.5, 1e-30, f32::MAX, 0.1]);
+        assert_eq!(*space.state().host(), [1.0, 1.0]);
+        assert_eq!(*average.host(), [9.0; 6]);
+        assert_eq!(adam.updates(), 1);
+        assert_eq!(*adam.moments().0.host(), [0.05, 0.1, 0.15, 0.2, 0.25, 0.3]);
+        assert_eq!(adam.moments().1.host()[5], 36e-5);
+    }
+}
+
+#[test]
+fn a_checkpoint_does_not_tell_where_the_numbers_lived() {
+    let folders = [Home::Host, DEVICE].map(|home| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let saved = saved_from(home, folder.path(), 12);
+        Checkpoint::open(&saved).expect("it is whole").checksum()
+    });
+    assert_eq!(folders[0], folders[1]);
 }
 
 #[test]

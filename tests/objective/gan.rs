@@ -4,7 +4,7 @@ use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Objective, Place};
 use skyforge::rng::{Draw, Stream};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 const LOGITS: [f32; 5] = [-3.0, -0.5, 0.0, 0.7, 4.0];
 
@@ -73,7 +73,7 @@ fn real_maps() -> Tensor {
 
 /// Gradients of both players, in name order, after one step's moves from the same weights.
 fn gradients(settings: GanSettings) -> Vec<Vec<f32>> {
-    let gan = Gan::new(&model(), settings, 1);
+    let gan = Gan::new(&model(), settings, 1, Device::Cpu);
     let maps = real_maps();
     for a_move in gan.moves() {
         let batch = if a_move.wants_records { Batch::Records(&maps) } else { Batch::Size(8) };
@@ -119,7 +119,12 @@ fn the_generator_leaves_nothing_in_the_discriminators_gradient() {
 fn a_flipped_label_trades_the_two_terms_of_a_map() {
     let maps = real_maps();
     let loss_and_logits = |label_flip: f64| {
-        let gan = Gan::new(&model(), GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) }, 1);
+        let gan = Gan::new(
+            &model(),
+            GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) },
+            1,
+            Device::Cpu,
+        );
         let a_move = &gan.moves()[0];
         let mut graph = gan.begin(a_move, &place(), Batch::Records(&maps));
         let tally = gan.finish(a_move, 0, &place(), &mut graph);
@@ -138,7 +143,12 @@ fn a_flipped_label_trades_the_two_terms_of_a_map() {
 fn label_flips_are_drawn_for_each_map() {
     let maps = real_maps();
     let loss = |label_flip: f64, microbatch: u32| {
-        let gan = Gan::new(&model(), GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) }, 1);
+        let gan = Gan::new(
+            &model(),
+            GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) },
+            1,
+            Device::Cpu,
+        );
         let place = Place { microbatch, microbatches: 4, ..place() };
         let a_move = &gan.moves()[0];
         let mut graph = gan.begin(a_move, &place, Batch::Records(&maps));
@@ -157,7 +167,7 @@ fn label_flips_are_drawn_for_each_map() {
 /// The flattening defect of a published code gives several logits a map; here it is one.
 #[test]
 fn there_is_one_logit_a_map() {
-    let gan = Gan::new(&model(), settings(Update::Alternating, Noise::Fresh), 1);
+    let gan = Gan::new(&model(), settings(Update::Alternating, Noise::Fresh), 1, Device::Cpu);
     let judge = &gan.players()[0].store.variables()["judge.weight"];
     assert_eq!(judge.size(), [1, 8 * 16]);
 }

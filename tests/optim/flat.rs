@@ -1,6 +1,6 @@
 //! Networks in flat buffers.
 
-use skyforge::optim::FlatSpace;
+use skyforge::optim::{Adam, AdamSettings, FlatSpace, Home};
 use tch::{Device, Kind, Tensor, nn};
 
 fn network() -> (nn::VarStore, impl Fn(&Tensor) -> Tensor) {
@@ -19,8 +19,8 @@ fn binding_keeps_the_values_in_name_order() {
     let space = FlatSpace::bind(&store, 0);
     let names: Vec<&str> = space.parameter_layout().iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names, ["a.bias", "z.weight"]);
-    assert_eq!(space.parameters()[..5], [0.1, 0.2, 0.3, 0.4, -0.5]);
-    assert_eq!(space.state(), [1.0, 1.0]);
+    assert_eq!(space.parameters().as_slice()[..5], [0.1, 0.2, 0.3, 0.4, -0.5]);
+    assert_eq!(space.state().as_slice(), [1.0, 1.0]);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn backward_writes_into_the_flat_gradient_what_autograd_gives() {
     let (store, forward) = network();
     let mut space = FlatSpace::bind(&store, 3);
     for times in 1..=2 {
-        space.gradient_mut().fill(0.0);
+        space.clear();
         for _ in 0..times {
             forward(&x).backward();
         }
@@ -50,7 +50,7 @@ fn backward_writes_into_the_flat_gradient_what_autograd_gives() {
 fn what_is_written_to_the_parameters_is_what_the_network_uses() {
     let (store, forward) = network();
     let mut space = FlatSpace::bind(&store, 0);
-    space.parameters_mut().fill(0.0);
+    space.parameters_mut().clear();
     assert_eq!(forward(&Tensor::ones([1, 3], (Kind::Float, Device::Cpu))).double_value(&[]), 0.0);
 }
 
@@ -73,5 +73,101 @@ fn a_network_without_state_has_an_empty_one() {
     let store = nn::VarStore::new(Device::Cpu);
     let _ = store.root().zeros("w", &[2]);
     let mut space = FlatSpace::bind(&store, 0);
-    assert!(space.state().is_empty() && space.state_mut().is_empty());
+    assert!(space.state().is_empty() && space.state().host().is_empty() && space.state_mut().as_mut_slice().is_empty());
+}
+
+/// A device whose memory happens to be the host's.
+const DEVICE: Home = Home::Device(Device::Cpu);
+
+#[test]
+fn on_a_device_the_gradient_goes_through_the_host_and_comes_back() {
+    let (store, forward) = network();
+    let mut space = FlatSpace::bind_at(DEVICE, &store, 2);
+    space.check();
+    let backward = || forward(&Tensor::from_slice(&[1.0_f32, -2.0, 0.5]).view([1, 3])).backward();
+    backward();
+    assert_eq!(space.gradient(), [0.0; 18], "nothing comes down by itself");
+    space.gradient_mut()[16..].copy_from_slice(&[5.0, 6.0]);
+    space.stage_down();
+    let there = space.device_gradient().expect("a device has its own").host().into_owned();
+    assert!(there.iter().all(|g| *g != 0.0));
+    assert_eq!(space.gradient()[..16], there);
+    assert_eq!(space.gradient()[16..], [5.0, 6.0], "the tail is the host's alone");
+
+    space.gradient_mut().iter_mut().for_each(|value| *value *= 3.0);
+    assert_eq!(*space.device_gradient().expect("its own").host(), there, "nothing goes up by itself");
+    space.stage_up();
+    let tripled: Vec<f32> = there.iter().map(|g| 3.0 * g).collect();
+    assert_eq!(*space.device_gradient().expect("its own").host(), tripled);
+    assert_eq!(space.parameters_and_gradient().1.host(), tripled);
+
+    space.clear();
+    assert_eq!(space.gradient(), [0.0; 18]);
+    backward();
+    space.stage_down();
+    assert_eq!(space.gradient()[..16], there, "a cleared gradient starts anew");
+    space.check();
+}
+
+#[test]
+fn on_the_host_the_gradient_is_the_one_that_is_summed() {
+    let (store, forward) = network();
+    let mut space = FlatSpace::bind(&store, 1);
+    assert!(space.device_gradient().is_none());
+    forward(&Tensor::ones([1, 3], (Kind::Float, Device::Cpu))).backward();
+    let before = (space.gradient().as_ptr(), space.gradient().to_vec());
+    space.stage_down();
+    space.stage_up();
+    assert_eq!((space.gradient().as_ptr(), space.gradient().to_vec()), before);
+    assert_eq!(space.parameters_and_gradient().1.as_slice().as_ptr(), before.0);
+}
+
+/// Forward, backward, sum, update: everything but the sum over ranks.
+#[test]
+fn a_network_learns_the_same_on_a_device_as_on_the_host() {
+    let run = |home: Home| {
+        let (store, forward) = network();
+        let mut space = FlatSpace::bind_at(home, &store, 2);
+        let mut adam = Adam::new(AdamSettings { learning_rate: 0.01, ..AdamSettings::default() }, space.len(), home);
+        let mut average = space.parameters().clone();
+        for step in 0..20 {
+            space.clear();
+            forward(&Tensor::from_slice(&[1.0_f32, 0.1 * step as f32, -0.5]).view([1, 3])).backward();
+            space.stage_down();
+            space.gradient_mut()[..16].iter_mut().for_each(|value| *value *= 2.0);
+            space.stage_up();
+            let (parameters, gradient) = space.parameters_and_gradient();
+            adam.update(parameters, gradient, 1.0);
+            if step == 7 {
+                adam.undo(parameters);
+            }
+            adam.accept();
+            average.blend(0.9, space.parameters());
+            space.state_mut().change(|state| state[1] += 0.5);
+        }
+        space.check();
+        [space.parameters(), &average, space.state()].map(|buffer| buffer.host().to_vec())
+    };
+    let ([weights, average, state], [near, near_average, same_state]) = (run(Home::Host), run(DEVICE));
+    assert_ne!(weights, average);
+    assert_eq!(state, [1.0, 11.0]);
+    assert_eq!(state, same_state);
+    for (x, y) in weights.iter().chain(&average).zip(near.iter().chain(&near_average)) {
+        assert!((x - y).abs() <= 2e-6 * x.abs().max(0.1), "{x} and {y}");
+    }
+}
+
+#[test]
+fn a_norm_by_libtorch_is_that_of_the_numbers() {
+    let (store, _) = network();
+    let space = FlatSpace::bind(&store, 0);
+    let expected = space.parameters().as_slice().iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    assert!((space.parameters().norm() - expected).abs() < 1e-12);
+}
+
+#[test]
+#[should_panic(expected = "slices are of the host's memory")]
+fn a_device_lends_no_slices() {
+    let (store, _) = network();
+    let _ = FlatSpace::bind_at(DEVICE, &store, 0).parameters().as_slice();
 }

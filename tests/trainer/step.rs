@@ -4,7 +4,7 @@ use skyforge::comm::{Communicator, Courier, Solo, Threads};
 use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
-use skyforge::optim::AdamSettings;
+use skyforge::optim::{AdamSettings, Buffer};
 use skyforge::rng::{Draw, Stream};
 use skyforge::trainer::{Cut, Ended, Stepper};
 use tch::{Device, Kind, Tensor, nn};
@@ -166,7 +166,7 @@ fn a_rank_with_other_parameters_is_named_by_all() {
             let toy = Toy::new(None);
             let mut stepper = toy_stepper(&toy, comm);
             let flip = |slots: skyforge::checkpoint::PlayerSlots| -> Result<(), ()> {
-                let value = &mut slots.space.parameters_mut()[1];
+                let value = &mut slots.space.parameters_mut().as_mut_slice()[1];
                 *value = f32::from_bits(value.to_bits() ^ 1);
                 Ok(())
             };
@@ -182,7 +182,7 @@ fn a_rank_with_other_parameters_is_named_by_all() {
 /// Parameters of both players of a small DCGAN after three steps, and what a checkpoint would hold besides.
 fn gan_after_three_steps(comm: &dyn Communicator, settings: &GanSettings, overlap: bool) -> Vec<u32> {
     let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
-    let gan = Gan::new(&model, settings.clone(), 7);
+    let gan = Gan::new(&model, settings.clone(), 7, Device::Cpu);
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper = Stepper::new(&gan, comm, Draw::new(7), cut, |_| AdamSettings::default());
     stepper.set_overlap(overlap);
@@ -205,8 +205,9 @@ fn gan_after_three_steps(comm: &dyn Communicator, settings: &GanSettings, overla
         let mut bits = Vec::new();
         for player in players {
             let (first, second) = player.adam.moments();
-            let (average, settled) = player.average.unwrap_or_default();
-            for values in [player.space.parameters(), player.space.state(), first, second, average, settled] {
+            let (average, settled) = player.average.unzip();
+            let buffers = [player.space.parameters(), player.space.state(), first, second].into_iter().chain(average);
+            for values in buffers.map(Buffer::as_slice).chain(settled) {
                 bits.extend(values.iter().map(|value| value.to_bits()));
             }
         }
@@ -270,7 +271,7 @@ fn running_moments_are_those_of_the_whole_batch() {
         discriminator_moves: 1,
         generator_moves: 1,
     };
-    let gan = Gan::new(&model, settings, 7);
+    let gan = Gan::new(&model, settings, 7, Device::Cpu);
     let find = |name: &str| gan.players()[1].store.variables()[name].detach().copy();
     let (weight, bias) = (find("project.weight"), find("project.bias"));
     let cut = Cut { global: 16, microbatches: 4 };

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::{median, range};
 use crate::comm::Communicator;
@@ -57,16 +57,21 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     for config in &configs {
         session.check_ranks(config.cut().microbatches)?;
     }
-    Session::torch_threads(configs[0].sections().trainer.threads_per_rank);
+    let trainer = &configs[0].sections().trainer;
+    let device = session.device(trainer.device, trainer.share_gpu)?;
+    Session::torch_threads(trainer.threads_per_rank);
     let games: Vec<Gan> = configs
         .iter()
         .map(|config| {
             let ModelSection::Dcgan(model) = &config.sections().model;
-            Gan::new(model, config.gan(), config.sections().seed)
+            Gan::new(model, config.gan(), config.sections().seed, device)
         })
         .collect();
-    let mut contestants: Vec<Contestant> =
-        configs.iter().zip(&games).map(|(config, game)| Contestant::new(session.comm(), config, game)).collect();
+    let mut contestants: Vec<Contestant> = configs
+        .iter()
+        .zip(&games)
+        .map(|(config, game)| Contestant::new(session.comm(), config, game, device))
+        .collect();
     let mut rates = vec![Vec::new(); contestants.len()];
     for round in 0..=arguments.rounds {
         for (contestant, rates) in contestants.iter_mut().zip(&mut rates) {
@@ -100,7 +105,7 @@ struct Contestant<'a> {
 }
 
 impl<'a> Contestant<'a> {
-    fn new(comm: &'a dyn Communicator, config: &RunConfig, game: &'a Gan) -> Self {
+    fn new(comm: &'a dyn Communicator, config: &RunConfig, game: &'a Gan, device: Device) -> Self {
         let (sections, cut) = (config.sections(), config.cut());
         let ModelSection::Dcgan(model) = &sections.model;
         let adam = |player: &str| match player {
@@ -113,7 +118,7 @@ impl<'a> Contestant<'a> {
         let count = shape.iter().product::<i64>() as usize;
         let draw = |batch: usize, microbatch: usize| {
             let values = Draw::new(0).at(Stream::Simulation, batch as u64, microbatch as u32).normals(count);
-            Tensor::from_slice(&values).view(shape).tanh()
+            Tensor::from_slice(&values).view(shape).tanh().to_device(device)
         };
         let run = stepper.run_of_microbatches();
         let records = (0..stepper.batches()).flat_map(|batch| run.clone().map(move |m| (batch, m)));
