@@ -24,8 +24,8 @@ const PIECE: usize = 1 << 28;
 /// Between two looks at something that is not there yet.
 const NAP: Duration = Duration::from_micros(50);
 
-/// Tests without a nap when something may be there at once.
-const GLANCE: Duration = Duration::from_micros(20);
+/// Tests without a nap when something may be there soon: a nap of the system is longer than what was asked for.
+const GLANCE: Duration = Duration::from_micros(300);
 
 /// Tags of messages.
 const DATA: c_int = 0;

@@ -48,6 +48,9 @@ fn blocks_of(run: Range<usize>) -> Vec<Block> {
     blocks
 }
 
+/// What comes in is added in pieces of this many numbers, while they are in a processor's own cache.
+const PIECE: usize = 1 << 16;
+
 /// Adds the leaves of one rank as they come, like a binary counter, then those of all ranks.
 ///
 /// The caller has one buffer, filled anew for each leaf; sums wait in buffers of the same length made here, at most
@@ -102,7 +105,7 @@ impl TreeSum {
         }
         let mut scratch = self.spare.pop().unwrap_or_default();
         if comm.ranks().is_power_of_two() {
-            scratch.resize(buffer.len().div_ceil(2), 0.0);
+            scratch.resize(PIECE, 0.0);
             halve_and_double(comm, buffer, &mut scratch);
         } else {
             scratch.resize(buffer.len(), 0.0);
@@ -178,9 +181,15 @@ fn halve_and_double(comm: &dyn Communicator, buffer: &mut [f32], scratch: &mut [
         } else {
             (middle..held.end, held.start..middle)
         };
-        let incoming = &mut scratch[..keep.len()];
-        comm.exchange(peer, &buffer[give.clone()], incoming);
-        add_to(&mut buffer[keep.clone()], incoming);
+        let pieces = keep.len().max(give.len()).div_ceil(PIECE);
+        for piece in 0..pieces {
+            let cut = |part: &Range<usize>| {
+                part.start + piece * part.len() / pieces..part.start + (piece + 1) * part.len() / pieces
+            };
+            let incoming = &mut scratch[..cut(&keep).len()];
+            comm.exchange(peer, &buffer[cut(&give)], incoming);
+            add_to(&mut buffer[cut(&keep)], incoming);
+        }
         parts.push((peer, keep.clone(), give));
         held = keep;
         distance *= 2;
