@@ -10,7 +10,7 @@ use std::ops::Range;
 use crate::checkpoint;
 use crate::comm::{Communicator, tree::TreeSum};
 use crate::objective::{Player, Tally};
-use crate::optim::{Adam, AdamSettings, Buffer, FlatSpace};
+use crate::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home};
 
 /// One player of a run.
 pub(super) struct PlayerState {
@@ -50,14 +50,14 @@ pub(super) struct Verdict {
 }
 
 impl PlayerState {
-    pub fn new(player: &Player, adam: AdamSettings, comm: &dyn Communicator, microbatches: usize) -> Self {
+    pub fn new(player: &Player, home: Home, adam: AdamSettings, comm: &dyn Communicator, microbatches: usize) -> Self {
         let channels = |name: &str| {
             let key = format!("{name}.running_mean");
             let variables = player.store.variables();
             variables.get(&key).expect("each batch norm has a running mean").numel()
         };
         let moments: usize = player.norms.iter().map(|name| 3 * channels(name)).sum();
-        let space = FlatSpace::bind(player.store, player.metrics.len() + moments + 2);
+        let space = FlatSpace::bind_at(home, player.store, player.metrics.len() + moments + 2);
         let mut tail = player.metrics.len();
         let place = |name: String| {
             let entry = space.state_layout().iter().find(|entry| entry.name == name);
@@ -75,7 +75,7 @@ impl PlayerState {
         Self {
             name: player.name,
             norms: norms.collect(),
-            adam: Adam::new(adam, space.len(), space.parameters().home()),
+            adam: Adam::new(adam, space.len(), home),
             sum: TreeSum::new(comm.rank(), comm.ranks(), microbatches),
             metrics: player.metrics,
             norm_momentum: player.norm_momentum,
