@@ -5,6 +5,8 @@
 mod agree;
 #[cfg(feature = "mpi")]
 mod mpi;
+#[cfg(feature = "nccl")]
+mod nccl;
 mod solo;
 mod threads;
 pub mod tree;
@@ -12,6 +14,8 @@ pub mod tree;
 pub use agree::{Disagreement, There, agree};
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;
+#[cfg(feature = "nccl")]
+pub use nccl::Nccl;
 pub use solo::Solo;
 pub use threads::Threads;
 
