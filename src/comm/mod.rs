@@ -8,6 +8,8 @@ mod courier;
 mod flight;
 #[cfg(feature = "mpi")]
 mod mpi;
+#[cfg(feature = "nccl")]
+mod nccl;
 mod solo;
 mod threads;
 pub mod tree;
@@ -20,6 +22,8 @@ pub use agree::{Disagreement, There, agree};
 pub use courier::Courier;
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;
+#[cfg(feature = "nccl")]
+pub use nccl::Nccl;
 pub use solo::Solo;
 pub use threads::Threads;
 

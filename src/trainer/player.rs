@@ -11,7 +11,7 @@ use crate::checkpoint;
 use crate::comm::tree::TreeSum;
 use crate::comm::{self, Communicator, Pending};
 use crate::objective::{Player, Tally};
-use crate::optim::{Adam, AdamSettings, Buffer, FlatSpace, Lent};
+use crate::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home, Lent};
 
 /// One player of a run.
 pub(super) struct PlayerState {
@@ -67,14 +67,14 @@ pub(super) struct Verdict {
 }
 
 impl PlayerState {
-    pub fn new(player: &Player, adam: AdamSettings, comm: &dyn Communicator, microbatches: usize) -> Self {
+    pub fn new(player: &Player, home: Home, adam: AdamSettings, comm: &dyn Communicator, microbatches: usize) -> Self {
         let channels = |name: &str| {
             let key = format!("{name}.running_mean");
             let variables = player.store.variables();
             variables.get(&key).expect("each batch norm has a running mean").numel()
         };
         let moments: usize = player.norms.iter().map(|name| 3 * channels(name)).sum();
-        let space = FlatSpace::bind(player.store, player.metrics.len() + moments + 2);
+        let space = FlatSpace::bind_at(home, player.store, player.metrics.len() + moments + 2);
         let mut tail = player.metrics.len();
         let place = |name: String| {
             let entry = space.state_layout().iter().find(|entry| entry.name == name);
@@ -92,7 +92,7 @@ impl PlayerState {
         Self {
             name: player.name,
             norms: norms.collect(),
-            adam: Adam::new(adam, space.len(), space.parameters().home()),
+            adam: Adam::new(adam, space.len(), home),
             sum: Sum::Open(TreeSum::new(comm.rank(), comm.ranks(), microbatches)),
             metrics: player.metrics,
             norm_momentum: player.norm_momentum,

@@ -9,14 +9,14 @@
 
 use std::borrow::Cow;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::player::PlayerState;
 use crate::checkpoint::{PlayerRecord, PlayerSlots};
 use crate::comm::{Communicator, tree};
-use crate::objective::{Batch, Move, Objective, Place};
-use crate::optim::AdamSettings;
+use crate::objective::{Batch, Move, Objective, Place, Player};
+use crate::optim::{AdamSettings, Home};
 use crate::rng::Draw;
 
 /// How a global batch is cut.
@@ -92,9 +92,22 @@ impl<'a, O: Objective> Stepper<'a, O> {
         cut: Cut,
         adam: impl Fn(&str) -> AdamSettings,
     ) -> Self {
-        let players = objective.players();
-        let players =
-            players.iter().map(|player| PlayerState::new(player, adam(player.name), comm, cut.microbatches)).collect();
+        Self::new_at(Home::of, objective, comm, draw, cut, adam)
+    }
+
+    /// The same, with the flat buffers where `home` says for a network's device.
+    pub fn new_at(
+        home: impl Fn(Device) -> Home,
+        objective: &'a O,
+        comm: &'a dyn Communicator,
+        draw: Draw,
+        cut: Cut,
+        adam: impl Fn(&str) -> AdamSettings,
+    ) -> Self {
+        let bind = |player: &Player| {
+            PlayerState::new(player, home(player.store.device()), adam(player.name), comm, cut.microbatches)
+        };
+        let players = objective.players().iter().map(bind).collect();
         Self { objective, comm, draw, cut, moves: objective.moves(), players, overlap: true, early: None }
     }
 

@@ -1,5 +1,6 @@
 //! CosmoGAN's networks: sizes, names, and that weights are a function of seed and name.
 
+use skyforge::device::{self, Choice};
 use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Norm};
 use skyforge::model::{BatchMoments, Pass};
 use skyforge::rng::{Draw, Stream};
@@ -111,6 +112,31 @@ fn networks_without_norms_have_no_state_and_see_each_map_alone() {
     let difference = logits(&noise(8)).narrow(0, 3, 1) - logits(&noise(8).narrow(0, 3, 1));
     assert!(difference.abs().max().double_value(&[]) < 1e-6);
     assert!(moments.flat().is_empty());
+}
+
+/// To the precision of TF32, in which convolutions may be done there.
+#[test]
+fn on_a_gpu_the_networks_say_what_they_say_on_the_cpu() {
+    let gpu = match device::choose(Choice::Cuda, 0, 1, false) {
+        Ok(chosen) => chosen.device,
+        Err(reason) => {
+            eprintln!("skipped: {reason}");
+            return;
+        }
+    };
+    let run = |device: Device| {
+        let (generator, discriminator) = (nn::VarStore::new(device), nn::VarStore::new(device));
+        let g = Generator::new(&generator.root(), &settings(64, 4), 0);
+        let d = Discriminator::new(&discriminator.root(), &settings(64, 4), 0);
+        let moments = BatchMoments::default();
+        let maps = tch::no_grad(|| g.forward(&noise(8).to_device(device), Pass::Training(&moments)));
+        let logits = tch::no_grad(|| d.forward(&maps, Pass::Training(&moments)));
+        [maps, logits].map(|tensor| tensor.to_device(Device::Cpu))
+    };
+    for (here, there) in run(Device::Cpu).iter().zip(run(gpu)) {
+        let (difference, size) = ((here - there).norm().double_value(&[]), here.norm().double_value(&[]));
+        assert!(difference < 1e-2 * size, "{difference} of {size}");
+    }
 }
 
 #[test]
