@@ -10,7 +10,7 @@ use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::Draw;
 use skyforge::trainer::{Cut, Ended, Stepper};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 const CUT: Cut = Cut { global: 128, microbatches: 8 };
 const STEPS: u64 = 3;
@@ -70,7 +70,7 @@ fn settings(label_flip: f64) -> GanSettings {
 fn seen(ranks: usize, settings: &GanSettings, blind: bool) -> Vec<(usize, Vec<f64>)> {
     let on_rank = |comm: &Threads| {
         let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
-        let watched = Watched { gan: Gan::new(&model, settings.clone(), 7), seen: RefCell::default() };
+        let watched = Watched { gan: Gan::new(&model, settings.clone(), 7, Device::Cpu), seen: RefCell::default() };
         if blind {
             let mut project = watched.gan.players()[GENERATOR].store.variables()["project.weight"].shallow_clone();
             let _ = tch::no_grad(|| project.zero_());

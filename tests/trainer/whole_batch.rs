@@ -39,7 +39,7 @@ fn one_step(comm: &dyn Communicator, update: Update) -> [Vec<f32>; 3] {
         discriminator_moves: 1,
         generator_moves: 1,
     };
-    let gan = Gan::new(&MODEL, settings, SEED);
+    let gan = Gan::new(&MODEL, settings, SEED, Device::Cpu);
     let mut stepper = Stepper::new(&gan, comm, Draw::new(SEED), CUT, |_| AdamSettings::default());
     let records: Vec<Tensor> = stepper.run_of_microbatches().map(maps).collect();
     let (ended, _) = stepper.step(STEP, Some(&records), None, false);
