@@ -124,7 +124,10 @@ impl TreeSum {
             .collect();
         let last = *blocks_of(self.run.clone()).last().expect("a rank has a leaf");
         let mut mine = std::mem::take(&mut self.waiting);
-        mine.push((last, buffer.to_vec()));
+        let mut own = self.spare.pop().unwrap_or_default(); // not a new one: it stays with the spare ones afterwards
+        own.clear();
+        own.extend_from_slice(buffer);
+        mine.push((last, own));
         while holders.len() > 1 {
             let level = holders.iter().map(|(block, _)| block.level).min().expect("there are blocks");
             let mut climbed = Vec::with_capacity(holders.len());

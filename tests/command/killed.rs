@@ -76,7 +76,9 @@ fn newest(checkpoints: &Path) -> u64 {
 /// Whether there is a checkpoint that is not whole and was begun after `start`.
 fn half_written(checkpoints: &Path, start: SystemTime) -> bool {
     let begun = |name: &String| fs::metadata(checkpoints.join(name)).and_then(|folder| folder.modified());
-    names(checkpoints).iter().any(|name| name.ends_with(".part") && begun(name).is_ok_and(|begun| begun > start))
+    names(checkpoints)
+        .iter()
+        .any(|name| name.strip_suffix(".part").is_some() && begun(name).is_ok_and(|begun| begun > start))
 }
 
 /// Starts a run of `steps` steps with a checkpoint every `every`.
@@ -95,7 +97,7 @@ fn kill_and_go_on(kills: u64) -> (u64, u64) {
     let (maps, run, straight) = (folder.path().join("maps"), folder.path().join("run"), folder.path().join("straight"));
     let checkpoints = run.join("checkpoints");
     simulated(&maps, 128);
-    let mut story = format!("seed {SEED}");
+    let mut story = vec![format!("seed {SEED}")];
     let (mut while_starting, mut while_saving) = (0, 0);
     for index in 0..kills {
         let blow = Blow::number(index);
@@ -105,24 +107,23 @@ fn kill_and_go_on(kills: u64) -> (u64, u64) {
         blow.fall(&child, &checkpoints);
         let status = child.wait().expect("it ends");
         let (after, torn) = (newest(&checkpoints), half_written(&checkpoints, start));
-        story += &format!(
-            "\n{blow}: {status}, from step {before} to {after}{}",
-            if torn { ", one half written" } else { "" }
-        );
-        assert!(!status.success() && after >= before, "{story}");
+        let half = if torn { ", one half written" } else { "" };
+        story.push(format!("{blow}: {status}, from step {before} to {after}{half}"));
+        assert!(!status.success() && after >= before, "{story:#?}");
         while_starting += u64::from(after == before);
         while_saving += u64::from(torn);
     }
     let steps = newest(&checkpoints) + 3;
     train(&run, &maps, steps, 2, |arguments| must(if cfg!(feature = "mpi") { 3 } else { 1 }, arguments));
     train(&straight, &maps, steps, steps, |arguments| must(1, arguments));
-    assert_eq!(word(&run, "checksum"), word(&straight, "checksum"), "{story}");
+    assert_eq!(word(&run, "checksum"), word(&straight, "checksum"), "{story:#?}");
     let text = fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
     let told = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["step"].as_u64());
-    assert!(told.eq((1..=steps).map(Some)), "each step once: {story}");
-    story +=
-        &format!("\n{steps} steps; {while_starting} before the first checkpoint of their start, {while_saving} in one");
-    println!("{story}");
+    assert!(told.eq((1..=steps).map(Some)), "each step once: {story:#?}");
+    story.push(format!(
+        "{steps} steps, {while_starting} blows before anything was saved, {while_saving} into a checkpoint"
+    ));
+    eprintln!("{}", story.join("\n"));
     (while_starting, while_saving)
 }
 

@@ -76,7 +76,7 @@ fn a_rank_holds_the_buffers_that_the_formula_counts() {
         if cfg!(feature = "mpi") { &[(1, 2.0), (2, 1.0), (3, 2.0), (4, 0.0)] } else { &[(1, 2.0)] };
     for &(ranks, waiting) in worlds {
         let held = buffers(&maps, ranks, 3..8);
-        println!("{ranks} ranks hold {held:.2?} buffers, predicted {}", f64::from(always) + waiting);
+        eprintln!("{ranks} ranks hold {held:.2?} buffers, predicted {}", f64::from(always) + waiting);
         let expected = f64::from(always) + waiting;
         assert!(
             held.iter().all(|held| (held / expected - 1.0).abs() < 0.03),
