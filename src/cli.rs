@@ -1,14 +1,14 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::command::{self, bench, evaluate, inspect, report, sample, simulate, train};
+use crate::command::{self, Session, bench, doctor, evaluate, inspect, report, sample, simulate, train, words};
 use crate::exit::Exit;
 
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
 ///
 /// Results go to stdout, the story to stderr. Under mpirun or srun, simulate, train, sample and bench share their work
-/// out over the ranks; the others work on the first.
+/// out over the ranks, doctor looks at all of them; the others work on the first.
 #[derive(Debug, Parser)]
 #[command(name = "skyforge", version, max_term_width = 110, propagate_version = true)]
 pub struct Cli {
@@ -23,7 +23,7 @@ pub enum Verb {
     /// Make a dataset of a built-in sky.
     #[command(subcommand)]
     Simulate(simulate::What),
-    /// Say what a dataset, a checkpoint or a run is, and whether it is whole.
+    /// Say what a dataset, a shard, a checkpoint or a run is, and whether it is whole.
     Inspect(inspect::Arguments),
     /// Train networks; goes on by itself where the run folder has a checkpoint.
     Train(train::Arguments),
@@ -36,12 +36,18 @@ pub enum Verb {
     /// Time a part of the work on these ranks.
     #[command(subcommand)]
     Bench(bench::Kind),
+    /// Check what a run needs, on all ranks.
+    Doctor(doctor::Arguments),
+    /// Print completions for a shell.
+    Completions(words::CompletionArguments),
+    /// Print the manual page, or write one for each verb.
+    Man(words::ManArguments),
 }
 
 impl Verb {
     /// Does it on this rank and says how the program ends.
     pub fn run(&self) -> Exit {
-        command::run(|session| match self {
+        let act = |session: &Session| match self {
             Verb::Simulate(simulate::What::Maps(arguments)) => simulate::maps(session, arguments),
             Verb::Inspect(arguments) => inspect::run(session, arguments),
             Verb::Train(arguments) => train::run(session, arguments),
@@ -49,6 +55,11 @@ impl Verb {
             Verb::Evaluate(arguments) => evaluate::run(session, arguments),
             Verb::Report(arguments) => report::run(session, arguments),
             Verb::Bench(kind) => bench::run(session, kind),
-        })
+            Verb::Doctor(arguments) => doctor::run(session, arguments),
+            Verb::Completions(arguments) => words::completions(session, arguments, Cli::command()),
+            Verb::Man(arguments) => words::man(session, arguments, Cli::command()),
+        };
+        // The doctor tells what is wrong with a world.
+        if matches!(self, Verb::Doctor(_)) { command::run_in_any_world(act) } else { command::run(act) }
     }
 }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::flight::Flight;
-use super::{Communicator, Work};
+use super::{Communicator, Library, Work};
 
 /// How often an idle thread looks whether another rank has sounded the alarm.
 const IDLE: Duration = Duration::from_millis(100);
@@ -118,6 +118,10 @@ impl Communicator for Courier {
 
     fn gather(&self, message: &[u8]) -> Vec<Vec<u8>> {
         self.call("gather", |wire| wire.gather(message))
+    }
+
+    fn library(&self) -> Option<Library> {
+        self.call("the library's name", |wire| wire.library())
     }
 
     fn library_sum(&self, values: &mut [f32]) -> bool {

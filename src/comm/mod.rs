@@ -107,12 +107,26 @@ pub trait Communicator {
         false
     }
 
+    /// The library that moves what passes between ranks; nothing where there is none.
+    fn library(&self) -> Option<Library> {
+        None
+    }
+
     /// The ranks that share this machine: which of them this one is, and how many there are.
     fn here(&self) -> (usize, usize) {
         let all = self.gather(&std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default());
         let here = |ranks: &[Vec<u8>]| ranks.iter().filter(|other| **other == all[self.rank()]).count();
         (here(&all[..self.rank()]), here(&all))
     }
+}
+
+/// The library of the ranks, as it is at run time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Library {
+    /// Its name and version, in a line.
+    pub version: String,
+    /// What it grants of threads: single, funneled, serialized or multiple. The program needs funneled.
+    pub threads: String,
 }
 
 /// Something that the communication thread does meanwhile.

@@ -15,7 +15,7 @@ use mpi::topology::{Process, SimpleCommunicator};
 use mpi::traits::{Communicator as _, Destination, Equivalence, Source};
 
 use super::flight::Flight;
-use super::{Communicator, Work, alarm};
+use super::{Communicator, Library, Work, alarm};
 use crate::exit::Exit;
 
 /// MPI counts are C ints; longer transfers go in pieces of this many elements.
@@ -36,6 +36,8 @@ const ALARM: c_int = 2;
 pub struct Mpi {
     world: SimpleCommunicator,
     flight: Arc<Flight>,
+    /// What the library grants of the threads that were asked for.
+    level: mpi::Threading,
     // Finalises MPI when dropped, after everything else.
     _universe: Universe,
 }
@@ -50,10 +52,10 @@ impl Mpi {
 
     /// Starts MPI on this thread, which then makes all its calls. Operations are recorded in `flight`.
     pub fn start(flight: Arc<Flight>) -> Self {
-        let (universe, _level) =
+        let (universe, level) =
             mpi::initialize_with_threading(mpi::Threading::Funneled).expect("MPI is started once a process");
         alarm::listen();
-        Self { world: universe.world(), flight, _universe: universe }
+        Self { world: universe.world(), flight, level, _universe: universe }
     }
 
     fn process(&self, rank: usize) -> Process<'_> {
@@ -205,6 +207,13 @@ impl Communicator for Mpi {
             alarm::speak(&format!("rank {}: {}", status.source_rank(), String::from_utf8_lossy(&cause)));
             self.end_after_grace();
         }
+    }
+
+    fn library(&self) -> Option<Library> {
+        let version = mpi::environment::library_version().unwrap_or_default();
+        let version = version.trim_matches(|sign: char| sign.is_whitespace() || sign == '\0');
+        let line = version.lines().next().unwrap_or_default().split(", package").next().unwrap_or_default();
+        Some(Library { version: line.trim().to_owned(), threads: format!("{:?}", self.level).to_lowercase() })
     }
 
     fn library_sum(&self, values: &mut [f32]) -> bool {

@@ -121,8 +121,13 @@ impl<E: Into<CommandError>> From<Disagreement<E>> for CommandError {
 
 /// Runs a verb on this rank and says how the program ends.
 pub fn run(verb: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
+    run_in_any_world(|session| session.check_world().and_then(|()| verb(session)))
+}
+
+/// The same for a verb that may run even where tasks do not know of each other.
+pub fn run_in_any_world(verb: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
     let session = Session::start();
-    match session.check_world().and_then(|()| verb(&session)) {
+    match verb(&session) {
         Ok(exit) => exit,
         Err(error) => {
             // Rank 0 speaks for all; what another rank has to say is in its log, and in rank 0's sentence.

@@ -26,12 +26,15 @@ impl Session {
     /// Whether a launcher started several tasks that do not know of each other: each would do the whole work, in the
     /// same place.
     pub fn check_world(&self) -> Result<(), CommandError> {
-        let tasks = |name: &str| std::env::var(name).ok()?.parse::<usize>().ok();
-        let launched = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"].iter().find_map(|name| tasks(name));
-        match launched {
+        match number(&["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"]) {
             Some(tasks) if tasks > 1 && self.ranks() == 1 => Err(CommandError::Launch { tasks }),
             _ => Ok(()),
         }
+    }
+
+    /// Whether this process is the launcher's first, whatever the ranks know of each other.
+    pub fn is_first_task(&self) -> bool {
+        self.rank() == 0 && number(&["OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"]).unwrap_or(0) == 0
     }
 
     /// Whether there is a microbatch for each rank.
@@ -77,6 +80,11 @@ impl Session {
         tch::set_num_threads(threads as i32);
         tch::set_num_interop_threads(1);
     }
+}
+
+/// What the first of these environment variables that holds a number says.
+fn number(names: &[&str]) -> Option<usize> {
+    names.iter().find_map(|name| std::env::var(name).ok()?.parse().ok())
 }
 
 /// Processors for this rank's own threads: those it is bound to, or its share of a machine that ranks share unbound.

@@ -189,7 +189,7 @@ fn enough_processors(threads: usize) -> Result<(), ConfigError> {
 }
 
 /// Whether the networks can take the records.
-fn fits(dataset: &Dataset, folder: &Path, side: i64) -> Result<(), DataError> {
+pub(super) fn fits(dataset: &Dataset, folder: &Path, side: i64) -> Result<(), DataError> {
     let shape = dataset.manifest().shape;
     let wanted = [1, side as usize, side as usize];
     if shape == wanted {
@@ -199,7 +199,8 @@ fn fits(dataset: &Dataset, folder: &Path, side: i64) -> Result<(), DataError> {
     Err(DataError::Manifest { path: folder.to_owned(), reason })
 }
 
-fn schedule(config: &RunConfig, records: u64) -> Schedule {
+/// How long the run is and what it keeps, with `records` records to learn from.
+pub(super) fn schedule(config: &RunConfig, records: u64) -> Schedule {
     let trainer = &config.sections().trainer;
     let records_per_step = config.cut().global as u64 * u64::from(trainer.discriminator_moves);
     let steps = match (trainer.steps, trainer.epochs) {

@@ -62,40 +62,87 @@ pub(super) fn one_line(error: &toml::de::Error, text: &str) -> String {
 
 /// Which key is not as wanted, and why.
 pub(super) fn key_and_fault(error: &serde_path_to_error::Error<toml::de::Error>) -> String {
-    let path = error.path().to_string();
-    let fault = fault(error);
-    if path == "." { fault } else { format!("`{path}`: {fault}") }
+    let (fault, path) = (Fault::of(error), error.path().to_string());
+    if fault.names_its_key || path == "." { fault.text } else { format!("`{path}`: {}", fault.text) }
 }
 
 /// The `--set` that is behind an error, if one is.
 pub(super) fn blame(error: &serde_path_to_error::Error<toml::de::Error>, sets: &[Override]) -> Option<ConfigError> {
-    let (path, fault) = (error.path().to_string(), fault(error));
+    let Fault { key, text, .. } = Fault::of(error);
     let guilty = sets.iter().rev().find(|set| {
-        let name = set.path.last().expect("an override has a key");
-        // An unknown key is reported where it stands: its section.
-        set.key() == path || (fault.contains(&format!("`{name}`")) && (path == "." || set.key().starts_with(&path)))
+        let made = set.key();
+        let below = made.strip_prefix(&key).is_some_and(|rest| rest.starts_with('.'));
+        // Inside a section with a kind, errors say what the value is, but not where it stands.
+        let value = set.value.as_str().map_or_else(|| set.value.to_string(), str::to_owned);
+        made == key || below && (text.contains(&key) || quoted(&text).any(|word| word == value))
     })?;
-    Some(ConfigError::Override { argument: guilty.argument.clone(), fault })
+    Some(ConfigError::Override { argument: guilty.argument.clone(), fault: text })
 }
 
-/// In one line, in words of a configuration.
-fn fault(error: &serde_path_to_error::Error<toml::de::Error>) -> String {
-    let text = error.inner().message().replace('\n', ", ");
+/// What is wrong, in words of a configuration.
+struct Fault {
+    /// The full name of what it is about, or of the section that holds it.
+    key: String,
+    text: String,
+    names_its_key: bool,
+}
+
+impl Fault {
+    fn of(error: &serde_path_to_error::Error<toml::de::Error>) -> Self {
+        let (path, text) = (error.path().to_string(), error.inner().message().replace('\n', ", "));
+        let words: Vec<&str> = quoted(&text).collect();
+        let section = match words.first().and_then(|key| path.strip_suffix(key)) {
+            Some(section) => section.to_owned(), // an unknown key is part of the path, but not in a section with a kind
+            None if path == "." => String::new(),
+            None => format!("{path}."),
+        };
+        if let ([key, ..], true) = (words.as_slice(), text.starts_with("missing field")) {
+            return Self { key: path, text: format!("`{section}{key}` is missing"), names_its_key: true };
+        }
+        if let ([key, known @ ..], true) = (words.as_slice(), text.starts_with("unknown field")) {
+            let wanted = nearest(key, known).map_or_else(
+                || text.split_once(", ").map_or(String::new(), |(_, wanted)| wanted.to_owned()),
+                |meant| format!("did you mean `{section}{meant}`"),
+            );
+            let key = format!("{section}{key}");
+            return Self { text: format!("unknown key `{key}`, {wanted}"), key, names_its_key: true };
+        }
+        if let ([value, known @ ..], true) = (words.as_slice(), text.starts_with("unknown variant")) {
+            let meant = nearest(value, known).map_or(String::new(), |meant| format!(", did you mean `{meant}`"));
+            let text = format!("{}{meant}", text.replacen("variant", "value", 1));
+            return Self { key: path, text, names_its_key: false };
+        }
+        Self { key: path, text: plain(&text), names_its_key: false }
+    }
+}
+
+/// The words between backticks or double quotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['`', '"']).skip(1).step_by(2)
+}
+
+/// The known word that was most likely meant: at most every third letter is wrong.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |known: &&&str| strsim::damerau_levenshtein(word, known);
+    known.iter().min_by_key(distance).filter(|known| 3 * distance(known) < word.chars().count()).copied()
+}
+
+/// Types as a user knows them.
+fn plain(text: &str) -> String {
     let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
     for at in 1..words.len() {
         let plain = match (words[at - 1].as_str(), words[at].as_str()) {
             ("expected", "u64" | "u32" | "usize") => "a whole number of at least 0",
             ("expected", "i64" | "i32") => "a whole number",
             ("expected", "f64") => "a number",
-            ("expected", "struct") => "a section",
+            ("expected", "struct" | "internally") => {
+                words.truncate(at);
+                words.push("a section".to_owned());
+                break;
+            }
             _ => continue,
         };
-        let is_section = words[at] == "struct";
         plain.clone_into(&mut words[at]);
-        if is_section && at + 1 < words.len() {
-            words[at + 1].clear();
-        }
     }
-    words.retain(|word| !word.is_empty());
     words.join(" ")
 }

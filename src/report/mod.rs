@@ -22,3 +22,4 @@ mod words;
 
 pub use inputs::{ExampleMaps, ReportInputs};
 pub use page::render;
+pub use picture::grid_png;

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use maud::{Markup, html};
 
 use super::colour::{COLOURS, ColourScale, colour, palette};
+use super::inputs::ExampleMaps;
 use super::words::number;
 
 /// Blank pixels between the maps of a grid.
@@ -11,6 +12,22 @@ const GAP: usize = 2;
 
 /// Maps in rows of `columns`, a pixel a pixel, as an `img`. `pixels` is `[n, side, side]`, n >= 1.
 pub fn grid(pixels: &[f64], side: usize, columns: usize, scale: ColourScale, describe: &str) -> Markup {
+    let (canvas, width, height) = canvas(pixels, side, columns, scale);
+    let data = base64::engine::general_purpose::STANDARD.encode(png(&canvas, width, height));
+    html! { img src={ "data:image/png;base64," (data) } width=(width) height=(height) alt=(describe); }
+}
+
+/// Maps in a square, a pixel a pixel, on one colour scale of their own, as a PNG file.
+pub fn grid_png(maps: &ExampleMaps) -> Vec<u8> {
+    let pixels: Vec<f64> = maps.pixels.iter().map(|&x| f64::from(x)).collect();
+    let columns = (pixels.len() as f64 / (maps.side * maps.side) as f64).sqrt().ceil() as usize;
+    let scale = ColourScale::of(pixels.iter().copied(), 0.002);
+    let (canvas, width, height) = canvas(&pixels, maps.side, columns, scale);
+    png(&canvas, width, height)
+}
+
+/// Colours of a grid, its width and its height.
+fn canvas(pixels: &[f64], side: usize, columns: usize, scale: ColourScale) -> (Vec<u8>, usize, usize) {
     let maps = pixels.len() / (side * side);
     let columns = columns.clamp(1, maps.max(1));
     let rows = maps.div_ceil(columns);
@@ -23,8 +40,7 @@ pub fn grid(pixels: &[f64], side: usize, columns: usize, scale: ColourScale, des
             target.iter_mut().zip(line).for_each(|(out, &x)| *out = scale.index(x));
         }
     }
-    let data = base64::engine::general_purpose::STANDARD.encode(png(&canvas, width, height));
-    html! { img src={ "data:image/png;base64," (data) } width=(width) height=(height) alt=(describe); }
+    (canvas, width, height)
 }
 
 /// The scale of pictures: a bar of its colours with numbers below.

@@ -56,19 +56,37 @@ fn the_command_line_wins_and_words_need_no_quotes() {
 }
 
 #[test]
-fn unknown_keys_are_refused_wherever_they_are() {
-    for (set, word) in [
-        ("sede=1", "`sede`"),
-        ("batch.globl=1", "globl"),
-        ("model.widht=3", "widht"),
-        ("objective.lose=3", "lose"),
-        ("optimiser.generator.lr=3", "lr"),
-        ("trainer.stps=3", "stps"),
-        ("data.pth=3", "pth"),
+fn unknown_keys_and_words_are_refused_wherever_they_are_with_what_was_meant() {
+    for (set, fault) in [
+        ("sede=1", "unknown key `sede`, did you mean `seed`"),
+        ("batch.globl=1", "unknown key `batch.globl`, did you mean `batch.global`"),
+        ("model.widht=3", "unknown key `model.widht`, did you mean `model.width`"),
+        ("objective.lose=3", "unknown key `objective.lose`, did you mean `objective.loss`"),
+        (
+            "optimiser.generator.lr=3",
+            "unknown key `optimiser.generator.lr`, expected one of `learning_rate`, `beta1`, `beta2`, `epsilon`, `clip`",
+        ),
+        ("optimizer.generator.beta1=3", "unknown key `optimizer`, did you mean `optimiser`"),
+        ("trainer.stps=3", "unknown key `trainer.stps`, did you mean `trainer.steps`"),
+        ("data.paht=3", "unknown key `data.paht`, did you mean `data.path`"),
+        (
+            "objective.loss=hinje",
+            "unknown value `hinje`, expected one of `non_saturating`, `minimax`, `least_squares`, `hinge`, did you mean `hinge`",
+        ),
+        ("trainer.device=gpu", "unknown value `gpu`, expected one of `auto`, `cpu`, `cuda`"),
     ] {
-        let message = refused(TEXT, &[set]);
-        assert!(message.contains(word) && message.contains("expected"), "{message}");
+        assert_eq!(refused(TEXT, &[set]), format!("--set {set}: {fault}"));
     }
+    let file = TEXT.replace("steps =", "stepz =");
+    assert_eq!(refused(&file, &[]), "a.toml: unknown key `trainer.stepz`, did you mean `trainer.steps`");
+    let file = TEXT.replace("[batch]", "[bach]");
+    assert_eq!(refused(&file, &["seed=3"]), "a.toml: unknown key `bach`, did you mean `batch`");
+}
+
+#[test]
+fn a_missing_key_is_named_in_full() {
+    assert_eq!(refused(&TEXT.replace("global = 64", ""), &[]), "a.toml: `batch.global` is missing");
+    assert_eq!(refused("seed = 1", &[]), "a.toml: `batch` is missing");
 }
 
 #[test]

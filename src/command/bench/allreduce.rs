@@ -38,22 +38,11 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     if comm.ranks() == 1 {
         return Err(CommandError::Usage("one rank has nobody to sum with, expected 2 or more: mpirun -n 2 ..".into()));
     }
-    let count = arguments.numbers as usize;
-    let mut tree = TreeSum::new(comm.rank(), comm.ranks(), comm.ranks().next_power_of_two());
-    let mut buffer = vec![0.0; count];
+    let mut sum = KnownSum::new(comm, arguments.numbers as usize);
+    let mut buffer = vec![0.0; arguments.numbers as usize];
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..=arguments.rounds {
-        for leaf in tree.run() {
-            // All of this rank's numbers are in its first leaf.
-            fill(&mut buffer, if leaf == tree.run().start { comm.rank() + 1 } else { 0 });
-            tree.add(&mut buffer);
-        }
-        let seconds;
-        (seconds, (tree, buffer)) = timed(comm, move |wire| {
-            tree.all_reduce(wire, &mut buffer);
-            (tree, buffer)
-        });
-        check(session, &buffer, "tree")?;
+        let seconds = sum.make(session)?;
         let others;
         fill(&mut buffer, comm.rank() + 1);
         (others, buffer) = timed(comm, move |wire| {
@@ -71,6 +60,40 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         tell(arguments, comm.ranks(), &ours, &theirs)?;
     }
     Ok(Exit::Done)
+}
+
+/// The tree's sum of numbers of which the answer is known.
+pub(in crate::command) struct KnownSum {
+    tree: Option<TreeSum>,
+    buffer: Vec<f32>,
+}
+
+impl KnownSum {
+    /// Of `numbers` numbers on each rank.
+    pub(in crate::command) fn new(comm: &dyn Communicator, numbers: usize) -> Self {
+        let tree = TreeSum::new(comm.rank(), comm.ranks(), comm.ranks().next_power_of_two());
+        Self { tree: Some(tree), buffer: vec![0.0; numbers] }
+    }
+
+    /// Makes it once, together with the other ranks, and checks it: seconds from when all are ready to when the last
+    /// is done.
+    pub(in crate::command) fn make(&mut self, session: &Session) -> Result<f64, CommandError> {
+        let comm = session.comm();
+        let mut tree = self.tree.take().expect("it comes back from each sum");
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for leaf in tree.run() {
+            // All of this rank's numbers are in its first leaf.
+            fill(&mut buffer, if leaf == tree.run().start { comm.rank() + 1 } else { 0 });
+            tree.add(&mut buffer);
+        }
+        let (seconds, (tree, buffer)) = timed(comm, move |wire| {
+            tree.all_reduce(wire, &mut buffer);
+            (tree, buffer)
+        });
+        (self.tree, self.buffer) = (Some(tree), buffer);
+        check(session, &self.buffer, "tree")?;
+        Ok(seconds)
+    }
 }
 
 /// Numbers whose sum over ranks is exact in any order.

@@ -1,6 +1,6 @@
 //! `skyforge bench`: how fast the parts are, here and now.
 
-mod allreduce;
+pub(super) mod allreduce;
 mod step;
 
 use clap::Subcommand;
@@ -27,7 +27,7 @@ pub fn run(session: &Session, kind: &Kind) -> Result<Exit, CommandError> {
 }
 
 /// The middle one.
-fn median(values: &[f64]) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let half = sorted.len() / 2;

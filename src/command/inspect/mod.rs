@@ -1,0 +1,108 @@
+//! `skyforge inspect`: what a thing on disk is, and whether it is whole.
+
+mod checkpoint;
+mod dataset;
+mod plain;
+mod range;
+mod run;
+mod shard;
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::Value;
+
+use super::CommandError;
+use super::output::say;
+use super::session::Session;
+use crate::checkpoint::Checkpoint;
+use crate::exit::Exit;
+use crate::files;
+use crate::report::{ExampleMaps, grid_png};
+
+/// Say what a dataset, a shard, a checkpoint or a run is, and whether it is whole.
+///
+/// Every checksum is checked; what is damaged is named, with exit code 65. Ranges of a dataset's values come from blocks
+/// all over it, or with --all from every one.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  skyforge inspect data/maps --png maps.png
+  skyforge inspect runs/maps/checkpoints/step-0001000")]
+pub struct Arguments {
+    /// A dataset, checkpoint or run folder, or a shard's .h5 file
+    path: PathBuf,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+    /// Ranges of all values
+    #[arg(long)]
+    all: bool,
+    /// Draws the first maps of a dataset or shard
+    #[arg(long, value_name = "FILE")]
+    png: Option<PathBuf>,
+}
+
+/// A thing on disk.
+struct Found {
+    /// All that is told of it.
+    told: Value,
+    /// What is wrong with it, a line each.
+    damaged: Vec<String>,
+    /// Its first maps, where it has any that are whole.
+    maps: Option<ExampleMaps>,
+}
+
+/// Maps of a picture.
+const DRAWN: u64 = 16;
+
+/// Looks on rank 0.
+pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+    let result = if session.rank() == 0 { tell(arguments) } else { Ok(()) };
+    session.agree(result)?;
+    Ok(Exit::Done)
+}
+
+fn tell(arguments: &Arguments) -> Result<(), CommandError> {
+    let path = &arguments.path;
+    let Found { mut told, damaged, maps } = look(path, arguments.all)?;
+    if let Some(png) = &arguments.png {
+        let none = || CommandError::Usage(format!("--png: {} has no square maps to draw", path.display()));
+        let picture = grid_png(&maps.ok_or_else(none)?);
+        files::write_whole(png, &picture).map_err(CommandError::io(png))?;
+    }
+    told["whole"] = damaged.is_empty().into();
+    told["damaged"] = damaged.clone().into();
+    say(&if arguments.json { told.to_string() } else { plain::lines(&told) })?;
+    match damaged.split_first() {
+        None => Ok(()),
+        Some((first, rest)) => {
+            let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
+            Err(CommandError::Wrong { path: path.clone(), fault: format!("{first}{more}") })
+        }
+    }
+}
+
+fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
+    if fs::metadata(path).map_err(CommandError::io(path))?.is_file() {
+        let mut signature = [0; 8];
+        let read = File::open(path).and_then(|mut file| file.read(&mut signature)).map_err(CommandError::io(path))?;
+        if signature[..read] == *b"\x89HDF\r\n\x1a\n" {
+            return shard::look(path, all);
+        }
+        let fault = "is no HDF5 file, expected a shard, or the folder of a dataset, checkpoint or run".into();
+        return Err(CommandError::Wrong { path: path.to_owned(), fault });
+    }
+    if path.join("manifest.toml").is_file() {
+        return dataset::look(path, all);
+    }
+    if path.join("CHECKSUMS").is_file() {
+        return checkpoint::look(&Checkpoint::open(path)?);
+    }
+    if path.join("checkpoints").is_dir() || path.join("config.toml").is_file() {
+        return run::look(path);
+    }
+    let fault = "is no dataset (manifest.toml), checkpoint (CHECKSUMS) or run (config.toml)".into();
+    Err(CommandError::Wrong { path: path.to_owned(), fault })
+}

@@ -1,0 +1,58 @@
+//! `skyforge completions` and `skyforge man`: the command line, told to shells and to man.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap_complete::Shell;
+
+use super::CommandError;
+use super::output::say;
+use super::session::Session;
+use crate::exit::Exit;
+
+/// Print completions for a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  skyforge completions bash > ~/.local/share/bash-completion/completions/skyforge")]
+pub struct CompletionArguments {
+    /// Which shell
+    shell: Shell,
+}
+
+/// Print the manual page, or write one for each verb.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  skyforge man --out ~/.local/share/man/man1")]
+pub struct ManArguments {
+    /// A folder, which must be there, for the pages of all verbs
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Prints completions of `line` on rank 0.
+pub fn completions(
+    session: &Session,
+    arguments: &CompletionArguments,
+    mut line: clap::Command,
+) -> Result<Exit, CommandError> {
+    if session.rank() == 0 {
+        let mut text = Vec::new();
+        clap_complete::generate(arguments.shell, &mut line, "skyforge", &mut text);
+        say(String::from_utf8_lossy(&text).trim_end())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints the manual page of `line` on rank 0, or writes those of all its verbs.
+pub fn man(session: &Session, arguments: &ManArguments, line: clap::Command) -> Result<Exit, CommandError> {
+    if session.rank() == 0 {
+        if let Some(folder) = &arguments.out {
+            clap_mangen::generate_to(line, folder).map_err(CommandError::io(folder))?;
+        } else {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(line).render(&mut text).map_err(CommandError::io("stdout"))?;
+            say(String::from_utf8_lossy(&text).trim_end())?;
+        }
+    }
+    Ok(Exit::Done)
+}
