@@ -174,5 +174,24 @@ fn sentence(error: &clap::Error) -> String {
             sentence = format!("{sentence} {line}");
         }
     }
-    sentence
+    wanted_number(&sentence)
+}
+
+/// clap says which digit is none, and ranges as Rust writes them; users want to know which numbers are taken.
+fn wanted_number(sentence: &str) -> String {
+    const NO_DIGITS: [&str; 3] =
+        ["invalid digit found in string", "cannot parse integer from empty string", "invalid float literal"];
+    for no_digits in NO_DIGITS {
+        if let Some(start) = sentence.strip_suffix(&format!(": {no_digits}")) {
+            let whole = if no_digits.contains("float") { "a number" } else { "a whole number, 0 or more" };
+            return format!("{start}, expected {whole}");
+        }
+    }
+    let Some((start, range)) = sentence.rsplit_once(" is not in ") else { return sentence.to_owned() };
+    let Some((start, _)) = start.rsplit_once(": ") else { return sentence.to_owned() };
+    match range.split_once("..=").or_else(|| range.split_once("..")) {
+        Some((low, high)) if high.len() < u64::MAX.to_string().len() => format!("{start}, expected {low} to {high}"),
+        Some((low, _)) => format!("{start}, expected {low} or more"),
+        None => sentence.to_owned(),
+    }
 }

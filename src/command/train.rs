@@ -176,7 +176,7 @@ fn may_change(key: &str) -> bool {
 }
 
 /// Whether this rank has a processor for each thread that it is to run.
-fn enough_processors(threads: usize) -> Result<(), ConfigError> {
+pub(super) fn enough_processors(threads: usize) -> Result<(), ConfigError> {
     let processors = std::thread::available_parallelism().map_or(threads, usize::from);
     if threads <= processors {
         return Ok(());

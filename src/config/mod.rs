@@ -78,7 +78,12 @@ pub struct RunConfig {
 impl RunConfig {
     /// Reads `path`, applies `sets` (`a.b=c`) in order, and checks the whole.
     pub fn load(path: &Path, sets: &[Override]) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::InvalidData => {
+                ConfigError::Text { path: path.to_owned(), fault: "is no text, expected TOML".into() }
+            }
+            _ => ConfigError::Io { path: path.to_owned(), source },
+        })?;
         Self::parse(path, &text, sets)
     }
 

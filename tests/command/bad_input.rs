@@ -44,6 +44,11 @@ fn wrong_configurations_end_with_64() {
     }
     let (code, line) = refused(&["train", "no/such.toml", "--run", arg(&scene.run), "--data", arg(&scene.maps)]);
     assert_eq!((code, line.contains("no/such.toml")), (74, true), "{line}");
+    let shard = a_shard(&scene.maps);
+    let (code, line) = refused(&["train", arg(&shard), "--run", arg(&scene.run), "--data", arg(&scene.maps)]);
+    assert_eq!((code, line), (64, format!("error: {}: is no text, expected TOML", shard.display())));
+    let (code, line) = refused(&["bench", "step", "--set", "trainer.threads_per_rank=5000"]);
+    assert!(code == 64 && line.contains("at most the processors"), "{line}");
     let (code, line) = refused(&["train", CONFIG, "--run", arg(&scene.run)]);
     assert_eq!(code, 64, "{line}");
 }
@@ -56,8 +61,12 @@ fn wrong_words_end_with_64_and_the_right_one() {
     assert!(code == 64 && line.contains("--count"), "{line}");
     let (code, line) = refused(&["simulate", "maps", "--out", "x"]);
     assert!(code == 64 && line.contains("--count"), "{line}");
-    let (code, line) = refused(&["simulate", "maps", "--out", "x", "--count", "0"]);
-    assert!(code == 64 && line.contains("--count"), "{line}");
+    for (count, wanted) in [("0", "expected 1 or more"), ("ten", "expected a whole number, 0 or more")] {
+        let (code, line) = refused(&["simulate", "maps", "--out", "x", "--count", count]);
+        assert_eq!((code, line), (64, format!("error: invalid value '{count}' for '--count <COUNT>', {wanted}")));
+    }
+    let (code, line) = refused(&["bench", "allreduce", "--rounds", "0"]);
+    assert!(code == 64 && line.ends_with("expected 1 to 100000"), "{line}");
     let (code, line) = refused(&["simulate", "maps", "--out", "x", "--count", "3", "--set", "sied=3"]);
     assert!(code == 64 && line.contains("sied"), "{line}");
     assert!(!Path::new("x").exists());

@@ -3,11 +3,13 @@
 mod program;
 
 mod bad_input;
+mod doctor;
 #[cfg(feature = "mpi")]
 mod faults;
 mod golden;
 #[cfg(feature = "mpi")]
 mod hang;
+mod inspect;
 mod killed;
 mod main_job;
 mod memory;

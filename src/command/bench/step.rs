@@ -12,6 +12,7 @@ use crate::comm::Communicator;
 use crate::command::CommandError;
 use crate::command::output::say;
 use crate::command::session::Session;
+use crate::command::train::enough_processors;
 use crate::config::{ConfigError, ModelSection, Override, RunConfig};
 use crate::exit::Exit;
 use crate::objective::gan::Gan;
@@ -58,6 +59,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         session.check_ranks(config.cut().microbatches)?;
     }
     let trainer = &configs[0].sections().trainer;
+    session.agree(enough_processors(trainer.threads_per_rank))?;
     let device = session.device(trainer.device, trainer.share_gpu)?;
     Session::torch_threads(trainer.threads_per_rank);
     let games: Vec<Gan> = configs

@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::Wanted;
 use super::finding::Finding;
+use super::judge::verb;
 use crate::command::Session;
 use crate::command::train::schedule;
 use crate::config::{ModelSection, RunConfig};
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::exit::Exit;
 use crate::files;
-use crate::objective::Objective;
 use crate::objective::gan::Gan;
+use crate::objective::{Objective, Player};
 
 /// A file that was written, synced, renamed, read again and removed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,7 +65,9 @@ fn own_name(what: &str) -> String {
 }
 
 /// Whether a lock that rank 0 holds is seen by all ranks, on a file that all ranks see.
-pub(super) fn lock(session: &Session, folder: &Path) -> Finding {
+///
+/// Nothing where none can be made, which is told of elsewhere.
+pub(super) fn lock(session: &Session, folder: &Path) -> Option<Finding> {
     let place = nearest(folder);
     let path = place.join(String::from_utf8_lossy(&session.comm().broadcast(own_name("lock").as_bytes())).as_ref());
     let held = (session.rank() == 0).then(|| File::create(&path).map(|file| (file.try_lock(), file)));
@@ -84,20 +87,18 @@ pub(super) fn lock(session: &Session, folder: &Path) -> Finding {
     let place = place.display();
     let (blind, unguarded) = (ranks(Seen::Nothing), ranks(Seen::File));
     if blind.first() == Some(&0) {
-        return Finding::warning("lock", format!("{place}: no file could be made to lock"), "see `folder`");
+        return None;
     }
-    if !blind.is_empty() {
-        let found =
-            format!("{place}: {} not see a file that rank 0 made there", super::judge::verb(&blind, "does", "do"));
+    Some(if !blind.is_empty() {
+        let found = format!("{place}: {} not see a file that rank 0 made there", verb(&blind, "does", "do"));
         let remedy = "name a folder on a file system that all nodes share";
-        return Finding::fault("lock", Exit::FileSystem, found, remedy);
-    }
-    if !unguarded.is_empty() {
-        let found =
-            format!("{place}: {} not see the lock that rank 0 holds", super::judge::verb(&unguarded, "does", "do"));
-        return Finding::warning("lock", found, "start no second program on the same run: nothing would stop it");
-    }
-    Finding::ok("lock", "a locked file is seen as such by all ranks")
+        Finding::fault("lock", Exit::FileSystem, found, remedy)
+    } else if !unguarded.is_empty() {
+        let found = format!("{place}: {} not see the lock that rank 0 holds", verb(&unguarded, "does", "do"));
+        Finding::warning("lock", found, "start no second program on the same run: nothing would stop it")
+    } else {
+        Finding::ok("lock", "a locked file is seen as such by all ranks")
+    })
 }
 
 /// What a rank sees of a file that rank 0 made and locked.
@@ -117,7 +118,7 @@ pub(super) fn space(free: u64, wanted: &Wanted) -> Finding {
         .data
         .as_deref()
         .and_then(|data| Dataset::open(data).ok())
-        .and_then(|dataset| dataset.split(&config.sections().data.split).ok().map(crate::data::Split::records));
+        .and_then(|dataset| dataset.split(&config.sections().data.split).ok().map(Split::records));
     let trainer = &config.sections().trainer;
     let made = match (records, trainer.steps) {
         (Some(records), _) => Some(schedule(config, records).steps),
@@ -139,7 +140,7 @@ pub(super) fn space(free: u64, wanted: &Wanted) -> Finding {
         return Finding::warning("space", found, "name the dataset with --data");
     };
     let needed = one * (kept + 1);
-    let found = format!("{have}, {each}, {kept} are kept: {} at most", HumanBytes(needed));
+    let found = format!("{have}, {each}, at most {kept} kept and one under way: {}", HumanBytes(needed));
     if needed <= free {
         return Finding::ok("space", found);
     }
@@ -150,7 +151,7 @@ pub(super) fn space(free: u64, wanted: &Wanted) -> Finding {
 fn checkpoint_bytes(config: &RunConfig) -> u64 {
     let ModelSection::Dcgan(model) = &config.sections().model;
     let gan = Gan::new(model, config.gan(), 0, tch::Device::Cpu);
-    let player = |player: &crate::objective::Player| {
+    let player = |player: &Player| {
         let (mut parameters, mut state) = (0, 0);
         for tensor in player.store.variables().values() {
             *(if tensor.requires_grad() { &mut parameters } else { &mut state }) += tensor.numel() as u64;

@@ -29,6 +29,11 @@ fn ranks(some: &[usize]) -> String {
     format!("{} {}{more}", if some.len() == 1 { "rank" } else { "ranks" }, names.join(", "))
 }
 
+/// "1 thread", "2 threads".
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// The ranks with the right form of a verb.
 pub(super) fn verb(some: &[usize], one: &str, several: &str) -> String {
     format!("{} {}", ranks(some), if some.len() == 1 { one } else { several })
@@ -60,8 +65,7 @@ pub(super) fn hosts(all: &[Facts]) -> Finding {
     let named: Vec<String> = hosts.iter().take(2 * NAMED).map(|(host, ranks)| format!("{host} ({ranks})")).collect();
     let more =
         if hosts.len() > named.len() { format!(" and {} more", hosts.len() - named.len()) } else { String::new() };
-    let count = |n: usize, one: &str, several: &str| format!("{n} {}", if n == 1 { one } else { several });
-    let (ranks, machines) = (count(all.len(), "rank", "ranks"), count(hosts.len(), "host", "hosts"));
+    let (ranks, machines) = (count(all.len(), "rank"), count(hosts.len(), "host"));
     Finding::ok("hosts", format!("{ranks} on {machines}: {}{more}", named.join(", ")))
 }
 
@@ -85,8 +89,7 @@ pub(super) fn clocks(all: &[Facts]) -> Finding {
         }
     }
     if worst > SKEW {
-        let found =
-            format!("{} is {worst:.1} s from that of rank 0", ranks(&[rank]).replacen("rank", "the clock of rank", 1));
+        let found = format!("the clock of rank {rank} is {worst:.1} s from that of rank 0");
         return Finding::warning("clocks", found, format!("have the clock of {} set", all[rank].host));
     }
     Finding::ok("clocks", format!("within {worst:.3} s of each other"))
@@ -96,11 +99,10 @@ pub(super) fn clocks(all: &[Facts]) -> Finding {
 pub(super) fn processors(all: &[Facts]) -> Finding {
     const CHECK: &str = "processors";
     let threads = all[0].threads;
-    let count = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
     let short = those(all, |facts| facts.threads > facts.processors);
     if let Some(&rank) = short.first() {
-        let may = count(all[rank].processors, "processor");
-        let found = format!("{} use {may} for trainer.threads_per_rank = {threads}", verb(&short, "may", "may"));
+        let (threads, may) = (all[rank].threads, count(all[rank].processors, "processor"));
+        let found = format!("{} may use {may} for trainer.threads_per_rank = {threads}", ranks(&short));
         let remedy = format!(
             "set it to {} or give ranks more: srun --cpus-per-task={threads}, mpirun --map-by slot:PE={threads}",
             all[rank].processors
@@ -170,7 +172,7 @@ pub(super) fn libtorch(all: &[Facts]) -> Finding {
     let (threads, version) = (all[0].torch_threads, env!("SKYFORGE_LIBTORCH"));
     let others = odd(all.iter().map(|facts| facts.torch_threads));
     if others.is_empty() {
-        return Finding::ok("libtorch", format!("{version}, {threads} thread(s) a rank"));
+        return Finding::ok("libtorch", format!("{version}, {} a rank", count(threads as usize, "thread")));
     }
     let found = format!("{version}, {} another number of threads than the rest", verb(&others, "has", "have"));
     Finding::fault("libtorch", Exit::Hardware, found, "give all ranks equally many processors: bits depend on threads")
@@ -242,4 +244,95 @@ pub(super) fn input<'a>(
 
 fn first_failure<'a>(of: impl Iterator<Item = Option<&'a Failure>>) -> Option<(usize, &'a Failure)> {
     of.enumerate().find_map(|(rank, failure)| Some((rank, failure?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::doctor::facts::{Limits, Place};
+    use crate::command::doctor::finding::Verdict;
+    use crate::command::doctor::folder::Written;
+
+    fn facts(host: &str, processors: &[usize]) -> Facts {
+        Facts {
+            host: host.into(),
+            seconds: 1e9,
+            binary: "same".into(),
+            threads: 1,
+            processors: processors.len(),
+            bound_to: processors.iter().copied().collect(),
+            machine: 4,
+            limits: Limits { open_files: Some(4096), stack_bytes: Some(8 << 20), locked_bytes: Some(1 << 16) },
+            torch_threads: 1,
+            device: Ok(Place { reason: "the CPU".into(), is_gpu: false, counts: true }),
+            folder: Ok(Written { seconds: 0.01, free_bytes: 1 << 40 }),
+            config: Some(Ok(Input { checksum: "a".into(), words: "a.toml".into() })),
+            data: None,
+        }
+    }
+
+    fn world() -> Vec<Facts> {
+        (0..4).map(|rank| facts(["n1", "n2"][rank / 2], &[rank % 2])).collect()
+    }
+
+    /// What a check says of a world in which rank 2 was changed, and which it finds well otherwise.
+    fn of(check: impl Fn(&[Facts]) -> Finding, change: impl Fn(&mut Facts)) -> (Verdict, String) {
+        let mut world = world();
+        assert_eq!(check(&world).verdict, Verdict::Ok, "{:?}", check(&world));
+        change(&mut world[2]);
+        let found = check(&world);
+        assert!(!found.remedy.is_empty(), "{found:?}");
+        (found.verdict, found.found)
+    }
+
+    #[test]
+    fn the_odd_rank_is_named_whatever_is_odd_about_it() {
+        let place =
+            |change: fn(&mut Place)| move |facts: &mut Facts| change(facts.device.as_mut().expect("it has one"));
+        let config =
+            |all: &[Facts]| input("config", all.iter().map(|facts| facts.config.as_ref())).expect("it is named");
+        let other = Input { checksum: "b".into(), words: "a.toml".into() };
+        let fault = |found: &str| (Verdict::Fault, found.to_owned());
+        let warning = |found: &str| (Verdict::Warning, found.to_owned());
+        assert_eq!(of(binary, |facts| facts.binary = "b".into()), fault("rank 2 runs another binary than the rest"));
+        assert_eq!(
+            of(clocks, |facts| facts.seconds += 3.0),
+            warning("the clock of rank 2 is 3.0 s from that of rank 0")
+        );
+        assert_eq!(
+            of(processors, |facts| facts.threads = 2),
+            fault("rank 2 may use 1 processor for trainer.threads_per_rank = 2")
+        );
+        assert_eq!(
+            of(processors, |facts| facts.bound_to = [1].into()),
+            warning("2 threads of all ranks on n2 share 1 processor")
+        );
+        assert_eq!(of(limits, |facts| facts.limits.open_files = Some(64)), warning("open files 64, stack 8.00 MiB"));
+        assert_eq!(of(limits, |facts| facts.limits.stack_bytes = Some(1)), warning("open files 4096, stack 1 B"));
+        assert_eq!(of(libtorch, |facts| facts.torch_threads = 2).0, Verdict::Fault);
+        assert_eq!(of(device, place(|place| place.counts = false)), fault("rank 2 gets a product of ones wrong"));
+        assert_eq!(of(device, place(|place| place.is_gpu = true)), warning("rank 2 is on the CPU, the rest elsewhere"));
+        assert_eq!(of(|all| folder(all, "x"), |facts| facts.folder = Err("x: full".into())), fault("rank 2: x: full"));
+        let slow = Written { seconds: 9.0, free_bytes: 1 };
+        assert_eq!(of(|all| folder(all, "x"), |facts| facts.folder = Ok(slow.clone())).0, Verdict::Warning);
+        assert_eq!(
+            of(config, |facts| facts.config = Some(Ok(other.clone()))),
+            fault("rank 2 reads another than rank 0: a.toml")
+        );
+    }
+
+    #[test]
+    fn locked_memory_matters_to_gpus_alone() {
+        let mut world = world();
+        assert_eq!(limits(&world).verdict, Verdict::Ok);
+        world[1].device = Ok(Place { reason: "GPU 0".into(), is_gpu: true, counts: true });
+        assert_eq!(limits(&world).verdict, Verdict::Warning);
+    }
+
+    #[test]
+    fn the_minority_is_odd_and_of_equals_the_later_ones() {
+        assert_eq!(odd([1, 2, 2].iter()), [0]);
+        assert_eq!(odd([1, 2].iter()), [1]);
+        assert_eq!(odd([3, 3].iter()), [0; 0]);
+    }
 }

@@ -67,8 +67,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         judge::device(&facts),
         sum(session),
         judge::folder(&facts, &folder::nearest(folder).display().to_string()),
-        folder::lock(session, folder),
     ]);
+    findings.extend(folder::lock(session, folder));
     findings.extend(judge::input("config", facts.iter().map(|facts| facts.config.as_ref())));
     findings.extend(judge::input("data", facts.iter().map(|facts| facts.data.as_ref())));
     if session.is_first_task() {
@@ -100,12 +100,16 @@ fn launcher(session: &Session) -> Finding {
         Ok(()) if session.ranks() == 1 => Finding::ok("launcher", "one rank, alone"),
         Ok(()) => Finding::ok("launcher", format!("{} ranks that know each other", session.ranks())),
         Err(error) => {
-            let remedy = if cfg!(feature = "mpi") {
-                "start it with the MPI it was built with: its own mpirun, or srun --mpi=pmix (srun --mpi=list shows what there is)"
-            } else {
-                "build it with MPI: without --no-default-features"
+            let found = match &error {
+                CommandError::Launch { tasks } => format!("{tasks} tasks were started that do not know of each other"),
+                other => other.to_string(),
             };
-            Finding::fault("launcher", error.exit(), error.to_string(), remedy)
+            let remedy = if cfg!(feature = "mpi") {
+                "start it with the MPI it was built with: its own mpirun, or srun --mpi=pmix or pmi2 (srun --mpi=list)"
+            } else {
+                "build it with MPI, without --no-default-features"
+            };
+            Finding::fault("launcher", error.exit(), found, remedy)
         }
     }
 }

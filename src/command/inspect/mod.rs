@@ -74,12 +74,16 @@ fn tell(arguments: &Arguments) -> Result<(), CommandError> {
     }
     told["whole"] = damaged.is_empty().into();
     told["damaged"] = damaged.clone().into();
-    say(&if arguments.json { told.to_string() } else { plain::lines(&told) })?;
+    say(&if arguments.json { told.to_string() } else { plain::lines(&told, &["tensors"]) })?;
     match damaged.split_first() {
         None => Ok(()),
         Some((first, rest)) => {
             let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
-            Err(CommandError::Wrong { path: path.clone(), fault: format!("{first}{more}") })
+            let place = format!("{}/", path.display());
+            Err(CommandError::Wrong {
+                path: path.clone(),
+                fault: format!("{}{more}", first.strip_prefix(&place).unwrap_or(first)),
+            })
         }
     }
 }

@@ -3,16 +3,31 @@
 use indicatif::HumanBytes;
 use serde_json::{Map, Value};
 
-/// All of it.
-pub(super) fn lines(value: &Value) -> String {
+/// Longer arrays of numbers are for `--json`.
+const MOST: usize = 8;
+
+/// All of it but some fields that are too long to be read.
+pub(super) fn lines(value: &Value, but: &[&str]) -> String {
     let mut out = Vec::new();
-    if let Value::Object(fields) = value {
-        object(fields, 0, &mut out);
+    if let Value::Object(mut fields) = value.clone() {
+        fields.retain(|name, _| !but.contains(&name.as_str()));
+        object(&fields, 0, &mut out);
     }
     out.join("\n")
 }
 
 fn object(fields: &Map<String, Value>, indent: usize, out: &mut Vec<String>) {
+    // What it is comes first, then single values, then what has lines of its own.
+    let rank = |(name, value): &(&String, &Value)| match (name.as_str(), value) {
+        ("what", _) => 0,
+        ("whole", _) => 1,
+        ("damaged", _) => 2,
+        (_, Value::Object(_)) => 4,
+        (_, Value::Array(rows)) if rows.first().is_some_and(Value::is_object) => 5,
+        _ => 3,
+    };
+    let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+    fields.sort_by_key(rank);
     for (name, value) in fields {
         match value {
             Value::Object(fields) => {
@@ -36,8 +51,10 @@ fn object(fields: &Map<String, Value>, indent: usize, out: &mut Vec<String>) {
 /// Rows with the fields of the first, in columns: names to the left, numbers to the right.
 fn table(rows: &[Value], indent: usize, out: &mut Vec<String>) {
     let Some(Value::Object(first)) = rows.first() else { return };
-    let columns: Vec<Vec<String>> = first
-        .keys()
+    let mut names: Vec<&String> = first.keys().collect();
+    names.sort_by_key(|name| *name != "name");
+    let columns: Vec<Vec<String>> = names
+        .into_iter()
         .map(|key| std::iter::once(key.clone()).chain(rows.iter().map(|row| word(key, &row[key]))).collect())
         .collect();
     let widths: Vec<usize> =
@@ -67,6 +84,7 @@ fn word(name: &str, value: &Value) -> String {
                 format!("{rounded:e}")
             }
         }
+        Value::Array(values) if values.len() > MOST => format!("{} numbers", values.len()),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
