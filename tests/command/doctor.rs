@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -96,27 +96,38 @@ fn a_folder_that_takes_no_files_is_a_fault() {
     assert_eq!(of(&findings(&output), "folder").0, "fault");
 }
 
+/// A disk of 4 MiB in memory, gone with the test however that ends.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs", arg(folder.path())]).output();
+        mount.is_ok_and(|output| output.status.success()).then(|| Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l", arg(self.0.path())]).status();
+    }
+}
+
 #[test]
 fn a_folder_without_room_for_a_checkpoint_is_a_fault() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs", arg(folder.path())])
-        .status()
-        .is_ok_and(|status| status.success());
-    if !mounted {
+    let Some(disk) = SmallDisk::new() else {
         eprintln!("skipped: no file system may be mounted here");
         return;
-    }
-    let full = ["doctor", "--run", arg(folder.path()), "--json", "--config"];
+    };
+    let doctor = |more: &[&str]| run(1, &[&["doctor", "--run", arg(disk.0.path()), "--json"], more].concat());
     let wide = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/mass_maps_64.toml");
-    let narrow = run(1, &[&full[..], &[CONFIG]].concat());
-    let output = run(1, &[&full[..], &[wide]].concat());
-    fs::write(folder.path().join("more"), vec![0; 4 << 20]).expect_err("it is too small");
-    let no_room = run(1, &full[..4]);
-    assert!(std::process::Command::new("umount").arg(folder.path()).status().is_ok_and(|status| status.success()));
-    assert_eq!(of(&findings(&narrow), "space").0, "ok");
-    assert_eq!((output.status.code(), of(&findings(&output), "space").0.as_str()), (Some(74), "fault"));
-    assert_eq!((no_room.status.code(), of(&findings(&no_room), "folder").0.as_str()), (Some(74), "fault"));
+    let small = doctor(&["--config", CONFIG]);
+    assert_eq!((small.status.code(), of(&findings(&small), "space").0.as_str()), (Some(0), "ok"));
+    let large = doctor(&["--config", wide]);
+    assert_eq!((large.status.code(), of(&findings(&large), "space").0.as_str()), (Some(74), "fault"));
+    fs::write(disk.0.path().join("ballast"), vec![0; 5 << 20]).expect_err("4 MiB hold no 5");
+    let full = doctor(&[]);
+    assert_eq!((full.status.code(), of(&findings(&full), "folder").0.as_str()), (Some(74), "fault"));
 }
 
 #[test]
@@ -157,7 +168,7 @@ fn differing(common: &str, first: &str, second: &str) -> Output {
     let script = format!(
         "[ $OMPI_COMM_WORLD_RANK = 1 ] && exec {binary} doctor --json {common} {second}; exec {binary} doctor --json {common} {first}"
     );
-    std::process::Command::new("timeout")
+    Command::new("timeout")
         .args(["60", "mpirun", "--oversubscribe", "-n", "2", "sh", "-c", &script])
         .envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")])
         .stdin(std::process::Stdio::null())

@@ -146,10 +146,8 @@ pub(super) fn limits(all: &[Facts]) -> Finding {
     let size = |bytes: Option<u64>| bytes.map_or("without limit".to_owned(), |bytes| HumanBytes(bytes).to_string());
     let files = open_files.map_or("without limit".to_owned(), |files| files.to_string());
     let on_gpu = all.iter().any(|facts| facts.device.as_ref().is_ok_and(|place| place.is_gpu));
-    let mut found = format!("open files {files}, stack {}", size(stack));
-    if on_gpu {
-        found += &format!(", locked memory {}", size(locked));
-    }
+    let locked_too = if on_gpu { format!(", locked memory {}", size(locked)) } else { String::new() };
+    let found = format!("open files {files}, stack {}{locked_too}", size(stack));
     let below = |have: Option<u64>, wanted: u64| have.is_some_and(|have| have < wanted);
     let mut remedies = Vec::new();
     if below(open_files, OPEN_FILES + all.len() as u64) {

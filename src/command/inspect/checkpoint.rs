@@ -21,7 +21,9 @@ pub(super) fn look(checkpoint: &Checkpoint) -> Result<Found, CommandError> {
         // Names are in order, so those of a network are neighbours.
         for network in tensors.chunk_by(|a, b| network_of(a) == network_of(b)) {
             let mut range = Range::default();
-            network.iter().for_each(|tensor| range.add(&tensor.range));
+            for tensor in network {
+                range.add(&tensor.range);
+            }
             networks.push(json!({
                 "name": format!("{}{what}", network_of(&network[0])), "tensors": network.len(), "numbers": range.values(),
                 "norm": range.norm(), "not_finite": range.not_finite(),
