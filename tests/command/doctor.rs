@@ -1,6 +1,7 @@
 //! The doctor: what is well passes, what is wrong is named with what to do, on one rank and on several.
 
 use std::fs;
+#[cfg(feature = "mpi")]
 use std::path::Path;
 use std::process::{Command, Output};
 
