@@ -48,6 +48,18 @@ pub enum DeviceError {
     /// Nothing to work on.
     #[error("there is a driver but no GPU that this rank may use, expected at least one for device = \"cuda\"")]
     NoDevice,
+    /// Some ranks have a GPU and some have not.
+    #[error(
+        "rank {rank} works on {there}, rank 0 on {here}: expected the same kind of device for all, or device = \"cpu\""
+    )]
+    Unlike {
+        /// The first that is unlike rank 0.
+        rank: usize,
+        /// What it has.
+        there: &'static str,
+        /// What rank 0 has.
+        here: &'static str,
+    },
     /// Ranks would get into each other's way.
     #[error(
         "{ranks} ranks on this machine and {devices} visible GPU(s), expected one each: start fewer ranks, ask the \
@@ -64,9 +76,20 @@ pub enum DeviceError {
 impl Ends for DeviceError {
     fn exit(&self) -> Exit {
         match self {
-            DeviceError::NoDriver | DeviceError::NoLibrary(_) | DeviceError::NoDevice => Exit::Hardware,
+            DeviceError::NoDriver | DeviceError::NoLibrary(_) | DeviceError::NoDevice | DeviceError::Unlike { .. } => {
+                Exit::Hardware
+            }
             DeviceError::TooFew { .. } => Exit::Usage,
         }
+    }
+}
+
+/// Whether all ranks got the same kind of device.
+pub fn alike(on_gpu: &[bool]) -> Result<(), DeviceError> {
+    let name = |on_gpu: bool| if on_gpu { "a GPU" } else { "the CPU" };
+    match on_gpu.iter().position(|there| *there != on_gpu[0]) {
+        Some(rank) => Err(DeviceError::Unlike { rank, there: name(on_gpu[rank]), here: name(on_gpu[0]) }),
+        None => Ok(()),
     }
 }
 
@@ -223,6 +246,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_rank_on_another_kind_of_device_is_named() {
+        assert_eq!(alike(&[true]), Ok(()));
+        assert_eq!(alike(&[false; 3]), Ok(()));
+        assert!(
+            alike(&[true, true, false, true]).expect_err("one is unlike").to_string().starts_with("rank 2 works on")
+        );
     }
 
     #[test]

@@ -18,6 +18,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use tch::Tensor;
+
 pub use agree::{Disagreement, There, agree};
 pub use courier::Courier;
 #[cfg(feature = "mpi")]
@@ -113,6 +115,12 @@ pub trait Communicator {
         let here = |ranks: &[Vec<u8>]| ranks.iter().filter(|other| **other == all[self.rank()]).count();
         (here(&all[..self.rank()]), here(&all))
     }
+}
+
+/// Sums of what lives on the ranks' devices, without a detour through the host.
+pub trait DeviceSum {
+    /// Adds up `values` over all ranks, in place and in whatever order; the sum is there when the call returns.
+    fn all_reduce(&self, values: &mut Tensor) -> Result<(), String>;
 }
 
 /// Something that the communication thread does meanwhile.

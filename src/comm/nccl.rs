@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use tch::{Device, Kind, Tensor};
 
-use super::{Communicator, agree};
+use super::{Communicator, DeviceSum, agree};
 use crate::exit::{Ends, Exit};
 
 /// Ranks joined by NCCL, each with a GPU of its own.
@@ -67,11 +67,6 @@ impl Nccl {
         together(tried.map(|()| nccl))
     }
 
-    /// Adds up `values` over all ranks, in place; the sum is there when the call returns.
-    pub fn all_reduce(&self, values: &mut Tensor) -> Result<(), String> {
-        self.sum(values, None).map_err(|fault| fault.to_string())
-    }
-
     /// Which NCCL it is: 22304 for 2.23.4.
     pub fn version(&self) -> i32 {
         self.library.version
@@ -113,6 +108,12 @@ impl Nccl {
         } else {
             Err(Fault(format!("a sum of {count} known numbers came out wrong")))
         }
+    }
+}
+
+impl DeviceSum for Nccl {
+    fn all_reduce(&self, values: &mut Tensor) -> Result<(), String> {
+        self.sum(values, None).map_err(|fault| format!("NCCL: {fault}"))
     }
 }
 

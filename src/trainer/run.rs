@@ -1,6 +1,7 @@
 //! The loop: from the newest checkpoint, step after step, to the last one or to an orderly stop.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +16,7 @@ use super::signals::StopFlag;
 use super::step::{Cut, Ended, Stepper};
 use super::tensorboard::EventWriter;
 use crate::checkpoint::{self, Checkpoint, CheckpointError, State};
-use crate::comm::{Communicator, Disagreement, There, agree};
+use crate::comm::{Communicator, DeviceSum, Disagreement, There, agree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset};
 use crate::exit::{Ends, Exit};
@@ -48,6 +49,8 @@ pub struct Training<'a> {
     pub cut: Cut,
     /// Where the networks are.
     pub device: Device,
+    /// Sums gradients on the devices, where that is wanted and can be had.
+    pub device_sum: Option<Rc<dyn DeviceSum>>,
     /// Whether sums over ranks hide behind other work.
     pub overlap: bool,
     /// How long, how often.
@@ -225,6 +228,9 @@ impl<'a, O: Objective> Run<'a, O> {
         let comm = training.comm;
         let mut stepper = Stepper::new(objective, comm, Draw::new(training.seed), training.cut, adam);
         stepper.set_overlap(training.overlap);
+        if let Some(sum) = &training.device_sum {
+            stepper.sum_on_devices(sum);
+        }
         let (step, newest) = resume(training, &mut stepper)?;
         let plan = BatchPlan {
             global: training.cut.global,

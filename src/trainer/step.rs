@@ -8,13 +8,14 @@
 //! weights with overlap and without, so the bits are the same.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use tch::{Device, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::player::PlayerState;
 use crate::checkpoint::{PlayerRecord, PlayerSlots};
-use crate::comm::{Communicator, tree};
+use crate::comm::{Communicator, DeviceSum, tree};
 use crate::objective::{Batch, Move, Objective, Place, Player};
 use crate::optim::{AdamSettings, Home};
 use crate::rng::Draw;
@@ -111,6 +112,13 @@ impl<'a, O: Objective> Stepper<'a, O> {
         Self { objective, comm, draw, cut, moves: objective.moves(), players, overlap: true, early: None }
     }
 
+    /// Has gradients on devices summed there: the bits then depend on the number of ranks.
+    pub fn sum_on_devices(&mut self, sum: &Rc<dyn DeviceSum>) {
+        for player in &mut self.players {
+            player.sum_on_devices(Rc::clone(sum));
+        }
+    }
+
     /// Whether sums over ranks hide behind other work; they do unless told otherwise.
     pub fn set_overlap(&mut self, overlap: bool) {
         self.overlap = overlap;
@@ -189,7 +197,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 ready.unwrap_or_else(|| self.begin(number, &place, self.records_of(number, microbatch, records)))
             });
             for &player in &a_move.players {
-                self.players[player].clear();
+                self.players[player].clear(microbatch == run.start);
                 let tally = begun.as_mut().map(|begun| {
                     let as_they_were = |(player, was): &(usize, u64)| self.players[*player].space.generation() == *was;
                     debug_assert!(begun.read.iter().all(as_they_were), "weights do not change under a graph");

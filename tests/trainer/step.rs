@@ -1,8 +1,10 @@
 //! The step as a state machine: the same bits on any ranks, nothing kept of a bad one.
 
 use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::{Arc, Barrier, Mutex};
 
-use skyforge::comm::{Communicator, Courier, Solo, Threads};
+use skyforge::comm::{Communicator, Courier, DeviceSum, Solo, Threads};
 use skyforge::device::{self, Choice};
 use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
@@ -196,11 +198,27 @@ fn gan_at(
     settings: &GanSettings,
     overlap: bool,
 ) -> Vec<u32> {
+    gan_with(None, device, home, adam, comm, settings, overlap)
+}
+
+/// The same with gradients summed by `sum`.
+fn gan_with(
+    sum: Option<&Rc<dyn DeviceSum>>,
+    device: Device,
+    home: impl Fn(Device) -> Home,
+    adam: AdamSettings,
+    comm: &dyn Communicator,
+    settings: &GanSettings,
+    overlap: bool,
+) -> Vec<u32> {
     let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
     let gan = Gan::new(&model, settings.clone(), 7, device);
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper = Stepper::new_at(home, &gan, comm, Draw::new(7), cut, |_| adam);
     stepper.set_overlap(overlap);
+    if let Some(sum) = sum {
+        stepper.sum_on_devices(sum);
+    }
     let (batches, run) = (stepper.batches() as u64, stepper.run_of_microbatches());
     let maps = |step: u64| -> Vec<Tensor> {
         let one = |place: u64, microbatch: usize| {
@@ -270,6 +288,50 @@ fn a_device_trains_the_gan_of_the_host_on_any_number_of_ranks() {
     for ranks in [2, 3] {
         for other in Threads::run(ranks, |comm| gan_at(Device::Cpu, Home::Device, adam, comm, &settings, true)) {
             assert!(other == device, "{ranks} ranks");
+        }
+    }
+}
+
+/// What sums on devices, where these happen to be the host: ranks meet and add up in the order in which they come.
+struct Meeting {
+    sum: Arc<Mutex<Option<Tensor>>>,
+    barrier: Arc<Barrier>,
+}
+
+impl DeviceSum for Meeting {
+    fn all_reduce(&self, values: &mut Tensor) -> Result<(), String> {
+        {
+            let mut sum = self.sum.lock().expect("nobody panicked");
+            *sum = Some(sum.take().map_or_else(|| values.copy(), |sum| sum + &*values));
+        }
+        self.barrier.wait();
+        values.copy_(self.sum.lock().expect("nobody panicked").as_ref().expect("all have added"));
+        if self.barrier.wait().is_leader() {
+            *self.sum.lock().expect("nobody panicked") = None;
+        }
+        self.barrier.wait();
+        Ok(())
+    }
+}
+
+#[test]
+fn gradients_summed_on_devices_train_the_same_gan_to_rounding() {
+    tch::set_num_threads(1);
+    let (settings, adam) = unruffled();
+    let tree = gan_at(Device::Cpu, Home::Device, adam, &Solo, &settings, true);
+    for ranks in [1, 2, 3] {
+        let (sum, barrier) = (Arc::default(), Arc::new(Barrier::new(ranks)));
+        let all = Threads::run(ranks, |comm| {
+            let meeting = Meeting { sum: Arc::clone(&sum), barrier: Arc::clone(&barrier) };
+            let meeting: Rc<dyn DeviceSum> = Rc::new(meeting);
+            gan_with(Some(&meeting), Device::Cpu, Home::Device, adam, comm, &settings, true)
+        });
+        for other in &all {
+            assert!(other == &all[0], "ranks have the same bits as each other");
+            for (x, y) in tree.iter().zip(other) {
+                let (x, y) = (f32::from_bits(*x), f32::from_bits(*y));
+                assert!((x - y).abs() <= 1e-5 * x.abs().max(0.1), "{x} and {y}, {ranks} ranks");
+            }
         }
     }
 }

@@ -67,11 +67,8 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
             Gan::new(model, config.gan(), config.sections().seed, device)
         })
         .collect();
-    let mut contestants: Vec<Contestant> = configs
-        .iter()
-        .zip(&games)
-        .map(|(config, game)| Contestant::new(session.comm(), config, game, device))
-        .collect();
+    let mut contestants: Vec<Contestant> =
+        configs.iter().zip(&games).map(|(config, game)| Contestant::new(session, config, game, device)).collect();
     let mut rates = vec![Vec::new(); contestants.len()];
     for round in 0..=arguments.rounds {
         for (contestant, rates) in contestants.iter_mut().zip(&mut rates) {
@@ -105,15 +102,18 @@ struct Contestant<'a> {
 }
 
 impl<'a> Contestant<'a> {
-    fn new(comm: &'a dyn Communicator, config: &RunConfig, game: &'a Gan, device: Device) -> Self {
+    fn new(session: &'a Session, config: &RunConfig, game: &'a Gan, device: Device) -> Self {
         let (sections, cut) = (config.sections(), config.cut());
         let ModelSection::Dcgan(model) = &sections.model;
         let adam = |player: &str| match player {
             "discriminator" => sections.optimiser.discriminator,
             _ => sections.optimiser.generator,
         };
-        let mut stepper = Stepper::new(game, comm, Draw::new(sections.seed), cut, adam);
+        let mut stepper = Stepper::new(game, session.comm(), Draw::new(sections.seed), cut, adam);
         stepper.set_overlap(sections.trainer.overlap);
+        if let Some(sum) = session.device_sum(sections.trainer.reduction, device) {
+            stepper.sum_on_devices(&sum);
+        }
         let shape = [cut.microbatch() as i64, 1, model.side, model.side];
         let count = shape.iter().product::<i64>() as usize;
         let draw = |batch: usize, microbatch: usize| {
