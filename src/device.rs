@@ -48,10 +48,22 @@ pub enum DeviceError {
     /// Nothing to work on.
     #[error("there is a driver but no GPU that this rank may use, expected at least one for device = \"cuda\"")]
     NoDevice,
+    /// Some ranks have a GPU and some have not.
+    #[error(
+        "rank {rank} works on {there}, rank 0 on {here}: expected the same kind of device for all, or device = \"cpu\""
+    )]
+    Unlike {
+        /// The first that is unlike rank 0.
+        rank: usize,
+        /// What it has.
+        there: &'static str,
+        /// What rank 0 has.
+        here: &'static str,
+    },
     /// Ranks would get into each other's way.
     #[error(
         "{ranks} ranks on this machine and {devices} visible GPU(s), expected one each: start fewer ranks, ask the \
-         queue for one GPU a rank, or let ranks share"
+         queue for one GPU a rank, or set trainer.share_gpu = true"
     )]
     TooFew {
         /// Ranks on this machine.
@@ -64,14 +76,41 @@ pub enum DeviceError {
 impl Ends for DeviceError {
     fn exit(&self) -> Exit {
         match self {
-            DeviceError::NoDriver | DeviceError::NoLibrary(_) | DeviceError::NoDevice => Exit::Hardware,
+            DeviceError::NoDriver | DeviceError::NoLibrary(_) | DeviceError::NoDevice | DeviceError::Unlike { .. } => {
+                Exit::Hardware
+            }
             DeviceError::TooFew { .. } => Exit::Usage,
         }
     }
 }
 
-/// The device of rank `rank_here` of the `ranks_here` on this machine. `share` lets ranks share GPUs.
-pub fn choose(choice: Choice, rank_here: usize, ranks_here: usize, share: bool) -> Result<Chosen, DeviceError> {
+/// Whether all ranks got the same kind of device.
+pub fn alike(on_gpu: &[bool]) -> Result<(), DeviceError> {
+    let name = |on_gpu: bool| if on_gpu { "a GPU" } else { "the CPU" };
+    match on_gpu.iter().position(|there| *there != on_gpu[0]) {
+        Some(rank) => Err(DeviceError::Unlike { rank, there: name(on_gpu[rank]), here: name(on_gpu[0]) }),
+        None => Ok(()),
+    }
+}
+
+/// A rank among those of its machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Here {
+    /// Which of them it is.
+    pub rank: usize,
+    /// How many there are.
+    pub ranks: usize,
+    /// Whether no two of them see the same list of GPUs.
+    pub lists_differ: bool,
+}
+
+/// The GPUs that this rank is told to see, by its environment.
+pub fn visible_list() -> String {
+    std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default()
+}
+
+/// The device of a rank. `share` lets ranks share GPUs.
+pub fn choose(choice: Choice, here: Here, share: bool) -> Result<Chosen, DeviceError> {
     let cpu = |reason: String| Ok(Chosen { device: Device::Cpu, reason });
     match choice {
         Choice::Cpu => return cpu("the CPU, as asked for".into()),
@@ -87,7 +126,8 @@ pub fn choose(choice: Choice, rank_here: usize, ranks_here: usize, share: bool) 
         }
     };
     let visible = usize::try_from(Cuda::device_count()).unwrap_or(0);
-    match place(visible, is_bound(|name| std::env::var(name).ok()), rank_here, ranks_here, share) {
+    let bound = here.lists_differ || is_bound(|name| std::env::var(name).ok());
+    match place(visible, bound, here.rank, here.ranks, share) {
         Ok(Place { index, note }) => {
             let reason = format!("GPU {index} of {visible} visible{note}, with {library}");
             Ok(Chosen { device: Device::Cuda(index), reason })
@@ -116,12 +156,12 @@ fn place(visible: usize, bound: bool, rank_here: usize, ranks_here: usize, share
     }
 }
 
-/// Whether the launcher says that each rank has GPUs of its own.
+/// Whether the launcher says that each rank has GPUs of its own. One visible GPU alone says nothing: all ranks of a job
+/// may see the same one.
 fn is_bound(environment: impl Fn(&str) -> Option<String>) -> bool {
-    let one_visible = environment("CUDA_VISIBLE_DEVICES").is_some_and(|list| !list.is_empty() && !list.contains(','));
     let by_task = ["SLURM_GPUS_PER_TASK", "SLURM_TRES_PER_TASK"].iter().any(|name| environment(name).is_some());
     let by_bind = environment("SLURM_GPU_BIND").is_some_and(|bind| !bind.contains("none"));
-    one_visible || by_task || by_bind
+    by_task || by_bind
 }
 
 /// Whether there is an NVIDIA driver.
@@ -226,13 +266,19 @@ mod tests {
     }
 
     #[test]
+    fn a_rank_on_another_kind_of_device_is_named() {
+        assert_eq!(alike(&[true]), Ok(()));
+        assert_eq!(alike(&[false; 3]), Ok(()));
+        assert!(
+            alike(&[true, true, false, true]).expect_err("one is unlike").to_string().starts_with("rank 2 works on")
+        );
+    }
+
+    #[test]
     fn a_launcher_says_in_its_own_way_that_a_gpu_is_a_ranks_own() {
         for (variables, bound) in [
             (vec![], false),
-            (vec![("CUDA_VISIBLE_DEVICES", "3")], true),
-            (vec![("CUDA_VISIBLE_DEVICES", "GPU-8932f937")], true),
-            (vec![("CUDA_VISIBLE_DEVICES", "0,1")], false),
-            (vec![("CUDA_VISIBLE_DEVICES", "")], false),
+            (vec![("CUDA_VISIBLE_DEVICES", "3")], false),
             (vec![("SLURM_GPUS_PER_TASK", "1")], true),
             (vec![("SLURM_TRES_PER_TASK", "gres/gpu:1")], true),
             (vec![("SLURM_GPU_BIND", "none")], false),
@@ -278,8 +324,14 @@ mod tests {
             eprintln!("skipped: this machine has an NVIDIA driver");
             return;
         }
-        assert_eq!(choose(Choice::Auto, 0, 4, false).expect("the CPU").device, Device::Cpu);
-        assert_eq!(choose(Choice::Cuda, 0, 1, false), Err(DeviceError::NoDriver));
+        assert_eq!(
+            choose(Choice::Auto, Here { rank: 0, ranks: 4, lists_differ: false }, false).expect("the CPU").device,
+            Device::Cpu
+        );
+        assert_eq!(
+            choose(Choice::Cuda, Here { rank: 0, ranks: 1, lists_differ: false }, false),
+            Err(DeviceError::NoDriver)
+        );
         assert_eq!(DeviceError::NoDriver.exit(), Exit::Hardware);
     }
 
@@ -289,7 +341,7 @@ mod tests {
             eprintln!("skipped: this machine has no NVIDIA driver or no CUDA half of libtorch");
             return;
         }
-        let chosen = choose(Choice::Cuda, 0, 1, false).expect("a GPU");
+        let chosen = choose(Choice::Cuda, Here { rank: 0, ranks: 1, lists_differ: false }, false).expect("a GPU");
         assert_eq!(chosen.device, Device::Cuda(0), "{}", chosen.reason);
         let sum = tch::Tensor::ones([1000], (tch::Kind::Float, chosen.device)).sum(tch::Kind::Float);
         assert_eq!(sum.double_value(&[]), 1000.0);

@@ -18,6 +18,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use tch::Tensor;
+
 pub use agree::{Disagreement, There, agree};
 pub use courier::Courier;
 #[cfg(feature = "mpi")]
@@ -112,11 +114,17 @@ pub trait Communicator {
         None
     }
 
-    /// The ranks that share this machine: which of them this one is, and how many there are.
-    fn here(&self) -> (usize, usize) {
-        let all = self.gather(&std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default());
-        let here = |ranks: &[Vec<u8>]| ranks.iter().filter(|other| **other == all[self.rank()]).count();
-        (here(&all[..self.rank()]), here(&all))
+    /// What the ranks that share this machine have to say, in rank order, and which of them this rank is.
+    fn here(&self, word: &str) -> (usize, Vec<String>) {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let all = self.gather(format!("{host}\0{word}").as_bytes());
+        let here = all.iter().enumerate().filter_map(|(rank, told)| {
+            let told = String::from_utf8_lossy(told);
+            let (other, word) = told.split_once('\0')?;
+            (other == host).then(|| (rank, word.to_owned()))
+        });
+        let (ranks, words): (Vec<usize>, Vec<String>) = here.unzip();
+        (ranks.iter().take_while(|&&rank| rank < self.rank()).count(), words)
     }
 }
 
@@ -127,6 +135,12 @@ pub struct Library {
     pub version: String,
     /// What it grants of threads: single, funneled, serialized or multiple. The program needs funneled.
     pub threads: String,
+}
+
+/// Sums of what lives on the ranks' devices, without a detour through the host.
+pub trait DeviceSum {
+    /// Adds up `values` over all ranks, in place and in whatever order; the sum is there when the call returns.
+    fn all_reduce(&self, values: &mut Tensor) -> Result<(), String>;
 }
 
 /// Something that the communication thread does meanwhile.

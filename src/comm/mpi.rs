@@ -54,6 +54,7 @@ impl Mpi {
     pub fn start(flight: Arc<Flight>) -> Self {
         let (universe, level) =
             mpi::initialize_with_threading(mpi::Threading::Funneled).expect("MPI is started once a process");
+        assert!(level >= mpi::Threading::Funneled, "MPI grants thread level {level:?}, expected Funneled or more");
         alarm::listen();
         Self { world: universe.world(), flight, level, _universe: universe }
     }
@@ -119,25 +120,25 @@ impl Mpi {
     }
 
     /// Tells all other ranks why this one ends, then ends the job.
-    fn sound(&self, cause: &str) -> ! {
-        let message = cause.as_bytes();
+    fn sound(&self, cause: &str, exit: Exit) -> ! {
+        let message = [&[exit as u8], cause.as_bytes()].concat();
         request::scope(|scope| {
             for rank in (0..self.ranks()).filter(|&rank| rank != self.rank()) {
-                let request = self.process(rank).immediate_send_with_tag(scope, message, ALARM);
+                let request = self.process(rank).immediate_send_with_tag(scope, message.as_slice(), ALARM);
                 std::mem::forget(request); // the job ends with whatever is still under way
             }
-            self.end_after_grace()
+            self.end_after_grace(exit)
         })
     }
 
     /// Ends the job once the ranks have said their last words.
-    fn end_after_grace(&self) -> ! {
+    fn end_after_grace(&self, exit: Exit) -> ! {
         let begun = Instant::now();
         while begun.elapsed() < alarm::GRACE {
             self.process(self.rank()).immediate_probe_with_tag(ALARM); // any call moves what is under way
             std::thread::sleep(NAP);
         }
-        self.world.abort(Exit::Internal as i32)
+        self.world.abort(exit as i32)
     }
 }
 
@@ -198,14 +199,16 @@ impl Communicator for Mpi {
 
     /// Looks whether a rank has sounded the alarm, and then ends with it.
     fn attend(&self) {
-        if let Some(cause) = alarm::raised() {
-            self.sound(&cause);
+        if let Some((cause, exit)) = alarm::raised() {
+            self.sound(&cause, exit);
         }
         let anybody = self.world.any_process();
         if anybody.immediate_probe_with_tag(ALARM).is_some() {
-            let (cause, status) = anybody.receive_vec_with_tag::<u8>(ALARM);
-            alarm::speak(&format!("rank {}: {}", status.source_rank(), String::from_utf8_lossy(&cause)));
-            self.end_after_grace();
+            let (word, status) = anybody.receive_vec_with_tag::<u8>(ALARM);
+            let (exit, cause) = word.split_first().expect("an alarm has an exit code");
+            let exit = Exit::from_code(*exit);
+            alarm::speak(&format!("rank {}: {}", status.source_rank(), String::from_utf8_lossy(cause)), exit);
+            self.end_after_grace(exit);
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use tch::{Device, Kind, Tensor};
 
-use super::{Communicator, agree};
+use super::{Communicator, DeviceSum, agree};
 use crate::exit::{Ends, Exit};
 
 /// Ranks joined by NCCL, each with a GPU of its own.
@@ -21,11 +21,6 @@ pub struct Nccl {
     device: usize,
     ranks: usize,
 }
-
-// SAFETY: NCCL lets any thread call for a communicator, one at a time; every call here sets its thread's device first,
-// and a value that is not `Sync` is used by one thread at a time.
-#[expect(unsafe_code, reason = "a pointer of NCCL's goes from thread to thread")]
-unsafe impl Send for Nccl {}
 
 /// Why a rank cannot take part.
 #[derive(Debug, thiserror::Error)]
@@ -65,11 +60,6 @@ impl Nccl {
         let nccl = together(joined.map(|joined| Self { library, joined, device, ranks: comm.ranks() }))?;
         let tried = [2, 1 << 20].into_iter().try_for_each(|count| nccl.try_out(comm.rank(), count));
         together(tried.map(|()| nccl))
-    }
-
-    /// Adds up `values` over all ranks, in place; the sum is there when the call returns.
-    pub fn all_reduce(&self, values: &mut Tensor) -> Result<(), String> {
-        self.sum(values, None).map_err(|fault| fault.to_string())
     }
 
     /// Which NCCL it is: 22304 for 2.23.4.
@@ -113,6 +103,12 @@ impl Nccl {
         } else {
             Err(Fault(format!("a sum of {count} known numbers came out wrong")))
         }
+    }
+}
+
+impl DeviceSum for Nccl {
+    fn all_reduce(&self, values: &mut Tensor) -> Result<(), String> {
+        self.sum(values, None).map_err(|fault| format!("NCCL: {fault}"))
     }
 }
 
@@ -292,9 +288,14 @@ impl Functions {
 fn open(names: &[&str]) -> Result<Library, Fault> {
     // SAFETY: NVIDIA's libraries are made to be loaded into a running process.
     let load = |name: &&str| unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) };
-    let mut opened: Vec<_> = names.iter().map(load).collect();
-    let best = opened.iter().position(Result::is_ok).unwrap_or(0);
-    opened.swap_remove(best).map_err(|error| Fault(first_line(&error.to_string())))
+    let mut fault = None;
+    for name in names {
+        match load(name) {
+            Ok(library) => return Ok(library),
+            Err(error) => fault = fault.or_else(|| Some(Fault(first_line(&error.to_string())))),
+        }
+    }
+    Err(fault.expect("there is a name to try"))
 }
 
 /// # Safety
@@ -326,7 +327,9 @@ mod tests {
 
     #[test]
     fn a_single_gpu_sums_to_itself() {
-        if let Err(reason) = device::choose(device::Choice::Cuda, 0, 1, false) {
+        if let Err(reason) =
+            device::choose(device::Choice::Cuda, device::Here { rank: 0, ranks: 1, lists_differ: false }, false)
+        {
             eprintln!("skipped: {reason}");
             return;
         }

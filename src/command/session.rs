@@ -1,11 +1,16 @@
 //! What a verb starts from: the ranks, the log, the threads.
 
+use std::rc::Rc;
+
 use super::{CommandError, logging};
-use crate::comm::{Communicator, Solo, agree, alarm};
+#[cfg(feature = "nccl")]
+use crate::comm::Nccl;
+use crate::comm::{Communicator, DeviceSum, Solo, agree, alarm};
 #[cfg(feature = "mpi")]
 use crate::comm::{Courier, Mpi};
+use crate::config::Reduction;
 use crate::device;
-use crate::exit::Ends;
+use crate::exit::{Ends, Exit};
 
 /// A started program on this rank.
 pub struct Session {
@@ -69,10 +74,38 @@ impl Session {
 
     /// This rank's device, which is said in its log.
     pub fn device(&self, choice: device::Choice, share: bool) -> Result<tch::Device, CommandError> {
-        let (rank_here, ranks_here) = self.comm.here();
-        let chosen = self.agree(device::choose(choice, rank_here, ranks_here, share))?;
+        let chosen = self.agree(device::choose(choice, self.here(), share))?;
+        let all = self.comm.gather(&[u8::from(chosen.device.is_cuda())]);
+        device::alike(&all.iter().map(|on_gpu| *on_gpu == [1]).collect::<Vec<bool>>())?;
         log::info!("on {}", chosen.reason);
         Ok(chosen.device)
+    }
+
+    /// This rank among those of its machine.
+    pub fn here(&self) -> device::Here {
+        let (rank, mut lists) = self.comm.here(&device::visible_list());
+        let ranks = lists.len();
+        lists.sort();
+        lists.dedup();
+        device::Here { rank, ranks, lists_differ: lists.len() == ranks && ranks > 1 }
+    }
+
+    /// What sums gradients on `device`, if that is asked for and can be had on all ranks; else the tree does.
+    pub fn device_sum(&self, reduction: Reduction, device: tch::Device) -> Option<Rc<dyn DeviceSum>> {
+        let wanted = reduction == Reduction::Nccl && self.ranks() > 1;
+        let started = wanted.then(|| nccl(self.comm(), device))?;
+        match started {
+            Ok((sum, version)) => {
+                log::info!("NCCL {version} sums gradients: their bits depend on the number of ranks");
+                Some(sum)
+            }
+            Err(reason) => {
+                if self.rank() == 0 {
+                    log::warn!("no NCCL ({reason}): the tree sums gradients, on the host");
+                }
+                None
+            }
+        }
     }
 
     /// Fixes the threads that libtorch's sums are split over.
@@ -92,8 +125,22 @@ fn threads(comm: &dyn Communicator) -> usize {
     let mine = std::thread::available_parallelism().map_or(1, usize::from);
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let all = cpus.lines().filter(|line| line.starts_with("processor")).count();
-    let (_, ranks_here) = comm.here();
+    let ranks_here = comm.here("").1.len();
     if mine < all { mine } else { (mine / ranks_here).max(1) }
+}
+
+/// NCCL for a rank that works on `device`, and its version.
+#[cfg(feature = "nccl")]
+fn nccl(comm: &dyn Communicator, device: tch::Device) -> Result<(Rc<dyn DeviceSum>, i32), String> {
+    let tch::Device::Cuda(index) = device else { return Err("this run is on the CPU".into()) };
+    let nccl = Nccl::start(comm, index)?;
+    let version = nccl.version();
+    Ok((Rc::new(nccl), version))
+}
+
+#[cfg(not(feature = "nccl"))]
+fn nccl(_: &dyn Communicator, _: tch::Device) -> Result<(Rc<dyn DeviceSum>, i32), String> {
+    Err("this program was built without the feature nccl".into())
 }
 
 /// The ranks that the launcher started, or this one alone.
@@ -107,12 +154,12 @@ fn join() -> Box<dyn Communicator> {
 
 /// A panic on one rank ends all, with the cause in every log: the others would wait for it for ever.
 fn end_all_on_panic(rank: usize) {
-    alarm::on_alarm(move |cause| logging::error(rank, cause));
+    alarm::on_alarm(move |cause, _| logging::error(rank, cause));
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         usual(panic);
         let place = panic.location().map_or_else(|| "somewhere".to_owned(), ToString::to_string);
         let words = panic.payload_as_str().unwrap_or("without a word");
-        alarm::raise(&format!("panicked at {place}: {words}"));
+        alarm::raise(&format!("panicked at {place}: {words}"), Exit::Internal);
     }));
 }

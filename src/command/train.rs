@@ -89,6 +89,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         seed: sections.seed,
         cut,
         device,
+        device_sum: session.device_sum(sections.trainer.reduction, device),
         overlap: sections.trainer.overlap,
         schedule,
         dataset: Arc::clone(&dataset),
@@ -172,7 +173,7 @@ fn identity(config: &RunConfig, dataset: &Dataset, transform: Transform, device:
 
 /// What may differ from the checkpoint's run where it is said by hand.
 fn may_change(key: &str) -> bool {
-    key.starts_with("optimiser.") || ["trainer.threads_per_rank", "trainer.device"].contains(&key)
+    key.starts_with("optimiser.") || ["trainer.threads_per_rank", "trainer.device", "trainer.reduction"].contains(&key)
 }
 
 /// Whether this rank has a processor for each thread that it is to run.
@@ -235,7 +236,7 @@ fn prepare(
         let path = run.join("config.toml");
         files::write_whole(&path, config.to_toml().as_bytes()).map_err(CommandError::io(path))?;
         let told = run.clone();
-        alarm::on_alarm(move |cause| Outcome::fail(&told, Exit::Internal, cause));
+        alarm::on_alarm(move |cause, exit| Outcome::fail(&told, exit, cause));
         provenance::record_start(run, session.ranks(), config, dataset)?;
     }
     Ok(())

@@ -12,9 +12,11 @@ use serde::Serialize;
 
 pub use overrides::{Override, apply};
 pub use run_file::{
-    BatchSection, DataSection, ModelSection, ObjectiveSection, OptimiserSection, Precision, RunFile, TrainerSection,
+    BatchSection, DataSection, ModelSection, ObjectiveSection, OptimiserSection, Precision, Reduction, RunFile,
+    TrainerSection,
 };
 
+use crate::device::Choice;
 use crate::exit::{Ends, Exit};
 use crate::model::dcgan::Norm;
 use crate::objective::gan::{GanSettings, Noise, Update};
@@ -202,6 +204,9 @@ impl RunConfig {
             if alone && moves != 1 {
                 return value(&format!("trainer.{key}"), &moves, "1 where moves are simultaneous or share their noise");
             }
+        }
+        if trainer.reduction == Reduction::Nccl && trainer.device == Choice::Cpu {
+            return value("trainer.reduction", &"nccl", "\"tree\", since trainer.device is \"cpu\"");
         }
         if trainer.threads_per_rank == 0 {
             return value("trainer.threads_per_rank", &0, "1 or more");

@@ -117,6 +117,17 @@ pub enum Precision {
     Fp32,
 }
 
+/// What sums gradients over ranks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// The fixed tree, on the host: the same bits on any number of ranks.
+    #[default]
+    Tree,
+    /// NCCL, on GPUs: faster there, and the bits depend on the number of ranks. The tree where NCCL cannot be had.
+    Nccl,
+}
+
 /// The loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -141,6 +152,8 @@ pub struct TrainerSection {
     pub device: Choice,
     /// Whether ranks may share a GPU.
     pub share_gpu: bool,
+    /// What sums gradients that live on GPUs.
+    pub reduction: Reduction,
     /// Threads of libtorch in each rank: they decide the bits of its sums.
     pub threads_per_rank: usize,
     /// Whether sums over ranks hide behind other work: the same bits, in other time.
@@ -171,6 +184,7 @@ impl Default for TrainerSection {
             precision: Precision::default(),
             device: Choice::Auto,
             share_gpu: false,
+            reduction: Reduction::default(),
             threads_per_rank: 1,
             overlap: true,
             checkpoint_every: 1000,

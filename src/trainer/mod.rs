@@ -19,4 +19,4 @@ pub use drill::{Drill, Drills};
 pub use lock::RunLock;
 pub use outcome::{Outcome, Status};
 pub use run::{Run, Schedule, TrainError, Training};
-pub use step::{Cut, Ended, Stepper};
+pub use step::{Cut, Ended, Odd, Stepper};

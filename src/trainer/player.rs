@@ -6,10 +6,14 @@
 //! `[metrics | mean, variance, squared mean of each batch norm | ranks that want to stop | ranks that failed]`
 
 use std::ops::Range;
+use std::rc::Rc;
+
+use tch::Tensor;
 
 use crate::checkpoint;
 use crate::comm::tree::TreeSum;
-use crate::comm::{self, Communicator, Pending};
+use crate::comm::{self, Communicator, DeviceSum, Pending, alarm};
+use crate::exit::Exit;
 use crate::objective::{Player, Tally};
 use crate::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home, Lent};
 
@@ -19,6 +23,8 @@ pub(super) struct PlayerState {
     pub space: FlatSpace,
     pub adam: Adam,
     sum: Sum,
+    /// Sums gradients where they live; the tail alone goes through the tree then.
+    on_devices: Option<Rc<dyn DeviceSum>>,
     metrics: &'static [&'static str],
     norms: Vec<Norm>,
     norm_momentum: f64,
@@ -66,6 +72,13 @@ pub(super) struct Verdict {
     pub failed: bool,
 }
 
+impl Verdict {
+    /// Whether the gradient can be used: its square, too, must be a number of single precision.
+    pub fn is_finite(&self) -> bool {
+        self.norm < f64::from(f32::MAX).sqrt()
+    }
+}
+
 impl PlayerState {
     pub fn new(player: &Player, home: Home, adam: AdamSettings, comm: &dyn Communicator, microbatches: usize) -> Self {
         let channels = |name: &str| {
@@ -94,6 +107,7 @@ impl PlayerState {
             norms: norms.collect(),
             adam: Adam::new(adam, space.len(), home),
             sum: Sum::Open(TreeSum::new(comm.rank(), comm.ranks(), microbatches)),
+            on_devices: None,
             metrics: player.metrics,
             norm_momentum: player.norm_momentum,
             pending: (vec![0.0; moments], 0),
@@ -102,27 +116,42 @@ impl PlayerState {
         }
     }
 
-    /// Makes room for the gradient of the next microbatch.
-    pub fn clear(&mut self) {
-        self.space.clear();
+    /// From now on gradients are summed where they live, in no fixed order. Nothing on the host.
+    pub fn sum_on_devices(&mut self, sum: Rc<dyn DeviceSum>) {
+        if self.space.device_gradient().is_some() {
+            self.on_devices = Some(sum);
+        }
+    }
+
+    /// Where what goes through the tree begins: the whole gradient, or the tail alone.
+    fn summed_from(&self) -> usize {
+        if self.on_devices.is_some() { self.space.len() } else { 0 }
+    }
+
+    /// Makes room for the gradient of the next microbatch, the `first` of the move or a later one.
+    pub fn clear(&mut self, first: bool) {
+        if first || self.on_devices.is_none() {
+            self.space.clear();
+        } else {
+            let count = self.space.len();
+            self.space.gradient_mut()[count..].fill(0.0); // the device goes on adding
+        }
     }
 
     /// Puts what the backward left into the tail, and the whole into the sum. Without a tally this rank has failed.
     pub fn add(&mut self, tally: Option<&Tally>, share: f64, stop: bool) {
-        let count = self.space.len();
-        self.space.stage_down();
+        let (count, from) = (self.space.len(), self.summed_from());
+        if self.on_devices.is_none() {
+            self.space.stage_down();
+        }
         if let Some(tally) = tally {
-            let metrics = self.metrics.len();
-            let tail = &mut self.space.gradient_mut()[count..];
-            for (slot, value) in tail[..metrics].iter_mut().zip(&tally.metrics) {
+            let (metrics, moments) = self.space.gradient_mut()[count..].split_at_mut(self.metrics.len());
+            for (slot, value) in metrics.iter_mut().zip(&tally.metrics) {
                 *slot = (value.double_value(&[]) * share) as f32;
             }
             for forward in &tally.moments {
-                let mut slots = tail[metrics..].iter_mut();
-                for moment in forward {
-                    for value in Vec::<f32>::try_from(moment.flatten(0, -1)).expect("moments are numbers") {
-                        *slots.next().expect("the tail has room for all moments") += value * share as f32;
-                    }
+                for (slot, value) in moments.iter_mut().zip(in_one_piece(forward)) {
+                    *slot += value * share as f32;
                 }
             }
         }
@@ -130,20 +159,26 @@ impl PlayerState {
         *stopping = f32::from(u8::from(stop));
         *failed = f32::from(u8::from(tally.is_none()));
         let Sum::Open(sum) = &mut self.sum else { panic!("leaves are added before the sum goes over the ranks") };
-        sum.add(self.space.gradient_mut());
+        sum.add(&mut self.space.gradient_mut()[from..]);
     }
 
     /// Starts the sum over all ranks, which takes the gradient buffer with it.
     pub fn start_sum(&mut self, comm: &dyn Communicator, step: u64) {
+        if let (Some(sum), Some(gradient)) = (&self.on_devices, self.space.device_gradient()) {
+            // The others may wait for this rank inside their library: nothing can be agreed any more.
+            if let Err(fault) = sum.all_reduce(gradient.tensor_mut()) {
+                alarm::raise(&fault, Exit::Hardware);
+            }
+        }
         let Sum::Open(mut sum) = std::mem::replace(&mut self.sum, Sum::Moving) else { panic!("a sum starts once") };
-        let (count, mut gradient) = (self.space.len(), self.space.lend());
+        let (count, from, mut gradient) = (self.space.len(), self.summed_from(), self.space.lend());
         let label = format!("step {}, {}", step + 1, self.name);
         self.sum = Sum::UnderWay(comm::start(comm, &label, move |comm| {
             let buffer = gradient.as_mut_slice();
-            sum.all_reduce(comm, buffer);
+            sum.all_reduce(comm, &mut buffer[from..]);
             let (gradients, tail) = buffer.split_at(count);
             // What rides along decides too: a loss or a moment that is no number spoils more than one step.
-            let norm = if tail.iter().all(|value| value.is_finite()) { norm(gradients) } else { f64::NAN };
+            let norm = if tail.iter().all(|value| value.is_finite()) { norm(&gradients[from..]) } else { f64::NAN };
             Summed { sum, gradient, norm }
         }));
     }
@@ -156,9 +191,12 @@ impl PlayerState {
     /// Waits for the sum over all ranks.
     pub fn end_sum(&mut self) -> Verdict {
         let Sum::UnderWay(pending) = std::mem::replace(&mut self.sum, Sum::Moving) else { panic!("a sum was started") };
-        let Summed { sum, gradient, norm } = pending.wait();
+        let Summed { sum, gradient, mut norm } = pending.wait();
         self.sum = Sum::Open(sum);
         self.space.take_back(gradient);
+        if let (Some(_), Some(gradient)) = (&self.on_devices, self.space.device_gradient()) {
+            norm += gradient.norm(); // to nothing, or to no number
+        }
         let [.., stop, failed] = self.space.gradient() else { unreachable!("the tail has two flags") };
         Verdict { norm, stop: *stop > 0.0, failed: *failed > 0.0 }
     }
@@ -171,7 +209,9 @@ impl PlayerState {
             *sum += value;
         }
         self.pending.1 += forwards;
-        self.space.stage_up();
+        if self.on_devices.is_none() {
+            self.space.stage_up();
+        }
         let (parameters, gradient) = self.space.parameters_and_gradient();
         self.adam.update(parameters, gradient, norm);
     }
@@ -230,19 +270,13 @@ impl PlayerState {
 
     /// The state that goes with the averaged weights: running moments made afresh by `forward`, which gives the
     /// batch moments of the weights it finds in place. Everything else is left as it was.
-    pub fn settled_state(
-        &mut self,
-        forwards: u64,
-        mut forward: impl FnMut(u64) -> Vec<tch::Tensor>,
-    ) -> Option<Vec<f32>> {
+    pub fn settled_state(&mut self, forwards: u64, mut forward: impl FnMut(u64) -> Vec<Tensor>) -> Option<Vec<f32>> {
         let average = &self.average.as_ref()?.weights;
         let (weights, state) = (self.space.parameters().clone(), self.space.state().clone());
         self.space.parameters_mut().copy_from(average);
         for index in 0..forwards {
-            let values = forward(index)
-                .into_iter()
-                .flat_map(|moment| Vec::<f32>::try_from(moment.flatten(0, -1)).expect("moments are numbers"));
-            for (sum, value) in self.pending.0.iter_mut().zip(values) {
+            let moments = forward(index);
+            for (sum, value) in self.pending.0.iter_mut().zip(in_one_piece(&moments)) {
                 *sum += value;
             }
         }
@@ -263,6 +297,12 @@ impl PlayerState {
             average: self.average.as_ref().zip(settled).map(|(average, state)| (&average.weights, state)),
         }
     }
+}
+
+/// The numbers of all of `tensors`, with one copy from where they live.
+fn in_one_piece(tensors: &[Tensor]) -> Vec<f32> {
+    let flat: Vec<Tensor> = tensors.iter().map(|tensor| tensor.flatten(0, -1)).collect();
+    if flat.is_empty() { Vec::new() } else { Tensor::cat(&flat, 0).try_into().expect("moments are numbers") }
 }
 
 /// The Euclidean norm, summed in eight lanes so that the processor is not kept waiting; the same bits everywhere.

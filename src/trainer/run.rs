@@ -1,10 +1,12 @@
 //! The loop: from the newest checkpoint, step after step, to the last one or to an orderly stop.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tch::{Device, Tensor};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::bad_step::{MOST_IN_A_ROW, NotFinite};
 use super::drill::Drills;
@@ -12,10 +14,10 @@ use super::metrics::{MetricsError, MetricsLog};
 use super::outcome::{Outcome, Status};
 use super::progress::{Progress, Task};
 use super::signals::StopFlag;
-use super::step::{Cut, Ended, Stepper};
+use super::step::{Cut, Ended, Odd, Stepper};
 use super::tensorboard::EventWriter;
-use crate::checkpoint::{self, Checkpoint, CheckpointError, State};
-use crate::comm::{Communicator, Disagreement, There, agree};
+use crate::checkpoint::{self, Checkpoint, CheckpointError, Newest, State};
+use crate::comm::{Communicator, DeviceSum, Disagreement, There, agree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset};
 use crate::exit::{Ends, Exit};
@@ -48,6 +50,8 @@ pub struct Training<'a> {
     pub cut: Cut,
     /// Where the networks are.
     pub device: Device,
+    /// Sums gradients on the devices, where that is wanted and can be had.
+    pub device_sum: Option<Rc<dyn DeviceSum>>,
     /// Whether sums over ranks hide behind other work.
     pub overlap: bool,
     /// How long, how often.
@@ -145,12 +149,12 @@ pub enum TrainError {
         folder: PathBuf,
     },
     /// A rank has other parameters than the rest.
-    #[error("step {step}: rank {rank} has other parameters than the rest, expected the same bits; not saved")]
+    #[error("step {step}: {odd}, expected the same bits on all ranks; not saved")]
     Odd {
         /// The step, from 1.
         step: u64,
-        /// The rank.
-        rank: usize,
+        /// Which.
+        odd: Odd,
     },
     /// No checkpoint of a run can be used.
     #[error("{}: none of its checkpoints is whole, expected at least one; move the folder away to start anew", folder.display())]
@@ -168,6 +172,12 @@ pub enum TrainError {
         /// What rank 0 sees.
         here: String,
     },
+    /// Ranks were not given the same.
+    #[error("rank {rank} has another configuration or other data than rank 0, expected the same on all ranks")]
+    Unlike {
+        /// The rank.
+        rank: usize,
+    },
     /// Another rank failed.
     #[error(transparent)]
     There(#[from] There),
@@ -179,7 +189,7 @@ impl Ends for TrainError {
             TrainError::Data(error) => error.exit(),
             TrainError::Checkpoint(error) => error.exit(),
             TrainError::Metrics(error) => error.exit(),
-            TrainError::NoRun { .. } => Exit::Usage,
+            TrainError::NoRun { .. } | TrainError::Unlike { .. } => Exit::Usage,
             TrainError::Odd { .. } => Exit::Hardware,
             TrainError::Io { .. } | TrainError::Split { .. } | TrainError::InUse { .. } => Exit::FileSystem,
             TrainError::NotFinite { .. }
@@ -223,8 +233,12 @@ impl<'a, O: Objective> Run<'a, O> {
         adam: impl Fn(&str) -> AdamSettings,
     ) -> Result<Self, TrainError> {
         let comm = training.comm;
+        all_do_the_same(training)?;
         let mut stepper = Stepper::new(objective, comm, Draw::new(training.seed), training.cut, adam);
         stepper.set_overlap(training.overlap);
+        if let Some(sum) = &training.device_sum {
+            stepper.sum_on_devices(sum);
+        }
         let (step, newest) = resume(training, &mut stepper)?;
         let plan = BatchPlan {
             global: training.cut.global,
@@ -279,6 +293,8 @@ impl<'a, O: Objective> Run<'a, O> {
 
         let mut trouble = None; // an error of this rank that the others do not know of yet
         let mut ahead = None; // what the next step works on, or why that cannot be had
+        let started = self.started;
+        let wants_to_stop = || stop.is_set() || max_wall.is_some_and(|wall| started.elapsed() >= wall);
         while self.step < schedule.steps {
             let begun = Instant::now();
             drills.begin(self.step + 1, stop);
@@ -287,13 +303,13 @@ impl<'a, O: Objective> Run<'a, O> {
                 (None, Some(ahead)) => ahead,
                 (None, None) => self.load(self.step + 1),
             };
+            let skipped_rows = self.loader.skipped_rows();
             if self.training.overlap && self.step + 1 < schedule.steps {
                 ahead = Some(self.load(self.step + 2));
             }
             let load_seconds = begun.elapsed().as_secs_f64();
-            let wants_to_stop = stop.is_set() || max_wall.is_some_and(|wall| self.started.elapsed() >= wall);
             let first_ahead = ahead.as_ref().and_then(|ahead| ahead.as_ref().ok()?.first());
-            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), first_ahead, wants_to_stop);
+            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), first_ahead, &wants_to_stop);
             let metrics = match ended {
                 Ended::Accepted { metrics } => {
                     self.bad_steps_in_a_row = 0;
@@ -314,15 +330,15 @@ impl<'a, O: Objective> Run<'a, O> {
             };
             self.step += 1;
             let seconds = Seconds { load: load_seconds, step: begun.elapsed().as_secs_f64() };
-            let skipped = Skipped { rows: self.loader.skipped_rows(), steps: self.step - self.stepper.kept_steps() };
+            let skipped = Skipped { rows: skipped_rows, steps: self.step - self.stepper.kept_steps() };
             let told = scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, seconds, skipped));
             let last = self.step == schedule.steps;
             // Before every checkpoint too: what is saved is what all ranks have.
             let saves = self.step.is_multiple_of(schedule.checkpoint_every) || stopping || last;
             if (saves || self.step.is_multiple_of(schedule.compare_every))
-                && let Some(rank) = self.stepper.odd_rank()
+                && let Some(odd) = self.stepper.odd_rank()
             {
-                return Err(TrainError::Odd { step: self.step, rank });
+                return Err(TrainError::Odd { step: self.step, odd });
             }
             if saves {
                 agree(comm, told)?;
@@ -366,8 +382,9 @@ impl<'a, O: Objective> Run<'a, O> {
             NotFinite::Skip => "step skipped".to_owned(),
             NotFinite::Rollback => {
                 // Not the newest of all: that may be one that a stop left, which a run without the stop would not have.
-                let found = agree(comm, checkpoint::newest_scheduled(&checkpoints(self.training), every))?;
+                let (found, damaged) = agree(comm, checkpoint::newest_scheduled(&checkpoints(self.training), every))?;
                 all_see_the_same(comm, found.as_ref())?;
+                put_aside(comm, &damaged)?;
                 let Some(found) = found else { return Ok(Some(TrainError::NoWayBack { step, player, every })) };
                 let restored = self.stepper.restore(|slots| found.restore(slots));
                 agree(comm, restored)?;
@@ -441,20 +458,33 @@ fn resume<O: Objective>(
     let comm = training.comm;
     let (found, damaged) = agree(comm, open_newest(training))?;
     all_see_the_same(comm, found.as_ref())?;
-    // Out of the way, so that the steps they stood for can be saved again.
-    let first = comm.rank() == 0;
-    let aside = damaged.iter().filter(|_| first).try_for_each(|(folder, fault)| {
-        log::warn!("{fault}: not used");
-        checkpoint::set_aside(folder)
-    });
-    agree(comm, aside)?;
+    put_aside(comm, &damaged)?;
     let Some(checkpoint) = found else { return Ok((0, None)) };
     let restored = stepper.restore(|slots| checkpoint.restore(slots));
     agree(comm, restored)?;
-    if first {
+    if comm.rank() == 0 {
         log::info!("going on from {} ({})", checkpoint.folder().display(), checkpoint.checksum());
     }
     Ok((checkpoint.state.step, Some((name_of(checkpoint.folder()), checkpoint.checksum()))))
+}
+
+/// Names damaged checkpoints and takes them out of the way, so that the steps they stood for can be saved again.
+fn put_aside(comm: &dyn Communicator, damaged: &[(PathBuf, CheckpointError)]) -> Result<(), TrainError> {
+    let aside = damaged.iter().filter(|_| comm.rank() == 0).try_for_each(|(folder, fault)| {
+        log::warn!("{fault}: not used");
+        checkpoint::set_aside(folder)
+    });
+    Ok(agree(comm, aside)?)
+}
+
+/// Refuses ranks that were given different configurations, data or lengths.
+fn all_do_the_same(training: &Training) -> Result<(), TrainError> {
+    let told = format!("{:?} {}", training.schedule, training.identity);
+    let all = training.comm.gather(&xxh3_64(told.as_bytes()).to_le_bytes());
+    match all.iter().position(|word| *word != all[0]) {
+        Some(rank) => Err(TrainError::Unlike { rank }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses ranks that found different checkpoints.
@@ -469,8 +499,6 @@ fn all_see_the_same(comm: &dyn Communicator, found: Option<&Checkpoint>) -> Resu
         None => Ok(()),
     }
 }
-
-type Newest = (Option<Checkpoint>, Vec<(PathBuf, CheckpointError)>);
 
 fn open_newest(training: &Training) -> Result<Newest, TrainError> {
     let folder = checkpoints(training);

@@ -8,13 +8,14 @@
 //! weights with overlap and without, so the bits are the same.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use tch::{Device, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::player::PlayerState;
 use crate::checkpoint::{PlayerRecord, PlayerSlots};
-use crate::comm::{Communicator, tree};
+use crate::comm::{Communicator, DeviceSum, tree};
 use crate::objective::{Batch, Move, Objective, Place, Player};
 use crate::optim::{AdamSettings, Home};
 use crate::rng::Draw;
@@ -52,6 +53,17 @@ pub enum Ended {
     Failed,
 }
 
+/// A rank with other parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Odd {
+    /// Most ranks have the same, this one has not.
+    #[error("rank {0} has other parameters than the rest")]
+    Rank(usize),
+    /// This rank and rank 0 differ, and no parameters are those of most ranks.
+    #[error("ranks 0 and {0} have different parameters and either may be wrong")]
+    Undecided(usize),
+}
+
 /// The players of a run and what they do in a step.
 pub struct Stepper<'a, O: Objective> {
     objective: &'a O,
@@ -80,7 +92,7 @@ struct Input<'a> {
     records: Option<&'a [Tensor]>,
     /// The first of the step after it.
     ahead: Option<&'a Tensor>,
-    stop: bool,
+    stop: &'a dyn Fn() -> bool,
 }
 
 impl<'a, O: Objective> Stepper<'a, O> {
@@ -111,6 +123,13 @@ impl<'a, O: Objective> Stepper<'a, O> {
         Self { objective, comm, draw, cut, moves: objective.moves(), players, overlap: true, early: None }
     }
 
+    /// Has gradients on devices summed there: the bits then depend on the number of ranks.
+    pub fn sum_on_devices(&mut self, sum: &Rc<dyn DeviceSum>) {
+        for player in &mut self.players {
+            player.sum_on_devices(Rc::clone(sum));
+        }
+    }
+
     /// Whether sums over ranks hide behind other work; they do unless told otherwise.
     pub fn set_overlap(&mut self, overlap: bool) {
         self.overlap = overlap;
@@ -137,9 +156,15 @@ impl<'a, O: Objective> Stepper<'a, O> {
     /// - `records`: this rank's microbatches `[b, ...]` of the first batch, then of the next; `None` where this rank
     ///   could not have them, which the others then learn
     /// - `ahead`: the first microbatch of the step after this one, if it is known that there is one
-    /// - `stop`: whether this rank wants to stop after this step
+    /// - `stop`: whether this rank wants to stop after this step, asked as late as it can be
     /// - returns: how the step ended, and whether any rank wants to stop
-    pub fn step(&mut self, step: u64, records: Option<&[Tensor]>, ahead: Option<&Tensor>, stop: bool) -> (Ended, bool) {
+    pub fn step(
+        &mut self,
+        step: u64,
+        records: Option<&[Tensor]>,
+        ahead: Option<&Tensor>,
+        stop: &dyn Fn() -> bool,
+    ) -> (Ended, bool) {
         let input = Input { step, records, ahead, stop };
         let mut metrics = Vec::new();
         let mut stopping = false;
@@ -154,7 +179,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 let verdict = self.players[player].end_sum();
                 stopping |= verdict.stop;
                 let state = &mut self.players[player];
-                if verdict.failed || !verdict.norm.is_finite() {
+                if verdict.failed || !verdict.is_finite() {
                     let ended = if verdict.failed { Ended::Failed } else { Ended::NotFinite { player: state.name } };
                     for state in &mut self.players {
                         if state.is_summing() {
@@ -189,13 +214,13 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 ready.unwrap_or_else(|| self.begin(number, &place, self.records_of(number, microbatch, records)))
             });
             for &player in &a_move.players {
-                self.players[player].clear();
+                self.players[player].clear(microbatch == run.start);
                 let tally = begun.as_mut().map(|begun| {
                     let as_they_were = |(player, was): &(usize, u64)| self.players[*player].space.generation() == *was;
                     debug_assert!(begun.read.iter().all(as_they_were), "weights do not change under a graph");
                     self.objective.finish(&a_move, player, &place, &mut begun.graph)
                 });
-                self.players[player].add(tally.as_ref(), place.share(), input.stop);
+                self.players[player].add(tally.as_ref(), place.share(), (input.stop)());
                 if self.overlap && microbatch + 1 == run.end {
                     self.players[player].start_sum(self.comm, input.step); // while the next player goes backward
                 }
@@ -278,8 +303,8 @@ impl<'a, O: Objective> Stepper<'a, O> {
         Ok(())
     }
 
-    /// The first rank whose parameters are not those of the most, if there is one: broken memory, or a fault of ours.
-    pub fn odd_rank(&self) -> Option<usize> {
+    /// The first rank whose parameters are not those of the others, if there is one: broken memory, or a fault of ours.
+    pub fn odd_rank(&self) -> Option<Odd> {
         let mut hash = Xxh3::new();
         for player in &self.players {
             for some in player.space.parameters().host().chunks(4096) {
@@ -289,9 +314,10 @@ impl<'a, O: Objective> Stepper<'a, O> {
         }
         let all = self.comm.gather(&hash.digest().to_le_bytes());
         let votes = |one: &Vec<u8>| all.iter().filter(|other| *other == one).count();
-        let most = all.iter().map(votes).max().expect("there is a rank");
-        let common = all.iter().find(|one| votes(one) == most).expect("some have the most votes");
-        all.iter().position(|one| one != common)
+        match all.iter().find(|one| 2 * votes(one) > all.len()) {
+            Some(common) => all.iter().position(|one| one != common).map(Odd::Rank),
+            None => all.iter().position(|one| *one != all[0]).map(Odd::Undecided),
+        }
     }
 
     /// The parameters of `player` as they are.

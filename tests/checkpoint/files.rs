@@ -181,7 +181,7 @@ fn the_way_back_is_kept_and_is_the_newest_whole_one_on_schedule() {
     for step in [0, 4, 8, 9, 10] {
         saved(folder.path(), step);
     }
-    let back = || newest_scheduled(folder.path(), 4).expect("readable").map(|checkpoint| checkpoint.state.step);
+    let back = || newest_scheduled(folder.path(), 4).expect("readable").0.map(|checkpoint| checkpoint.state.step);
     assert_eq!(back(), Some(8));
     keep(folder.path(), 2, Some(4)).expect("they can go");
     let steps: Vec<u64> = all(folder.path()).expect("readable").map(|(_, c)| c.expect("whole").state.step).collect();

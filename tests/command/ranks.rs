@@ -6,6 +6,17 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "mpi")]
+use {
+    skyforge::comm::Courier,
+    skyforge::config::{ModelSection, RunConfig},
+    skyforge::data::{Dataset, loader::LoaderSettings},
+    skyforge::objective::gan::Gan,
+    skyforge::trainer::signals::StopFlag,
+    skyforge::trainer::{Drills, NotFinite, Run, Schedule, Training},
+    std::sync::Arc,
+};
+
 use crate::program::{CONFIG, arg, bytes, must, outcome, simulated, spawn, word};
 
 /// How many ranks there may be in this build.
@@ -64,6 +75,51 @@ fn training_and_sampling_have_the_same_bits_on_any_number_of_ranks() {
         })
         .collect();
     assert!(all.iter().all(|samples| *samples == all[0]));
+}
+
+/// The same run without the program around it, on ranks that are threads.
+#[cfg(feature = "mpi")]
+#[test]
+fn ranks_that_are_threads_train_what_ranks_that_are_processes_train() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = folder.path().join("maps");
+    simulated(&maps, 256);
+    let processes = folder.path().join("processes");
+    must(3, &train(&processes, &maps, &["trainer.steps=6"]));
+    let threads = folder.path().join("threads");
+    fs::create_dir(&threads).expect("the disk has room");
+    let steps = "trainer.steps=6".parse().expect("a value");
+    let config = RunConfig::load(Path::new(CONFIG), &[steps]).expect("the configuration is right");
+    let (sections, ModelSection::Dcgan(model)) = (config.sections(), &config.sections().model);
+    tch::set_num_threads(1);
+    Courier::run(3, |comm| {
+        let gan = Gan::new(model, config.gan(), sections.seed, tch::Device::Cpu);
+        let training = Training {
+            comm,
+            seed: sections.seed,
+            cut: config.cut(),
+            device: tch::Device::Cpu,
+            device_sum: None,
+            overlap: true,
+            schedule: Schedule { steps: 6, checkpoint_every: 6, keep_checkpoints: 0, log_every: 6, compare_every: 1 },
+            dataset: Arc::new(Dataset::open(&maps).expect("it was made")),
+            loader: LoaderSettings { split: sections.data.split.clone(), ..LoaderSettings::default() },
+            folder: &threads,
+            identity: toml::Table::new(),
+            changed_by_hand: Vec::new(),
+            stop: StopFlag::new(),
+            max_wall: None,
+            drills: Drills::default(),
+            not_finite: NotFinite::Stop,
+        };
+        let optimiser = &sections.optimiser;
+        let adam = |player: &str| if player == "discriminator" { optimiser.discriminator } else { optimiser.generator };
+        Run::start(&training, &gan, adam).expect("it starts").train().expect("it ends well");
+    });
+    for file in ["model.safetensors", "optimiser.safetensors"] {
+        let read = |run: &Path| fs::read(run.join("checkpoints/step-0000006").join(file)).expect("it is there");
+        assert!(read(&threads) == read(&processes), "{file}");
+    }
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! The step as a state machine: the same bits on any ranks, nothing kept of a bad one.
 
 use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::{Arc, Barrier, Mutex};
 
-use skyforge::comm::{Communicator, Courier, Solo, Threads};
-use skyforge::device::{self, Choice};
+use skyforge::comm::{Communicator, Courier, DeviceSum, Solo, Threads};
+use skyforge::device::{self, Choice, Here};
 use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::{AdamSettings, Buffer, Home};
 use skyforge::rng::{Draw, Stream};
-use skyforge::trainer::{Cut, Ended, Stepper};
+use skyforge::trainer::{Cut, Ended, Odd, Stepper};
 use tch::{Device, Kind, Tensor, nn};
 
 /// Two players without batch norm: each has a vector w and minimises the mean of |w - x|^2 / 2 over the batch, so its
@@ -100,7 +102,7 @@ fn the_summed_gradient_is_that_of_the_whole_batch() {
     let parts = records(0, 2, 0..4);
     let whole = Tensor::cat(&parts[..4], 0);
     let expected = &toy.weights[0].detach() - whole.mean_dim([0_i64].as_slice(), false, Kind::Float);
-    let (ended, _) = stepper.step(0, Some(&parts), None, false);
+    let (ended, _) = stepper.step(0, Some(&parts), None, &|| false);
     let Ended::Accepted { metrics } = ended else { panic!("the step is good") };
     let norm = metrics.iter().find(|(name, _)| name == "first_gradient_norm").expect("the norm is told").1;
     assert!((norm - expected.norm().double_value(&[])).abs() < 1e-6);
@@ -113,18 +115,18 @@ fn a_bad_second_move_undoes_the_first_on_all_ranks() {
             let toy = Toy::new(Some((1, 2)));
             let mut stepper = toy_stepper(&toy, comm);
             let run = stepper.run_of_microbatches();
-            let (ended, _) = stepper.step(0, Some(&records(0, 2, run.clone())), None, false);
+            let (ended, _) = stepper.step(0, Some(&records(0, 2, run.clone())), None, &|| false);
             assert!(matches!(ended, Ended::Accepted { .. }));
             let before = ["first", "second"].map(|player| stepper.parameters(player).to_vec());
-            let (ended, _) = stepper.step(1, Some(&records(1, 2, run.clone())), None, false);
+            let (ended, _) = stepper.step(1, Some(&records(1, 2, run.clone())), None, &|| false);
             assert!(matches!(ended, Ended::NotFinite { player: "second" }));
             assert_eq!(["first", "second"].map(|player| stepper.parameters(player).to_vec()), before);
             // Afterwards it is as if the bad step had never been.
             let untouched = Toy::new(None);
             let mut other = toy_stepper(&untouched, comm);
-            other.step(0, Some(&records(0, 2, run.clone())), None, false);
+            other.step(0, Some(&records(0, 2, run.clone())), None, &|| false);
             for stepper in [&mut stepper, &mut other] {
-                stepper.step(2, Some(&records(2, 2, run.clone())), None, false);
+                stepper.step(2, Some(&records(2, 2, run.clone())), None, &|| false);
             }
             assert_eq!(stepper.parameters("first"), other.parameters("first"));
             assert_eq!(stepper.parameters("second"), other.parameters("second"));
@@ -139,7 +141,7 @@ fn a_rank_without_records_fails_the_step_on_all() {
         let mut stepper = toy_stepper(&toy, comm);
         let mine = records(0, 2, stepper.run_of_microbatches());
         let before = stepper.parameters("first").to_vec();
-        let (ended, _) = stepper.step(0, (comm.rank() != 1).then_some(mine.as_slice()), None, false);
+        let (ended, _) = stepper.step(0, (comm.rank() != 1).then_some(mine.as_slice()), None, &|| false);
         assert_eq!(stepper.parameters("first"), before);
         matches!(ended, Ended::Failed)
     });
@@ -153,7 +155,7 @@ fn the_wish_of_one_rank_to_stop_is_heard_by_all() {
             let toy = Toy::new(None);
             let mut stepper = toy_stepper(&toy, comm);
             let mine = records(0, 2, stepper.run_of_microbatches());
-            stepper.step(0, Some(&mine), None, comm.rank() == wishing).1
+            stepper.step(0, Some(&mine), None, &|| comm.rank() == wishing).1
         });
         assert_eq!(heard, [true; 4]);
     }
@@ -178,7 +180,7 @@ fn a_rank_with_other_parameters_is_named_by_all() {
             }
             stepper.odd_rank()
         });
-        assert_eq!(named, [Some(guilty); 3]);
+        assert_eq!(named, [Some(Odd::Rank(guilty)); 3]);
     }
 }
 
@@ -196,11 +198,27 @@ fn gan_at(
     settings: &GanSettings,
     overlap: bool,
 ) -> Vec<u32> {
+    gan_with(None, device, home, adam, comm, settings, overlap)
+}
+
+/// The same with gradients summed by `sum`.
+fn gan_with(
+    sum: Option<&Rc<dyn DeviceSum>>,
+    device: Device,
+    home: impl Fn(Device) -> Home,
+    adam: AdamSettings,
+    comm: &dyn Communicator,
+    settings: &GanSettings,
+    overlap: bool,
+) -> Vec<u32> {
     let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
     let gan = Gan::new(&model, settings.clone(), 7, device);
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper = Stepper::new_at(home, &gan, comm, Draw::new(7), cut, |_| adam);
     stepper.set_overlap(overlap);
+    if let Some(sum) = sum {
+        stepper.sum_on_devices(sum);
+    }
     let (batches, run) = (stepper.batches() as u64, stepper.run_of_microbatches());
     let maps = |step: u64| -> Vec<Tensor> {
         let one = |place: u64, microbatch: usize| {
@@ -213,7 +231,7 @@ fn gan_at(
             .collect()
     };
     for step in 0..3 {
-        let (ended, _) = stepper.step(step, Some(&maps(step)), maps(step + 1).first(), false);
+        let (ended, _) = stepper.step(step, Some(&maps(step)), maps(step + 1).first(), &|| false);
         assert!(matches!(ended, Ended::Accepted { .. }));
     }
     stepper.with_records(|players| {
@@ -227,16 +245,6 @@ fn gan_at(
             }
         }
         bits
-    })
-}
-
-/// Runs `body` once a rank, each with a communication thread of its own.
-fn with_couriers<T: Send>(ranks: usize, body: impl Fn(&dyn Communicator) -> T + Sync) -> Vec<T> {
-    std::thread::scope(|scope| {
-        let body = &body;
-        let start = |comm: Threads| scope.spawn(move || body(&Courier::start(move |_| comm)));
-        let handles: Vec<_> = Threads::world(ranks).into_iter().map(start).collect();
-        handles.into_iter().map(|handle| handle.join().expect("a rank does its part")).collect()
     })
 }
 
@@ -274,10 +282,54 @@ fn a_device_trains_the_gan_of_the_host_on_any_number_of_ranks() {
     }
 }
 
+/// What sums on devices, where these happen to be the host: ranks meet and add up in the order in which they come.
+struct Meeting {
+    sum: Arc<Mutex<Option<Tensor>>>,
+    barrier: Arc<Barrier>,
+}
+
+impl DeviceSum for Meeting {
+    fn all_reduce(&self, values: &mut Tensor) -> Result<(), String> {
+        {
+            let mut sum = self.sum.lock().expect("nobody panicked");
+            *sum = Some(sum.take().map_or_else(|| values.copy(), |sum| sum + &*values));
+        }
+        self.barrier.wait();
+        values.copy_(self.sum.lock().expect("nobody panicked").as_ref().expect("all have added"));
+        if self.barrier.wait().is_leader() {
+            *self.sum.lock().expect("nobody panicked") = None;
+        }
+        self.barrier.wait();
+        Ok(())
+    }
+}
+
+#[test]
+fn gradients_summed_on_devices_train_the_same_gan_to_rounding() {
+    tch::set_num_threads(1);
+    let (settings, adam) = unruffled();
+    let tree = gan_at(Device::Cpu, Home::Device, adam, &Solo, &settings, true);
+    for ranks in [1, 2, 3] {
+        let (sum, barrier) = (Arc::default(), Arc::new(Barrier::new(ranks)));
+        let all = Threads::run(ranks, |comm| {
+            let meeting = Meeting { sum: Arc::clone(&sum), barrier: Arc::clone(&barrier) };
+            let meeting: Rc<dyn DeviceSum> = Rc::new(meeting);
+            gan_with(Some(&meeting), Device::Cpu, Home::Device, adam, comm, &settings, true)
+        });
+        for other in &all {
+            assert!(other == &all[0], "ranks have the same bits as each other");
+            for (x, y) in tree.iter().zip(other) {
+                let (x, y) = (f32::from_bits(*x), f32::from_bits(*y));
+                assert!((x - y).abs() <= 1e-5 * x.abs().max(0.1), "{x} and {y}, {ranks} ranks");
+            }
+        }
+    }
+}
+
 /// To the precision of TF32, in which convolutions may be done there.
 #[test]
 fn a_gpu_trains_the_gan_of_the_cpu() {
-    let gpu = match device::choose(Choice::Cuda, 0, 1, false) {
+    let gpu = match device::choose(Choice::Cuda, Here { rank: 0, ranks: 1, lists_differ: false }, false) {
         Ok(chosen) => chosen.device,
         Err(reason) => {
             eprintln!("skipped: {reason}");
@@ -315,7 +367,7 @@ fn any_number_of_ranks_trains_the_same_gan() {
             for got in Threads::run(ranks, |comm| gan_after_three_steps(comm, &settings, false)) {
                 assert!(got == alone, "{ranks} ranks, {settings:?}");
             }
-            for got in with_couriers(ranks, |comm| gan_after_three_steps(comm, &settings, true)) {
+            for got in Courier::run(ranks, |comm| gan_after_three_steps(comm, &settings, true)) {
                 assert!(got == alone, "{ranks} ranks with overlap, {settings:?}");
             }
         }
@@ -346,7 +398,7 @@ fn running_moments_are_those_of_the_whole_batch() {
     let maps: Vec<Tensor> = (0..4)
         .map(|m| Tensor::from_slice(&Draw::new(2).at(Stream::Simulation, 0, m).normals(4 * 256)).view([4, 1, 16, 16]))
         .collect();
-    stepper.step(0, Some(&maps), None, false);
+    stepper.step(0, Some(&maps), None, &|| false);
 
     // What came into the first batch norm, of all microbatches together: [16, 8, 4, 4].
     let noise: Vec<f32> = (0..4).flat_map(|m| Draw::new(7).at(Stream::GeneratorNoise, 0, m).normals(4 * 6)).collect();

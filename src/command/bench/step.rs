@@ -59,6 +59,14 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         session.check_ranks(config.cut().microbatches)?;
     }
     let trainer = &configs[0].sections().trainer;
+    let place = |config: &RunConfig| {
+        let trainer = &config.sections().trainer;
+        (trainer.device, trainer.share_gpu, trainer.threads_per_rank)
+    };
+    if configs.iter().any(|config| place(config) != place(&configs[0])) {
+        let wanted = "expected the same device, share_gpu and threads_per_rank, which are the whole program's";
+        return Err(CommandError::Usage(format!("--against {}: {wanted}", arguments.against.join(" "))));
+    }
     session.agree(enough_processors(trainer.threads_per_rank))?;
     let device = session.device(trainer.device, trainer.share_gpu)?;
     Session::torch_threads(trainer.threads_per_rank);
@@ -69,11 +77,8 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
             Gan::new(model, config.gan(), config.sections().seed, device)
         })
         .collect();
-    let mut contestants: Vec<Contestant> = configs
-        .iter()
-        .zip(&games)
-        .map(|(config, game)| Contestant::new(session.comm(), config, game, device))
-        .collect();
+    let mut contestants: Vec<Contestant> =
+        configs.iter().zip(&games).map(|(config, game)| Contestant::new(session, config, game, device)).collect();
     let mut rates = vec![Vec::new(); contestants.len()];
     for round in 0..=arguments.rounds {
         for (contestant, rates) in contestants.iter_mut().zip(&mut rates) {
@@ -107,15 +112,18 @@ struct Contestant<'a> {
 }
 
 impl<'a> Contestant<'a> {
-    fn new(comm: &'a dyn Communicator, config: &RunConfig, game: &'a Gan, device: Device) -> Self {
+    fn new(session: &'a Session, config: &RunConfig, game: &'a Gan, device: Device) -> Self {
         let (sections, cut) = (config.sections(), config.cut());
         let ModelSection::Dcgan(model) = &sections.model;
         let adam = |player: &str| match player {
             "discriminator" => sections.optimiser.discriminator,
             _ => sections.optimiser.generator,
         };
-        let mut stepper = Stepper::new(game, comm, Draw::new(sections.seed), cut, adam);
+        let mut stepper = Stepper::new(game, session.comm(), Draw::new(sections.seed), cut, adam);
         stepper.set_overlap(sections.trainer.overlap);
+        if let Some(sum) = session.device_sum(sections.trainer.reduction, device) {
+            stepper.sum_on_devices(&sum);
+        }
         let shape = [cut.microbatch() as i64, 1, model.side, model.side];
         let count = shape.iter().product::<i64>() as usize;
         let draw = |batch: usize, microbatch: usize| {
@@ -134,12 +142,10 @@ impl<'a> Contestant<'a> {
         comm.gather(&[]);
         let begun = Instant::now();
         for _ in 0..steps {
-            let (ended, _) = self.stepper.step(self.step, Some(&self.records), self.records.first(), false);
+            let (ended, _) = self.stepper.step(self.step, Some(&self.records), self.records.first(), &|| false);
             if !matches!(ended, Ended::Accepted { .. }) {
-                return Err(CommandError::Usage(format!(
-                    "step {} is not finite, expected settings that stand random data",
-                    self.step + 1
-                )));
+                let fault = format!("step {} is not finite, expected settings that stand random data", self.step + 1);
+                return Err(CommandError::Wrong { path: "bench step".into(), fault });
             }
             self.step += 1;
         }

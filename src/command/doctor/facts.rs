@@ -103,7 +103,7 @@ impl<'a> Wanted<'a> {
 impl Facts {
     /// Looks, together with the other ranks.
     pub fn see(session: &Session, wanted: &Wanted) -> Self {
-        let (rank_here, ranks_here) = session.comm().here();
+        let here = session.here();
         session.comm().gather(&[]); // nobody reads the clock before all have come
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let trainer = wanted.known_config().map(|config| &config.sections().trainer);
@@ -126,7 +126,7 @@ impl Facts {
                 locked_bytes: getrlimit(Resource::Memlock).current,
             },
             torch_threads: tch::get_num_threads(),
-            device: device::choose(choice, rank_here, ranks_here, share)
+            device: device::choose(choice, here, share)
                 .map(|chosen| Place {
                     reason: chosen.reason,
                     is_gpu: chosen.device.is_cuda(),

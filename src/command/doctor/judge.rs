@@ -6,7 +6,8 @@ use indicatif::HumanBytes;
 
 use super::facts::{Facts, Failure, Input};
 use super::finding::Finding;
-use crate::exit::Exit;
+use crate::device as devices;
+use crate::exit::{Ends, Exit};
 
 /// Clocks of ranks may differ by this much, in seconds: metrics and logs are read side by side.
 const SKEW: f64 = 2.0;
@@ -189,10 +190,9 @@ pub(super) fn device(all: &[Facts]) -> Finding {
         let found = format!("{} a product of ones wrong", verb(&wrong, "gets", "get"));
         return Finding::fault(CHECK, Exit::Hardware, found, format!("take {} out of the job", all[wrong[0]].host));
     }
-    let others = odd(places.iter().map(|place| place.is_gpu));
-    if !others.is_empty() {
-        let found = format!("{} on {}, the rest elsewhere", verb(&others, "is", "are"), places[others[0]].reason);
-        return Finding::warning(CHECK, found, "ask for nodes that are alike, or set trainer.device");
+    if let Err(error) = devices::alike(&places.iter().map(|place| place.is_gpu).collect::<Vec<bool>>()) {
+        let remedy = "ask for nodes that are alike, or set trainer.device = \"cpu\"";
+        return Finding::fault(CHECK, error.exit(), error.to_string(), remedy);
     }
     Finding::ok(CHECK, places[0].reason.clone())
 }
@@ -309,7 +309,8 @@ mod tests {
         assert_eq!(of(limits, |facts| facts.limits.stack_bytes = Some(1)), warning("open files 4096, stack 1 B"));
         assert_eq!(of(libtorch, |facts| facts.torch_threads = 2).0, Verdict::Fault);
         assert_eq!(of(device, place(|place| place.counts = false)), fault("rank 2 gets a product of ones wrong"));
-        assert_eq!(of(device, place(|place| place.is_gpu = true)), warning("rank 2 is on the CPU, the rest elsewhere"));
+        let (verdict, found) = of(device, place(|place| place.is_gpu = true));
+        assert!(verdict == Verdict::Fault && found.contains("rank 2"), "{found}");
         assert_eq!(of(|all| folder(all, "x"), |facts| facts.folder = Err("x: full".into())), fault("rank 2: x: full"));
         let slow = Written { seconds: 9.0, free_bytes: 1 };
         assert_eq!(of(|all| folder(all, "x"), |facts| facts.folder = Ok(slow.clone())).0, Verdict::Warning);
