@@ -10,6 +10,7 @@ use crate::comm::{Disagreement, There};
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::exit::{Ends, Exit};
+use crate::ingest::IngestError;
 use crate::simulate::SimulateError;
 use crate::statistics::StatisticsError;
 use crate::trainer::TrainError;
@@ -45,6 +46,9 @@ pub enum CommandError {
     /// A simulation.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    /// What is to be ingested.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -89,6 +93,7 @@ impl Ends for CommandError {
             CommandError::Config(error) => error.exit(),
             CommandError::Data(error) => error.exit(),
             CommandError::Simulate(error) => error.exit(),
+            CommandError::Ingest(error) => error.exit(),
             CommandError::Checkpoint(error) => error.exit(),
             CommandError::Train(error) => error.exit(),
             CommandError::There(there) => there.exit(),
