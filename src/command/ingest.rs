@@ -47,11 +47,11 @@ pub struct MapArguments {
     #[arg(long)]
     out: PathBuf,
     /// Pixels on a side of a patch
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, allow_negative_numbers = true)]
     side: usize,
-    /// Pixels from one patch to the next; less than --side makes patches that overlap
-    #[arg(long, default_value_t = 64)]
-    stride: usize,
+    /// Pixels from one patch to the next, --side where it is not given; less makes patches that overlap
+    #[arg(long, allow_negative_numbers = true)]
+    stride: Option<usize>,
     /// Share of the sky that is held back as the split `test`
     #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]
     test: f64,
@@ -65,16 +65,16 @@ pub struct MapArguments {
     #[arg(long, value_name = "PATH")]
     dataset: Option<String>,
     /// Side of a pixel in arcmin, where files do not say it or say it wrong
-    #[arg(long, conflicts_with = "side_deg")]
+    #[arg(long, conflicts_with = "side_deg", allow_negative_numbers = true)]
     pixel_arcmin: Option<f64>,
     /// Side (width) of a whole input map in degrees, instead of --pixel-arcmin
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     side_deg: Option<f64>,
     /// Unit of the pixels; FITS says it as BUNIT, else there is none
     #[arg(long)]
     unit: Option<String>,
     /// Redshift of the sources
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     redshift: Option<f64>,
     /// Cosmological parameters, as in omega_m=0.26,sigma_8=0.8; may be given again
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parameter)]
@@ -110,7 +110,8 @@ type Found = (u64, MapScan);
 pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
     let inputs = open(session, arguments)?;
-    let cut = Cut { side: arguments.side, stride: arguments.stride, test: arguments.test, augment: arguments.augment };
+    let stride = arguments.stride.unwrap_or(arguments.side);
+    let cut = Cut { side: arguments.side, stride, test: arguments.test, augment: arguments.augment };
     let shapes: Vec<[usize; 3]> = inputs.iter().map(Input::shape).collect();
     let survey = session.agree(Survey::new(cut, &shapes).map_err(|(input, fault)| match input {
         None => IngestError::Usage(fault),

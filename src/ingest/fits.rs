@@ -95,10 +95,10 @@ fn read_header(path: &Path, file: &File, place: u64, file_bytes: u64, number: us
 fn parse(raw: &[u8], place: u64) -> Result<Hdu, String> {
     let cards = parse_header_blocks(raw).map_err(|error| error.to_string())?;
     for (name, most) in [("NAXIS", MOST_AXES), ("ZNAXIS", MOST_AXES), ("GCOUNT", i64::MAX), ("PCOUNT", i64::MAX)] {
-        if let Some(count) = integer(&cards, name) {
-            if !(0..=most).contains(&count) {
-                return Err(format!("{name} is {count}, expected 0 to {most}"));
-            }
+        if let Some(count) = integer(&cards, name)
+            && !(0..=most).contains(&count)
+        {
+            return Err(format!("{name} is {count}, expected 0 to {most}"));
         }
     }
     if let Some(card) = cards.iter().find(|card| {

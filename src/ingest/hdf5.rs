@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::path::Path;
 
-use hdf5::types::TypeDescriptor;
 use hdf5::{Hyperslab, SliceOrIndex};
 use serde::{Deserialize, Serialize};
 
@@ -47,9 +46,9 @@ pub fn open(path: &Path, wanted: Option<&str>) -> Result<Stack, IngestError> {
 }
 
 fn stack(dataset: &hdf5::Dataset, name: &str) -> Result<Stack, String> {
-    let kind = dataset.dtype().and_then(|kind| kind.to_descriptor()).map_err(|error| first_line(&error))?;
-    if !matches!(kind, TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) | TypeDescriptor::Float(_)) {
-        return Err(format!("holds {kind}, expected numbers"));
+    let kind = dataset.dtype().map_err(|error| first_line(&error))?;
+    if kind.conv_to::<f32>().is_none() {
+        return Err("holds no numbers, expected some".into());
     }
     let full_shape = dataset.shape();
     let shape =

@@ -8,5 +8,6 @@ mod faults;
 mod golden;
 #[cfg(feature = "mpi")]
 mod hang;
+mod ingest;
 mod main_job;
 mod ranks;

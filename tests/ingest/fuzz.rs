@@ -157,7 +157,9 @@ fn damaged_files_are_refused_or_read(cases: u32) {
     let choice = prop_oneof![Just(None), Just(Some("1")), Just(Some("KAPPA"))];
     let outcome = runner.run(&(0..files.len(), damages, choice), |(file, damages, hdu)| {
         let mut bytes = files[file].clone();
-        damages.iter().for_each(|damage| damaged(&mut bytes, damage));
+        for damage in &damages {
+            damaged(&mut bytes, damage);
+        }
         let path = write(folder.path(), "damaged", &bytes);
         LARGEST.with(|largest| largest.set(0));
         let choice = Choice { hdu: hdu.map(str::to_owned), dataset: None };
