@@ -37,7 +37,10 @@ fn parse(raw: &[u8]) -> Result<Pixels, String> {
         return Err(format!("is {length} bytes long, expected at most {LONGEST_HEADER}"));
     }
     let text = raw.get(begin..begin + length).ok_or_else(|| format!("ends before its {length} bytes"))?;
-    let text = std::str::from_utf8(text).map_err(|_| "is no text".to_owned())?;
+    let text = std::str::from_utf8(text).unwrap_or("\0").trim_end();
+    if text.chars().any(char::is_control) {
+        return Err("is no line of text".into());
+    }
     let entry = |key: &str| entry(text, key).ok_or_else(|| format!("says no `{key}`"));
     let (number, big_endian) = number(entry("descr")?)?;
     match entry("fortran_order")?.split([',', '}']).next().map(str::trim) {
@@ -76,7 +79,7 @@ fn number(text: &str) -> Result<(Number, bool), String> {
         "i8" => Number::I64,
         "f4" => Number::F32,
         "f8" => Number::F64,
-        _ => return Err(format!("`descr` is '{name}', expected {KINDS}")),
+        _ => return Err(format!("`descr` is '{name:.20}', expected {KINDS}")),
     };
     Ok((number, name.starts_with('>')))
 }
@@ -86,7 +89,8 @@ fn shape(text: &str) -> Result<Vec<usize>, String> {
     let inside = text.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(inside, _)| inside);
     let inside = inside.ok_or("`shape` is no tuple")?;
     let lengths = inside.split(',').map(str::trim).filter(|length| !length.is_empty());
-    let read =
-        |length: &str| length.trim_end_matches('L').parse().map_err(|_| format!("`shape` has a length of {length}"));
+    let read = |length: &str| {
+        length.trim_end_matches('L').parse().map_err(|_| format!("`shape` has a length of {length:.20}"))
+    };
     lengths.map(read).collect()
 }
