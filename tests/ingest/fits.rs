@@ -120,6 +120,16 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         (image(PRIMARY, 24, &[4, 4], &[], &[0; 48]), "HDU 0: BITPIX is 24, expected 8, 16, 32, 64, -32 or -64"),
         (with("NAXIS   =         999999999999"), "HDU 0: NAXIS is 999999999999, expected 0 to 999"),
         (with("NAXIS   =                   -1"), "HDU 0: NAXIS is -1, expected 0 to 999"),
+        // Twice, first as a text: who looks for the first of the name finds another than who looks for the first number.
+        (
+            header(&[
+                PRIMARY,
+                "BITPIX  =                    8",
+                "NAXIS   = 'two     '",
+                "NAXIS   =  9223372036854775807",
+            ]),
+            "HDU 0: NAXIS is 9223372036854775807, expected 0 to 999",
+        ),
         (
             [empty.clone(), table].concat(),
             "HDU 1: is a tile-compressed image, expected a plain one, as funpack makes it",
