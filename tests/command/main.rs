@@ -9,6 +9,7 @@ mod golden;
 #[cfg(feature = "mpi")]
 mod hang;
 mod killed;
+mod ingest;
 mod main_job;
 mod memory;
 mod ranks;
