@@ -9,6 +9,7 @@ mod faults;
 mod golden;
 #[cfg(feature = "mpi")]
 mod hang;
+mod ingest;
 mod inspect;
 mod killed;
 mod main_job;
