@@ -203,6 +203,7 @@ fn make_empty(path: &Path, header: &Header, rows: u64, block_rows: u64) -> hdf5:
     let blocks = rows.div_ceil(block_rows) as usize;
     let checksums = room::<u64>(&file, &[blocks], "block_checksums")?;
     checksums.new_attr::<u64>().create("block_rows")?.write_scalar(&block_rows)?;
+    file.flush()?; // closing would keep its failure to itself
     Ok(Places {
         x: place_of(&x)?,
         parameters: parameters_place,
@@ -468,15 +469,13 @@ fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Why HDF5 could not make a file: the system says it better, where it does.
+/// Why HDF5 could not make a file: where the system refused, its number stands somewhere in the story.
 fn why_not(part: &Path, error: hdf5::Error) -> DataError {
-    let written = File::options().write(true).open(part).and_then(|file| {
-        file.write_all_at(&[0; 4096], 0)?;
-        file.sync_all()
-    });
-    match written {
-        Err(source) => DataError::File { path: part.to_path_buf(), source },
-        Ok(()) => hdf5_error(part)(error),
+    let story = error.to_string();
+    let number = story.split("errno = ").nth(1).and_then(|rest| rest.split(|sign: char| !sign.is_ascii_digit()).next());
+    match number.and_then(|number| number.parse().ok()) {
+        Some(number) => DataError::File { path: part.to_path_buf(), source: std::io::Error::from_raw_os_error(number) },
+        None => hdf5_error(part)(error),
     }
 }
 

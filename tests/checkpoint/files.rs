@@ -112,14 +112,17 @@ fn every_flipped_byte_is_noticed_and_the_checkpoint_before_is_used() {
         fs::write(&path, &whole).expect("the disk has room");
     }
     assert!(flips > 100);
+    eprintln!("{flips} flips");
     assert_eq!(newest(folder.path()).expect("readable").0.expect("whole again").state.step, 2);
 }
 
 #[test]
 fn a_file_cut_off_anywhere_or_missing_is_noticed() {
     let folder = tempfile::tempdir().expect("a folder");
+    let mut lengths = 0;
     for name in ["model.safetensors", "optimiser.safetensors", "state.toml", "CHECKSUMS"] {
         let whole = saved(folder.path(), 5);
+        lengths += fs::metadata(whole.join(name)).expect("it is there").len();
         let bytes = fs::read(whole.join(name)).expect("it is there");
         for length in 0..bytes.len() {
             fs::write(whole.join(name), &bytes[..length]).expect("the disk has room");
@@ -131,6 +134,7 @@ fn a_file_cut_off_anywhere_or_missing_is_noticed() {
         assert!(error.contains(name), "{error}");
         fs::remove_dir_all(&whole).expect("it can go");
     }
+    eprintln!("{lengths} lengths");
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn a_full_disk_ends_a_simulation_with_one_line_and_the_next_start_goes_on() {
     simulated(&straight, 128);
     let whole = size_kib(&straight);
     let pages = |file: &(String, Vec<u8>)| 4 * (file.1.len() as u64).div_ceil(4096);
-    let shards: u64 = bytes(&straight).iter().filter(|file| file.0.ends_with(".h5")).map(pages).sum();
+    let shards: u64 = bytes(&straight).iter().filter(|file| file.0.starts_with("shard-")).map(pages).sum();
     for free in [0, 4, 8, whole / 4, whole / 2, shards - 4, shards] {
         let maps = disk.path().join("maps");
         disk.fill(free);
@@ -159,7 +159,7 @@ fn shards_that_vanish_under_a_run_change_nothing_or_are_named() {
         sleep(Duration::from_millis(2));
     }
     fs::create_dir(&kept).expect("the disk has room");
-    for (name, _) in bytes(&maps).iter().filter(|file| file.0.ends_with(".h5")) {
+    for (name, _) in bytes(&maps).iter().filter(|file| file.0.starts_with("shard-")) {
         fs::copy(maps.join(name), kept.join(name)).expect("the disk has room");
         fs::remove_file(maps.join(name)).expect("it can go");
     }
