@@ -63,9 +63,9 @@ fn newest_of(mut folders: Vec<PathBuf>) -> Newest {
 pub fn set_aside(folder: &Path) -> Result<(), CheckpointError> {
     let aside = folder.with_extension("damaged");
     if aside.exists() {
-        fs::remove_dir_all(&aside).map_err(at(&aside))?;
+        files::remove_folder(&aside).map_err(at(&aside))?;
     }
-    fs::rename(folder, &aside).map_err(at(folder))
+    files::rename(folder, &aside).map_err(at(folder))
 }
 
 /// Removes all but the newest `count` checkpoints; 0 keeps all. Where a run may go back to the newest of a step that is
@@ -79,7 +79,7 @@ pub fn keep(checkpoints: &Path, count: usize, every: Option<u64>) -> Result<(), 
     let way_back = every.and_then(|every| scheduled(found.clone(), every).pop());
     for folder in found.iter().rev().skip(count).filter(|folder| Some(*folder) != way_back.as_ref()) {
         let part = files::part_of(folder); // half removed is no checkpoint
-        fs::rename(folder, &part).and_then(|()| fs::remove_dir_all(&part)).map_err(at(folder))?;
+        files::rename(folder, &part).and_then(|()| files::remove_folder(&part)).map_err(at(folder))?;
     }
     Ok(())
 }

@@ -23,29 +23,39 @@ pub struct Saved {
 /// Saves `players` as the checkpoint after `state.step` steps: a folder of that name in `checkpoints`, which is there
 /// only when all of it is. One that is there already is checked and left alone.
 pub fn save(checkpoints: &Path, mut state: State, players: &[PlayerRecord]) -> Result<Saved, CheckpointError> {
+    if checkpoints.exists() {
+        clear(checkpoints)?;
+    } else {
+        files::create_folder(checkpoints).and_then(|()| files::sync_parent(checkpoints)).map_err(at(checkpoints))?;
+    }
     let whole = folder(checkpoints, state.step);
     if whole.exists() {
         let checksum = Checkpoint::open(&whole)?.checksum();
         return Ok(Saved { folder: whole, checksum });
     }
     let part = files::part_of(&whole);
-    if part.exists() {
-        fs::remove_dir_all(&part).map_err(at(&part))?; // an earlier attempt that was cut off
-    }
-    if !checkpoints.exists() {
-        fs::create_dir_all(checkpoints).and_then(|()| files::sync_parent(checkpoints)).map_err(at(checkpoints))?;
-    }
-    fs::create_dir(&part).map_err(at(&part))?;
+    files::create_folder(&part).map_err(at(&part))?;
     state.updates = players.iter().map(|player| (player.name.to_owned(), player.adam.updates())).collect();
 
     let written = write_files(&part, &state, players);
     if written.is_err() {
-        let _ = fs::remove_dir_all(&part); // a full disk needs the room, and there is an error already
+        let _ = files::remove_folder(&part); // a full disk needs the room, and there is an error already
     }
     let checksum = written?;
-    fs::rename(&part, &whole).map_err(at(&whole))?;
+    files::rename(&part, &whole).map_err(at(&whole))?;
     files::sync_parent(&whole).map_err(at(checkpoints))?;
     Ok(Saved { folder: whole, checksum })
+}
+
+/// Removes what was cut off while it was written or removed: it is no checkpoint, and takes the room of one.
+fn clear(checkpoints: &Path) -> Result<(), CheckpointError> {
+    for entry in fs::read_dir(checkpoints).map_err(at(checkpoints))? {
+        let path = entry.map_err(at(checkpoints))?.path();
+        if path.extension().is_some_and(|extension| extension == "part") {
+            files::remove_folder(&path).map_err(at(&path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes everything and gives the checksum of it all.

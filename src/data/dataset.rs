@@ -77,7 +77,11 @@ impl Dataset {
     /// Maps in physical units, `[n, channels, h, w]` flat, from verified blocks.
     pub fn read(&self, records: Range<u64>) -> Result<Vec<f32>, DataError> {
         let record_len = self.manifest.record_len();
-        let mut values = vec![0.0; (records.end.saturating_sub(records.start)) as usize * record_len];
+        self.check_range(&records)?;
+        if !records.is_empty() {
+            self.shard(self.shard_of(records.start))?; // the size of a record is true before there is room for many
+        }
+        let mut values = vec![0.0; (records.end - records.start) as usize * record_len];
         let mut maps = values.chunks_exact_mut(record_len);
         self.each_row(records, |block, row| {
             block.copy_row(row, maps.next().expect("there is room for every record"));
@@ -116,7 +120,7 @@ impl Dataset {
             )));
         }
         let first = blocks.records(block).start;
-        let index = self.starts.partition_point(|&start| start <= first) - 1;
+        let index = self.shard_of(first);
         let shard = self.shard(index)?;
         let file = self.file(index, shard)?;
         into.first_record = first;
@@ -134,14 +138,24 @@ impl Dataset {
             .map_or(Ok(()), Err)
     }
 
-    fn each_row(&self, records: Range<u64>, mut take: impl FnMut(&Block, usize)) -> Result<(), DataError> {
-        let blocks = self.blocks();
-        if records.start > records.end || records.end > blocks.count {
-            return Err(DataError::Usage(format!(
-                "records {}..{} are asked for, expected some of 0..{}",
-                records.start, records.end, blocks.count
-            )));
+    fn check_range(&self, records: &Range<u64>) -> Result<(), DataError> {
+        let count = self.manifest.count;
+        if records.start > records.end || records.end > count {
+            let Range { start, end } = records;
+            let asked = format!("records {start}..{end} are asked for, expected some of 0..{count}");
+            return Err(DataError::Usage(asked));
         }
+        Ok(())
+    }
+
+    /// The shard that holds a record.
+    fn shard_of(&self, record: u64) -> usize {
+        self.starts.partition_point(|&start| start <= record) - 1
+    }
+
+    fn each_row(&self, records: Range<u64>, mut take: impl FnMut(&Block, usize)) -> Result<(), DataError> {
+        self.check_range(&records)?;
+        let blocks = self.blocks();
         let mut block = Block::default();
         let mut record = records.start;
         while record < records.end {

@@ -150,7 +150,10 @@ impl Header {
         if self.count == 0 {
             return Err("`count` is 0, expected at least 1 record".into());
         }
-        let record_bytes = 4 * self.shape.iter().product::<usize>() as u64;
+        let record_bytes = self.shape.iter().try_fold(4_u64, |bytes, &n| bytes.checked_mul(n as u64));
+        let Some(record_bytes) = record_bytes.filter(|&bytes| bytes < 1 << 48) else {
+            return Err(format!("`shape` is {:?}, expected records of less than 2^48 bytes", self.shape));
+        };
         let most = (SHARD_BYTES / record_bytes.max(1)).max(1) * MOST_SHARDS;
         if self.count > most {
             return Err(format!("`count` is {}, expected at most {most} records of {record_bytes} bytes", self.count));
@@ -288,8 +291,9 @@ impl Manifest {
             return Err(format!("`block_rows` is {}, expected at least 1 and less than 2^32", self.block_rows));
         }
         self.header().validate()?;
-        let rows: u64 = self.shards.iter().map(|shard| shard.rows).sum();
-        if rows != self.count {
+        let rows = self.shards.iter().try_fold(0_u64, |rows, shard| rows.checked_add(shard.rows));
+        if rows != Some(self.count) {
+            let rows = rows.map_or("too many".to_owned(), |rows| rows.to_string());
             return Err(format!("`shards` hold {rows} records, expected `count`: {}", self.count));
         }
         for (index, shard) in self.shards.iter().enumerate() {

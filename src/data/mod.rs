@@ -12,6 +12,7 @@ pub mod loader;
 pub mod manifest;
 pub mod normalise;
 pub mod sampler;
+mod seal;
 pub mod shard;
 pub mod writer;
 

@@ -9,11 +9,12 @@
 //! | `block_checksums` | `[blocks]`           | u64  | `block_rows`                              |
 //!
 //! A block's checksum is xxh3 (64 bits, seed 0) of the little-endian bytes of its rows of `x`, then of `parameters`, then of `id`.
+//! Behind the HDF5 file stands a seal that vouches for all other bytes (`seal.rs`).
 //! All datasets are contiguous and uncompressed, `x` begins at a multiple of 4096 where it is not smaller than that, and there
 //! are no time stamps: the same rows give the same bytes. HDF5 holds one lock for the whole process, so it only makes the empty
 //! file and says where each dataset lies; rows go by `pread` and `pwrite`.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::DataError;
 use super::manifest::{FORMAT, Header, ShardEntry, combine};
+use super::seal;
 use crate::files;
 
 /// Rows on their way to a shard: n records, neighbours.
@@ -64,6 +66,14 @@ struct Places {
     checksums: u64,
 }
 
+impl Places {
+    /// The bytes of all rows of x, parameters and id.
+    fn rows(&self, rows: u64, record_len: usize, parameters: usize) -> [Range<u64>; 3] {
+        let from = |place: u64, row_bytes: usize| place..place + rows * row_bytes as u64;
+        [from(self.x, 4 * record_len), from(self.parameters, 4 * parameters), from(self.ids, 8)]
+    }
+}
+
 impl ShardWriter {
     /// Makes `path` for `rows` records of a dataset. A `.part` that a crash left behind is overwritten.
     pub fn create(path: &Path, header: &Header, rows: u64) -> Result<Self, DataError> {
@@ -71,9 +81,13 @@ impl ShardWriter {
         let part = files::part_of(path);
         let block_rows = header.layout().block_rows;
         // The system says better than HDF5 why a file cannot be made.
-        File::create(&part).map_err(DataError::file(&part))?;
-        let places = make_empty(&part, header, rows, block_rows).map_err(hdf5_error(&part))?;
-        let file = File::options().write(true).open(&part).map_err(DataError::file(&part))?;
+        files::create(&part).map_err(DataError::file(&part))?;
+        let made = make_empty(&part, header, rows, block_rows).map_err(|error| why_not(&part, error));
+        let opened = made.and_then(|places| Ok((places, files::open(&part).map_err(DataError::file(&part))?)));
+        if opened.is_err() {
+            let _ = files::remove_file(&part); // a full disk needs the room, and there is an error already
+        }
+        let (places, file) = opened?;
         Ok(Self {
             file,
             part,
@@ -123,14 +137,17 @@ impl ShardWriter {
         Ok(())
     }
 
-    /// Writes the checksums, syncs, and gives the file its name.
+    /// Writes the checksums and the seal, syncs, and gives the file its name.
     pub fn finish(mut self) -> Result<ShardEntry, DataError> {
         assert_eq!(self.written, self.rows, "every row is written before a shard is finished");
         to_bytes(&self.checksums, u64::to_le_bytes, &mut self.bytes);
         self.write(self.places.checksums, &mut Xxh3::new())?;
-        let length = self.file.metadata().map(|metadata| metadata.len());
-        let settled = length.and_then(|bytes| files::settle(&self.file, &self.path).map(|()| bytes));
-        let bytes = settled.map_err(DataError::file(&self.path))?;
+        let sealed = seal::make(&self.file, &self.places.rows(self.rows, self.record_len, self.parameters));
+        let end = self.file.metadata().map(|metadata| metadata.len());
+        let (seal, end) = sealed.and_then(|seal| Ok((seal, end?))).map_err(DataError::file(&self.part))?;
+        files::write_at(&self.file, &self.part, &seal, end).map_err(DataError::file(&self.part))?;
+        files::settle(&self.file, &self.path).map_err(DataError::file(&self.path))?;
+        let bytes = end + seal.len() as u64;
         self.finished = true;
         Ok(ShardEntry {
             file: self.name.clone(),
@@ -142,7 +159,7 @@ impl ShardWriter {
 
     fn write(&self, place: u64, hash: &mut Xxh3) -> Result<(), DataError> {
         hash.update(&self.bytes);
-        self.file.write_all_at(&self.bytes, place).map_err(DataError::file(&self.part))
+        files::write_at(&self.file, &self.part, &self.bytes, place).map_err(DataError::file(&self.part))
     }
 }
 
@@ -150,7 +167,7 @@ impl Drop for ShardWriter {
     fn drop(&mut self) {
         if !self.finished {
             // Nothing more can be done about a file that cannot be removed; the next writer overwrites it.
-            let _ = fs::remove_file(&self.part);
+            let _ = files::remove_file(&self.part);
         }
     }
 }
@@ -186,6 +203,7 @@ fn make_empty(path: &Path, header: &Header, rows: u64, block_rows: u64) -> hdf5:
     let blocks = rows.div_ceil(block_rows) as usize;
     let checksums = room::<u64>(&file, &[blocks], "block_checksums")?;
     checksums.new_attr::<u64>().create("block_rows")?.write_scalar(&block_rows)?;
+    file.flush()?; // closing would keep its failure to itself
     Ok(Places {
         x: place_of(&x)?,
         parameters: parameters_place,
@@ -271,6 +289,21 @@ impl Shard {
             };
             let rows_agree = file.dataset("id")?.shape() == [shard.rows as usize]
                 && parameters.is_none_or(|dataset| dataset.shape() == [shard.rows as usize, shard.parameters]);
+            let length = file.size();
+            let in_file = |column: &Column, row_bytes: usize| match column {
+                Column::At(place) => {
+                    let end = shard.rows.checked_mul(row_bytes as u64).and_then(|bytes| bytes.checked_add(*place));
+                    end.is_some_and(|end| end <= length)
+                }
+                Column::Copied(_) => true,
+            };
+            let record_bytes = shard.shape.iter().try_fold(4_usize, |bytes, &n| bytes.checked_mul(n));
+            if record_bytes.is_none_or(|bytes| !in_file(&shard.x, bytes))
+                || !in_file(&shard.parameter_values, 4 * shard.parameters)
+                || !in_file(&shard.ids, 8)
+            {
+                return Err("x, parameters or id reach over the end of the file".into());
+            }
             if !rows_agree
                 || shard.block_rows == 0
                 || shard.checksums.len() as u64 != shard.rows.div_ceil(shard.block_rows)
@@ -279,7 +312,12 @@ impl Shard {
             }
             Ok((shard, format))
         };
-        File::open(path).map_err(DataError::file(path))?; // the system says better than HDF5 why it cannot be read
+        // The system says better than HDF5 why it cannot be read.
+        let bytes = File::open(path).map_err(DataError::file(path))?;
+        if let Err(seal::Broken { found, wanted }) = seal::check(&bytes).map_err(DataError::file(path))? {
+            let reason = format!("is damaged outside its rows: checksum {found:016x}, expected {wanted:016x}");
+            return Err(DataError::Shard { shard: file_name(path), reason });
+        }
         let (shard, format) = read().map_err(hdf5_error(path))?;
         if format != FORMAT {
             let reason = format!("has format {format}, expected {FORMAT}");
@@ -429,6 +467,16 @@ fn to_bytes<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u8; N], to: 
 
 fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Why HDF5 could not make a file: where the system refused, its number stands somewhere in the story.
+fn why_not(part: &Path, error: hdf5::Error) -> DataError {
+    let story = error.to_string();
+    let number = story.split("errno = ").nth(1).and_then(|rest| rest.split(|sign: char| !sign.is_ascii_digit()).next());
+    match number.and_then(|number| number.parse().ok()) {
+        Some(number) => DataError::File { path: part.to_path_buf(), source: std::io::Error::from_raw_os_error(number) },
+        None => hdf5_error(part)(error),
+    }
 }
 
 /// HDF5 tells long stories; their first line says what failed.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::DataError;
 use super::manifest::{FILE_NAME, Header, Layout, Manifest, ShardEntry};
 use super::shard::{Rows, ShardWriter};
+use crate::files;
 
 /// A dataset being written. Each rank makes its own, writes the shards that fall to it, and shares its `ShardEntry`s; one
 /// rank calls `finish` with all of them. The folder is a dataset only from then on.
@@ -27,7 +28,7 @@ impl DatasetWriter {
                 folder.display()
             )));
         }
-        fs::create_dir_all(folder).map_err(DataError::file(folder))?;
+        files::create_folder(folder).map_err(DataError::file(folder))?;
         for entry in fs::read_dir(folder).map_err(DataError::file(folder))? {
             let name = entry.map_err(DataError::file(folder))?.file_name().to_string_lossy().into_owned();
             if !is_ours(&name) {
@@ -109,7 +110,7 @@ impl DatasetWriter {
             let entry = entry.map_err(DataError::file(&self.folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if is_ours(&name) && !entries.iter().any(|shard| shard.file == name) {
-                fs::remove_file(entry.path()).map_err(DataError::file(&entry.path()))?;
+                files::remove_file(&entry.path()).map_err(DataError::file(&entry.path()))?;
             }
         }
         let manifest = Manifest::new(self.header, entries);

@@ -1,0 +1,113 @@
+//! Files that exist whole or not at all.
+//!
+//! A thing is written under a name ending in `.part`, synced and renamed: whatever happens in between, readers see
+//! either nothing, or what was there before, or all of it. Everything that changes what a folder holds goes through the
+//! doors below, where tests can make it fail (`faults`).
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+#[doc(hidden)]
+pub mod faults;
+
+use faults::{Operation, reach};
+
+/// The name under which `path` is written until it is whole.
+pub fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
+    name.push(".part");
+    path.with_file_name(name)
+}
+
+/// Writes `bytes` to `path`, whole or not at all, and to the disk.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = part_of(path);
+    let written = create(&part).and_then(|file| {
+        write_at(&file, &part, bytes, 0)?;
+        settle(&file, path)
+    });
+    if written.is_err() {
+        let _ = remove_file(&part); // half a file is of no use, and there is an error already
+    }
+    written
+}
+
+/// Gives `file`, which was written as `part_of(path)` and is complete, its name; both are on the disk afterwards.
+pub fn settle(file: &File, path: &Path) -> io::Result<()> {
+    let part = part_of(path);
+    sync(file, &part)?;
+    rename(&part, path)?;
+    sync_parent(path)
+}
+
+/// Writes `bytes` to `path` and to the disk, for files inside a folder that is renamed when it is whole.
+pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = create(path)?;
+    write_at(&file, path, bytes, 0)?;
+    sync(&file, path)
+}
+
+/// Makes sure that the disk knows the names in the folder that holds `path`.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    reach(Operation::SyncFolder, parent, || {})?;
+    File::open(parent)?.sync_all()
+}
+
+/// Makes an empty file, or empties the one that is there.
+pub fn create(path: &Path) -> io::Result<File> {
+    reach(Operation::Create, path, || {})?;
+    File::create(path)
+}
+
+/// Opens a file that is there, for reading and writing.
+pub fn open(path: &Path) -> io::Result<File> {
+    reach(Operation::Open, path, || {})?;
+    File::options().read(true).write(true).open(path)
+}
+
+/// Writes `bytes` into `file`, called `path`, from byte `place` on.
+pub fn write_at(file: &File, path: &Path, bytes: &[u8], place: u64) -> io::Result<()> {
+    reach(Operation::Write, path, || {
+        let _ = file.write_all_at(&bytes[..bytes.len() / 2], place);
+    })?;
+    file.write_all_at(bytes, place)
+}
+
+/// Returns when what was written to `file`, called `path`, is on the disk.
+pub fn sync(file: &File, path: &Path) -> io::Result<()> {
+    reach(Operation::Sync, path, || {})?;
+    file.sync_all()
+}
+
+/// Gives a file or folder another name.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    reach(Operation::Rename, from, || {})?;
+    fs::rename(from, to)
+}
+
+/// Makes a folder, and those above it that are not there.
+pub fn create_folder(path: &Path) -> io::Result<()> {
+    reach(Operation::CreateFolder, path, || {})?;
+    fs::create_dir_all(path)
+}
+
+/// Removes a file.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    reach(Operation::Remove, path, || {})?;
+    fs::remove_file(path)
+}
+
+/// Removes a folder and all in it.
+pub fn remove_folder(path: &Path) -> io::Result<()> {
+    reach(Operation::Remove, path, || {
+        let mut entries = fs::read_dir(path).into_iter().flatten().flatten();
+        let _ = entries.next().map(|entry| fs::remove_file(entry.path()));
+    })?;
+    fs::remove_dir_all(path)
+}

@@ -1,0 +1,278 @@
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Once};
+use std::thread;
+
+use proptest::prelude::*;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use skyforge::checkpoint::{Checkpoint, PlayerRecord, PlayerSlots, State, save};
+use skyforge::config::RunConfig;
+use skyforge::data::{DataError, Dataset, DatasetWriter, Header, Kind, Parameter, Split, Transform};
+use skyforge::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home};
+use skyforge::trainer::metrics::{self, MetricsLog};
+use skyforge::trainer::outcome::{Outcome, Status};
+use tch::{Device, Tensor, nn};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::mutation::{Change, changed, changes};
+
+/// Cases of every day.
+const CASES: u32 = 300;
+/// Cases of the long tests.
+const MANY: u32 = 5_000;
+/// What a reader may ask for beyond what the program has when it starts.
+const MEMORY: u64 = 512 << 20;
+
+fn settings(cases: u32) -> ProptestConfig {
+    ProptestConfig { fork: true, timeout: 60_000, failure_persistence: None, cases, ..ProptestConfig::default() }
+}
+
+/// Takes the memory from this process, once. A reader that asks for more ends it, and so its law.
+fn with_little_memory() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let pages = fs::read_to_string("/proc/self/statm").expect("it says how large it is");
+        let pages: u64 = pages.split(' ').next().expect("a word").parse().expect("a number of pages");
+        let limit = Some(4096 * pages + MEMORY);
+        setrlimit(Resource::As, Rlimit { current: limit, maximum: limit }).expect("less is always granted");
+        assert!(Vec::<u8>::new().try_reserve_exact(2 * MEMORY as usize).is_err(), "the limit holds");
+    });
+}
+
+/// A folder with real files in it, one of which is changed.
+struct Real {
+    folder: PathBuf,
+}
+
+impl Real {
+    fn new(make: impl FnOnce(&Path)) -> Self {
+        // Named for the law: nothing is dropped in a process that may die, so the next one tidies up.
+        let law = thread::current().name().unwrap_or_default().replace("::", "-");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{law}"));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("the disk has room");
+        make(&folder);
+        with_little_memory();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Reads while the file `name` is changed; what is said in the end is one line that has one of `words`.
+    fn read_changed<T, E: Display>(
+        &self,
+        name: &str,
+        changes: &[Change],
+        words: &[&str],
+        read: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(), TestCaseError> {
+        let bytes = fs::read(self.path(name)).expect("it is there");
+        fs::write(self.path(name), changed(&bytes, changes)).expect("the disk has room");
+        let outcome = read();
+        fs::write(self.path(name), bytes).expect("the disk has room");
+        if let Err(error) = outcome {
+            let line = error.to_string();
+            prop_assert!(!line.contains('\n') && !line.ends_with('.'), "one line: {line:?}");
+            prop_assert!(words.iter().any(|word| line.contains(word)), "it names the place: {line}");
+        }
+        Ok(())
+    }
+}
+
+/// A dataset of two shards with parameters.
+fn dataset(folder: &Path) {
+    let parameter = |name: &str| Parameter { name: name.into(), unit: "1".into() };
+    let count = 70;
+    let header = Header {
+        kind: Kind::Maps,
+        count,
+        shape: [1, 64, 64],
+        unit: "1".into(),
+        parameters: vec![parameter("omega_m"), parameter("sigma_8")],
+        transform: Transform::Identity {},
+        splits: [("train".to_owned(), Split::from(0..count))].into(),
+        field: None,
+        source: toml::toml! { made_by = "a test" },
+    };
+    let writer = DatasetWriter::create(folder, header).expect("a folder");
+    let shard = |index| {
+        writer.write_blocks::<DataError>(index, |_, rows| {
+            rows.values.iter_mut().enumerate().for_each(|(at, value)| *value = at as f32);
+            Ok(())
+        })
+    };
+    let entries = (0..writer.shards()).map(|index| shard(index).expect("the disk has room")).collect();
+    writer.finish(entries).expect("the disk has room");
+}
+
+fn read_dataset(folder: &Path) -> Result<(), DataError> {
+    let dataset = Dataset::open(folder)?;
+    dataset.verify()?;
+    dataset.read(0..1)?;
+    dataset.read_parameters(0..1).map(drop)
+}
+
+fn space() -> (nn::VarStore, FlatSpace) {
+    let store = nn::VarStore::new(Device::Cpu);
+    let _ = (&store.root() / "up1").var_copy("weight", &Tensor::from_slice(&[1.0_f32; 6]).view([2, 3]));
+    let space = FlatSpace::bind_at(Home::Host, &store, 1);
+    (store, space)
+}
+
+fn checkpoint(folder: &Path) {
+    let (_store, space) = space();
+    let adam = Adam::new(AdamSettings::default(), 6, Home::Host);
+    let average = Buffer::of(&[9.0; 6], Home::Host);
+    let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &[])) };
+    let run = toml::toml! { model = { width = 8 } };
+    save(folder, State::new(1, 64, run), &[record]).expect("the disk has room");
+}
+
+/// CHECKSUMS that fit the files as they are, so that readers behind them are reached.
+fn sign(folder: &Path) {
+    let line = |name: &str| {
+        let sum = xxh3_64(&fs::read(folder.join(name)).expect("it is there"));
+        format!("XXH3_{sum:016x}  {name}\n")
+    };
+    let sums: String = ["model.safetensors", "optimiser.safetensors", "state.toml"].map(line).concat();
+    fs::write(folder.join("CHECKSUMS"), sums).expect("the disk has room");
+}
+
+fn read_checkpoint(folder: &Path) -> Result<(), skyforge::checkpoint::CheckpointError> {
+    let checkpoint = Checkpoint::open(folder)?;
+    checkpoint.has_average("generator")?;
+    let (store, mut space) = space();
+    let mut adam = Adam::new(AdamSettings::default(), 6, Home::Host);
+    let mut average = Buffer::zeros(6, Home::Host);
+    checkpoint.restore(PlayerSlots {
+        name: "generator",
+        space: &mut space,
+        adam: &mut adam,
+        average: Some(&mut average),
+    })?;
+    checkpoint.load("generator", &store)
+}
+
+fn run_folder(folder: &Path) {
+    let mut log = MetricsLog::open(&folder.join("metrics.jsonl"), None).expect("the disk has room");
+    for step in 1..20 {
+        log.append(step, 0.1 * step as f64, 64 * step, &[("loss", 1.0 / step as f64)]).expect("the disk has room");
+    }
+    let outcome = Outcome {
+        status: Status::Stopped,
+        exit_code: Some(75),
+        step: 3,
+        steps: 10,
+        reason: "asked to stop".into(),
+        checkpoint: "step-0000003".into(),
+        checksum: "0123456789abcdef".into(),
+        seconds: 1.5,
+        samples_per_second: 128.0,
+    };
+    outcome.write(folder).expect("the disk has room");
+}
+
+/// One made for all cases of a process.
+macro_rules! real {
+    ($make:expr) => {{
+        static REAL: LazyLock<Real> = LazyLock::new(|| Real::new($make));
+        &*REAL
+    }};
+}
+
+fn a_config(changes: &[Change]) -> Result<(), TestCaseError> {
+    let real = real!(|folder| {
+        let config = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/debug_mass_maps.toml");
+        fs::copy(config, folder.join("config.toml")).expect("it is there");
+    });
+    // What is wrong with a value is said with its key.
+    real.read_changed("config.toml", changes, &["config.toml: ", "`"], || {
+        RunConfig::load(&real.path("config.toml"), &[])
+    })
+}
+
+fn a_manifest(changes: &[Change]) -> Result<(), TestCaseError> {
+    let real = real!(dataset);
+    // What fits the manifest and not the files is said with the shard, or the record.
+    let words = ["manifest.toml", "shard-", "record "];
+    real.read_changed("manifest.toml", changes, &words, || read_dataset(&real.folder))
+}
+
+fn a_shard(changes: &[Change]) -> Result<(), TestCaseError> {
+    let real = real!(dataset);
+    real.read_changed("shard-00001.h5", changes, &["shard-00001.h5"], || read_dataset(&real.folder))
+}
+
+fn a_checkpoint(changes: &[Change], file: usize, signed: bool) -> Result<(), TestCaseError> {
+    let real = real!(checkpoint);
+    let name = ["model.safetensors", "optimiser.safetensors", "state.toml", "CHECKSUMS"][file];
+    let folder = real.path("step-0000001");
+    let outcome = real.read_changed(&format!("step-0000001/{name}"), changes, &["step-0000001"], || {
+        if signed && name != "CHECKSUMS" {
+            sign(&folder);
+        }
+        read_checkpoint(&folder)
+    });
+    sign(&folder);
+    outcome
+}
+
+fn metrics_of_a_run(changes: &[Change]) -> Result<(), TestCaseError> {
+    let real = real!(run_folder);
+    let path = real.path("metrics.jsonl");
+    real.read_changed("metrics.jsonl", changes, &["metrics.jsonl: line "], || {
+        let read = metrics::read(&path);
+        MetricsLog::open(&path, Some(10)).expect("no line keeps a run from going on");
+        assert!(metrics::read(&path).expect("all that stays can be read").len() < 20);
+        read
+    })
+}
+
+fn an_outcome(changes: &[Change]) -> Result<(), TestCaseError> {
+    let real = real!(run_folder);
+    real.read_changed("outcome.toml", changes, &[], || {
+        let _ = Outcome::read(&real.folder); // there, or as good as not there
+        Ok::<(), String>(())
+    })
+}
+
+macro_rules! laws {
+    ($($name:ident, $long:ident: $law:expr;)*) => {
+        proptest! {
+            #![proptest_config(settings(CASES))]
+            $(#[test] fn $name(changes in changes(), file in 0..4_usize, signed: bool) { $law(&changes, file, signed)?; })*
+        }
+        proptest! {
+            #![proptest_config(settings(MANY))]
+            $(#[test] #[ignore = "minutes long: thousands of cases"]
+            fn $long(changes in changes(), file in 0..4_usize, signed: bool) { $law(&changes, file, signed)?; })*
+        }
+    };
+}
+
+laws! {
+    a_changed_config_is_read_or_named, thousands_of_changed_configs_are_read_or_named:
+        |changes: &[Change], _, _| a_config(changes);
+    a_changed_manifest_is_read_or_named, thousands_of_changed_manifests_are_read_or_named:
+        |changes: &[Change], _, _| a_manifest(changes);
+    a_changed_shard_is_read_or_named, thousands_of_changed_shards_are_read_or_named:
+        |changes: &[Change], _, _| a_shard(changes);
+    a_changed_checkpoint_is_read_or_named, thousands_of_changed_checkpoints_are_read_or_named: a_checkpoint;
+    changed_metrics_are_read_or_named, thousands_of_changed_metrics_are_read_or_named:
+        |changes: &[Change], _, _| metrics_of_a_run(changes);
+    a_changed_outcome_is_read_or_passed_over, thousands_of_changed_outcomes_are_read_or_passed_over:
+        |changes: &[Change], _, _| an_outcome(changes);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1, max_shrink_iters: 0, ..settings(1) })]
+    #[test]
+    #[should_panic(expected = "failed in other process")]
+    fn a_reader_that_asks_for_giant_memory_breaks_its_law(_ in 0..1) {
+        with_little_memory();
+        std::hint::black_box(vec![1_u8; 2 * MEMORY as usize]);
+    }
+}
