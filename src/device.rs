@@ -63,7 +63,7 @@ pub enum DeviceError {
     /// Ranks would get into each other's way.
     #[error(
         "{ranks} ranks on this machine and {devices} visible GPU(s), expected one each: start fewer ranks, ask the \
-         queue for one GPU a rank, or let ranks share"
+         queue for one GPU a rank, or set trainer.share_gpu = true"
     )]
     TooFew {
         /// Ranks on this machine.
@@ -93,8 +93,24 @@ pub fn alike(on_gpu: &[bool]) -> Result<(), DeviceError> {
     }
 }
 
-/// The device of rank `rank_here` of the `ranks_here` on this machine. `share` lets ranks share GPUs.
-pub fn choose(choice: Choice, rank_here: usize, ranks_here: usize, share: bool) -> Result<Chosen, DeviceError> {
+/// A rank among those of its machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Here {
+    /// Which of them it is.
+    pub rank: usize,
+    /// How many there are.
+    pub ranks: usize,
+    /// Whether no two of them see the same list of GPUs.
+    pub lists_differ: bool,
+}
+
+/// The GPUs that this rank is told to see, by its environment.
+pub fn visible_list() -> String {
+    std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default()
+}
+
+/// The device of a rank. `share` lets ranks share GPUs.
+pub fn choose(choice: Choice, here: Here, share: bool) -> Result<Chosen, DeviceError> {
     let cpu = |reason: String| Ok(Chosen { device: Device::Cpu, reason });
     match choice {
         Choice::Cpu => return cpu("the CPU, as asked for".into()),
@@ -110,7 +126,8 @@ pub fn choose(choice: Choice, rank_here: usize, ranks_here: usize, share: bool) 
         }
     };
     let visible = usize::try_from(Cuda::device_count()).unwrap_or(0);
-    match place(visible, is_bound(|name| std::env::var(name).ok()), rank_here, ranks_here, share) {
+    let bound = here.lists_differ || is_bound(|name| std::env::var(name).ok());
+    match place(visible, bound, here.rank, here.ranks, share) {
         Ok(Place { index, note }) => {
             let reason = format!("GPU {index} of {visible} visible{note}, with {library}");
             Ok(Chosen { device: Device::Cuda(index), reason })
@@ -139,12 +156,12 @@ fn place(visible: usize, bound: bool, rank_here: usize, ranks_here: usize, share
     }
 }
 
-/// Whether the launcher says that each rank has GPUs of its own.
+/// Whether the launcher says that each rank has GPUs of its own. One visible GPU alone says nothing: all ranks of a job
+/// may see the same one.
 fn is_bound(environment: impl Fn(&str) -> Option<String>) -> bool {
-    let one_visible = environment("CUDA_VISIBLE_DEVICES").is_some_and(|list| !list.is_empty() && !list.contains(','));
     let by_task = ["SLURM_GPUS_PER_TASK", "SLURM_TRES_PER_TASK"].iter().any(|name| environment(name).is_some());
     let by_bind = environment("SLURM_GPU_BIND").is_some_and(|bind| !bind.contains("none"));
-    one_visible || by_task || by_bind
+    by_task || by_bind
 }
 
 /// Whether there is an NVIDIA driver.
@@ -261,10 +278,7 @@ mod tests {
     fn a_launcher_says_in_its_own_way_that_a_gpu_is_a_ranks_own() {
         for (variables, bound) in [
             (vec![], false),
-            (vec![("CUDA_VISIBLE_DEVICES", "3")], true),
-            (vec![("CUDA_VISIBLE_DEVICES", "GPU-8932f937")], true),
-            (vec![("CUDA_VISIBLE_DEVICES", "0,1")], false),
-            (vec![("CUDA_VISIBLE_DEVICES", "")], false),
+            (vec![("CUDA_VISIBLE_DEVICES", "3")], false),
             (vec![("SLURM_GPUS_PER_TASK", "1")], true),
             (vec![("SLURM_TRES_PER_TASK", "gres/gpu:1")], true),
             (vec![("SLURM_GPU_BIND", "none")], false),
@@ -310,8 +324,14 @@ mod tests {
             eprintln!("skipped: this machine has an NVIDIA driver");
             return;
         }
-        assert_eq!(choose(Choice::Auto, 0, 4, false).expect("the CPU").device, Device::Cpu);
-        assert_eq!(choose(Choice::Cuda, 0, 1, false), Err(DeviceError::NoDriver));
+        assert_eq!(
+            choose(Choice::Auto, Here { rank: 0, ranks: 4, lists_differ: false }, false).expect("the CPU").device,
+            Device::Cpu
+        );
+        assert_eq!(
+            choose(Choice::Cuda, Here { rank: 0, ranks: 1, lists_differ: false }, false),
+            Err(DeviceError::NoDriver)
+        );
         assert_eq!(DeviceError::NoDriver.exit(), Exit::Hardware);
     }
 
@@ -321,7 +341,7 @@ mod tests {
             eprintln!("skipped: this machine has no NVIDIA driver or no CUDA half of libtorch");
             return;
         }
-        let chosen = choose(Choice::Cuda, 0, 1, false).expect("a GPU");
+        let chosen = choose(Choice::Cuda, Here { rank: 0, ranks: 1, lists_differ: false }, false).expect("a GPU");
         assert_eq!(chosen.device, Device::Cuda(0), "{}", chosen.reason);
         let sum = tch::Tensor::ones([1000], (tch::Kind::Float, chosen.device)).sum(tch::Kind::Float);
         assert_eq!(sum.double_value(&[]), 1000.0);

@@ -13,6 +13,7 @@ pub mod checkpoint;
 pub mod comm;
 pub mod config;
 pub mod data;
+pub mod ingest;
 pub mod model;
 pub mod objective;
 pub mod optim;

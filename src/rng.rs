@@ -23,6 +23,8 @@ pub enum Stream {
     Shuffle = 7,
     /// Simulated records.
     Simulation = 8,
+    /// Order of ingested records.
+    Ingest = 9,
 }
 
 /// The source of all chance of a run.

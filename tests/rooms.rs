@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const GROUND: [&str; 4] = ["device", "exit", "files", "rng"];
 
 /// A room, or a file beside the rooms, and the rooms it may import.
-const TABLE: [(&str, &[&str]); 22] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("exit", &[]),
     ("device", &["exit"]),
     ("files", &[]),
@@ -19,6 +19,7 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("statistics", &[]),
     ("optim", &[]),
     ("simulate", &["data"]),
+    ("ingest", &["data"]),
     ("objective", &["data", "model"]),
     ("checkpoint", &["optim"]),
     ("trainer", &["data", "objective", "comm", "optim", "checkpoint", "statistics"]),
@@ -34,13 +35,14 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("main", &["cli", "command"]),
 ];
 
-const EVERY_ROOM: [&str; 15] = [
+const EVERY_ROOM: [&str; 16] = [
     "data",
     "model",
     "comm",
     "statistics",
     "optim",
     "simulate",
+    "ingest",
     "objective",
     "checkpoint",
     "trainer",

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::exit::{Ends, Exit};
 use crate::optim::{Adam, Buffer, FlatSpace};
 
-pub use read::{Checkpoint, Keep, Opened, all, best, keep, newest, newest_scheduled, set_aside};
+pub use read::{Checkpoint, Keep, Newest, Opened, all, best, keep, newest, newest_scheduled, set_aside};
 pub use write::{Saved, save};
 
 const FORMAT: u32 = 1;

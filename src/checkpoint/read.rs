@@ -35,23 +35,28 @@ pub type Opened = Result<Checkpoint, CheckpointError>;
 
 /// The newest whole checkpoint in `checkpoints`, if there is any, and those newer than it that are damaged, with what is
 /// wrong with them.
-#[expect(clippy::type_complexity, reason = "a pair of what was found and what was passed over")]
-pub fn newest(checkpoints: &Path) -> Result<(Option<Checkpoint>, Vec<(PathBuf, CheckpointError)>), CheckpointError> {
+pub fn newest(checkpoints: &Path) -> Result<Newest, CheckpointError> {
+    Ok(newest_of(finished(checkpoints)?))
+}
+
+/// The same among those of a step that is a multiple of `every`.
+pub fn newest_scheduled(checkpoints: &Path, every: u64) -> Result<Newest, CheckpointError> {
+    Ok(newest_of(scheduled(finished(checkpoints)?, every)))
+}
+
+/// A whole checkpoint, and the damaged ones that are newer.
+pub type Newest = (Option<Checkpoint>, Vec<(PathBuf, CheckpointError)>);
+
+fn newest_of(mut folders: Vec<PathBuf>) -> Newest {
+    folders.sort_by_key(|folder| step_of(folder));
     let mut damaged = Vec::new();
-    for (folder, opened) in all(checkpoints)? {
-        match opened {
-            Ok(checkpoint) => return Ok((Some(checkpoint), damaged)),
+    for folder in folders.into_iter().rev() {
+        match Checkpoint::open(&folder) {
+            Ok(checkpoint) => return (Some(checkpoint), damaged),
             Err(error) => damaged.push((folder, error)),
         }
     }
-    Ok((None, damaged))
-}
-
-/// The newest whole checkpoint of a step that is a multiple of `every`, if there is any.
-pub fn newest_scheduled(checkpoints: &Path, every: u64) -> Result<Option<Checkpoint>, CheckpointError> {
-    let mut found = scheduled(finished(checkpoints)?, every);
-    found.sort_by_key(|folder| step_of(folder));
-    Ok(found.iter().rev().find_map(|folder| Checkpoint::open(folder).ok()))
+    (None, damaged)
 }
 
 /// Takes a damaged checkpoint out of the way, as `step-0001000.damaged`.

@@ -16,6 +16,9 @@ static LAST_WORDS: Mutex<Vec<LastWords>> = Mutex::new(Vec::new());
 /// Whether a thread hears the alarm and ends all ranks.
 static HEARD: AtomicBool = AtomicBool::new(false);
 
+/// The name of the thread that hears the alarm.
+pub(super) const COMMUNICATION: &str = "communication";
+
 /// How long the ranks have for their last words.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
 
@@ -28,11 +31,14 @@ pub fn on_alarm(words: impl Fn(&str, Exit) + Send + 'static) {
     lock(&LAST_WORDS).push(Box::new(words));
 }
 
-/// Ends all ranks with `exit` for `cause`, from any thread of this one. Does not return.
-pub fn raise(cause: &str, exit: Exit) -> ! {
+/// Ends all ranks with `exit` for `cause`. Returns on the communication thread alone, which is to end them next.
+pub fn raise(cause: &str, exit: Exit) {
     speak(cause, exit);
     *lock(&CAUSE) = Some((cause.to_owned(), exit));
-    if HEARD.load(Ordering::SeqCst) && std::thread::current().name() != Some("communication") {
+    if HEARD.load(Ordering::SeqCst) {
+        if std::thread::current().name() == Some(COMMUNICATION) {
+            return;
+        }
         std::thread::sleep(20 * GRACE); // in which the communication thread ends the process
     }
     std::process::exit(exit as i32) // the launcher then ends the others

@@ -1,6 +1,7 @@
 //! The communication thread: one thread a rank makes all calls of the ranks' library, one after the other, so that a
 //! sum over ranks can go on while the rank computes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -8,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::flight::Flight;
-use super::{Communicator, Work};
+use super::{Communicator, Threads, Work, alarm};
 
 /// How often an idle thread looks whether another rank has sounded the alarm.
 const IDLE: Duration = Duration::from_millis(100);
@@ -38,12 +39,27 @@ impl Courier {
         let body = move || {
             let wire = wire(Arc::clone(&record));
             let _ = tell.send((wire.rank(), wire.ranks()));
-            serve(&wire, &queue, &record);
+            let served = catch_unwind(AssertUnwindSafe(|| serve(&wire, &queue, &record)));
+            if let Err(cause) = served {
+                wire.attend(); // the others are told, and all end
+                resume_unwind(cause);
+            }
         };
-        let thread = std::thread::Builder::new().name("communication".into()).spawn(body);
+        let thread = std::thread::Builder::new().name(alarm::COMMUNICATION.into()).spawn(body);
         let thread = thread.expect("the system has a thread for communication");
         let (rank, ranks) = told.recv().expect("the ranks' library starts");
         Self { rank, ranks, flight, jobs: Some(jobs), thread: Some(thread) }
+    }
+
+    /// As `Threads::run`, with a communication thread for each rank.
+    pub fn run<T: Send>(ranks: usize, body: impl Fn(&Self) -> T + Sync) -> Vec<T> {
+        std::thread::scope(|scope| {
+            let body = &body;
+            let start = |comm: Threads| scope.spawn(move || body(&Courier::start(move |_| comm)));
+            let handles: Vec<_> = Threads::world(ranks).into_iter().map(start).collect();
+            let results: Vec<_> = handles.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+            results.into_iter().map(|result| result.unwrap_or_else(|cause| resume_unwind(cause))).collect()
+        })
     }
 
     /// Does `work` on the thread and waits for it.

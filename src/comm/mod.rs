@@ -109,11 +109,17 @@ pub trait Communicator {
         false
     }
 
-    /// The ranks that share this machine: which of them this one is, and how many there are.
-    fn here(&self) -> (usize, usize) {
-        let all = self.gather(&std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default());
-        let here = |ranks: &[Vec<u8>]| ranks.iter().filter(|other| **other == all[self.rank()]).count();
-        (here(&all[..self.rank()]), here(&all))
+    /// What the ranks that share this machine have to say, in rank order, and which of them this rank is.
+    fn here(&self, word: &str) -> (usize, Vec<String>) {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let all = self.gather(format!("{host}\0{word}").as_bytes());
+        let here = all.iter().enumerate().filter_map(|(rank, told)| {
+            let told = String::from_utf8_lossy(told);
+            let (other, word) = told.split_once('\0')?;
+            (other == host).then(|| (rank, word.to_owned()))
+        });
+        let (ranks, words): (Vec<usize>, Vec<String>) = here.unzip();
+        (ranks.iter().take_while(|&&rank| rank < self.rank()).count(), words)
     }
 }
 

@@ -50,8 +50,9 @@ impl Mpi {
 
     /// Starts MPI on this thread, which then makes all its calls. Operations are recorded in `flight`.
     pub fn start(flight: Arc<Flight>) -> Self {
-        let (universe, _level) =
+        let (universe, level) =
             mpi::initialize_with_threading(mpi::Threading::Funneled).expect("MPI is started once a process");
+        assert!(level >= mpi::Threading::Funneled, "MPI grants thread level {level:?}, expected Funneled or more");
         alarm::listen();
         Self { world: universe.world(), flight, _universe: universe }
     }

@@ -22,11 +22,6 @@ pub struct Nccl {
     ranks: usize,
 }
 
-// SAFETY: NCCL lets any thread call for a communicator, one at a time; every call here sets its thread's device first,
-// and a value that is not `Sync` is used by one thread at a time.
-#[expect(unsafe_code, reason = "a pointer of NCCL's goes from thread to thread")]
-unsafe impl Send for Nccl {}
-
 /// Why a rank cannot take part.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -293,9 +288,14 @@ impl Functions {
 fn open(names: &[&str]) -> Result<Library, Fault> {
     // SAFETY: NVIDIA's libraries are made to be loaded into a running process.
     let load = |name: &&str| unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) };
-    let mut opened: Vec<_> = names.iter().map(load).collect();
-    let best = opened.iter().position(Result::is_ok).unwrap_or(0);
-    opened.swap_remove(best).map_err(|error| Fault(first_line(&error.to_string())))
+    let mut fault = None;
+    for name in names {
+        match load(name) {
+            Ok(library) => return Ok(library),
+            Err(error) => fault = fault.or_else(|| Some(Fault(first_line(&error.to_string())))),
+        }
+    }
+    Err(fault.expect("there is a name to try"))
 }
 
 /// # Safety
@@ -327,7 +327,9 @@ mod tests {
 
     #[test]
     fn a_single_gpu_sums_to_itself() {
-        if let Err(reason) = device::choose(device::Choice::Cuda, 0, 1, false) {
+        if let Err(reason) =
+            device::choose(device::Choice::Cuda, device::Here { rank: 0, ranks: 1, lists_differ: false }, false)
+        {
             eprintln!("skipped: {reason}");
             return;
         }

@@ -49,18 +49,18 @@ impl Threads {
         })
     }
 
-    fn post(&self) -> MutexGuard<'_, Post> {
+    fn open_office(&self) -> MutexGuard<'_, Post> {
         // A rank that panics while it holds the lock is reported through `gone`.
         self.office.post.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn put(&self, to: usize, message: Message) {
-        self.post().boxes.entry((self.rank, to)).or_default().push_back(message);
+        self.open_office().boxes.entry((self.rank, to)).or_default().push_back(message);
         self.office.news.notify_all();
     }
 
     fn take(&self, from: usize) -> Message {
-        let mut post = self.post();
+        let mut post = self.open_office();
         loop {
             if let Some(message) = post.boxes.get_mut(&(from, self.rank)).and_then(VecDeque::pop_front) {
                 return message;
@@ -73,7 +73,7 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        self.post().gone.push(self.rank);
+        self.open_office().gone.push(self.rank);
         self.office.news.notify_all();
     }
 }

@@ -11,6 +11,7 @@ use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
+use crate::ingest::IngestError;
 use crate::simulate::SimulateError;
 use crate::statistics::StatisticsError;
 use crate::trainer::TrainError;
@@ -46,6 +47,9 @@ pub enum CommandError {
     /// A simulation.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
+    /// What is to be ingested.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -93,6 +97,7 @@ impl Ends for CommandError {
             CommandError::Config(error) => error.exit(),
             CommandError::Data(error) => error.exit(),
             CommandError::Simulate(error) => error.exit(),
+            CommandError::Ingest(error) => error.exit(),
             CommandError::Checkpoint(error) => error.exit(),
             CommandError::Train(error) => error.exit(),
             CommandError::Device(error) => error.exit(),

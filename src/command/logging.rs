@@ -10,27 +10,39 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 struct Logger {
     rank: usize,
     ranks: usize,
-    file: Mutex<Option<File>>,
+    file: Mutex<Sink>,
+}
+
+/// Where this rank's story goes: nowhere yet, so that it is kept, or into its file.
+enum Sink {
+    Kept(Vec<String>),
+    File(File),
 }
 
 static LOGGER: OnceLock<Logger> = OnceLock::new();
 
 /// Starts the log of this rank. `SKYFORGE_LOG` sets the level: error, warn, info (default), debug.
 pub fn start(rank: usize, ranks: usize) {
-    let logger = LOGGER.get_or_init(|| Logger { rank, ranks, file: Mutex::new(None) });
+    let logger = LOGGER.get_or_init(|| Logger { rank, ranks, file: Mutex::new(Sink::Kept(Vec::new())) });
     let level = std::env::var("SKYFORGE_LOG").ok().and_then(|word| word.parse().ok()).unwrap_or(LevelFilter::Info);
     if log::set_logger(logger).is_ok() {
         log::set_max_level(level);
     }
 }
 
-/// From now on this rank's story goes to `run/log/rank-0000.log` as well.
+/// This rank's story goes to `run/log/rank-0000.log` as well, from its beginning.
 pub fn to_file(run: &Path, rank: usize) -> io::Result<()> {
     let folder = run.join("log");
     fs::create_dir_all(&folder)?;
-    let file = OpenOptions::new().create(true).append(true).open(folder.join(format!("rank-{rank:04}.log")))?;
+    let mut file = OpenOptions::new().create(true).append(true).open(folder.join(format!("rank-{rank:04}.log")))?;
     if let Some(logger) = LOGGER.get() {
-        *logger.file.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        let mut sink = logger.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Sink::Kept(lines) = &*sink {
+            for line in lines {
+                writeln!(file, "{line}")?;
+            }
+        }
+        *sink = Sink::File(file);
     }
     Ok(())
 }
@@ -48,8 +60,9 @@ pub fn error(rank: usize, message: &str) {
 
 impl Logger {
     fn write_file(&self, line: &str) {
-        if let Some(file) = self.file.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            let _ = writeln!(file, "{line}"); // a log that cannot be written must not end a run
+        match &mut *self.file.lock().unwrap_or_else(PoisonError::into_inner) {
+            Sink::Kept(lines) => lines.push(line.to_owned()),
+            Sink::File(file) => drop(writeln!(file, "{line}")), // a log that cannot be written must not end a run
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod evaluate;
+pub mod ingest;
 pub mod inspect;
 pub mod report;
 pub mod sample;

@@ -71,8 +71,12 @@ impl Session {
 
     /// This rank's device, which is said in its log.
     pub fn device(&self, choice: device::Choice, share: bool) -> Result<tch::Device, CommandError> {
-        let (rank_here, ranks_here) = self.comm.here();
-        let chosen = self.agree(device::choose(choice, rank_here, ranks_here, share))?;
+        let (rank, mut lists) = self.comm.here(&device::visible_list());
+        let ranks = lists.len();
+        lists.sort();
+        lists.dedup();
+        let here = device::Here { rank, ranks, lists_differ: lists.len() == ranks && ranks > 1 };
+        let chosen = self.agree(device::choose(choice, here, share))?;
         let all = self.comm.gather(&[u8::from(chosen.device.is_cuda())]);
         device::alike(&all.iter().map(|on_gpu| *on_gpu == [1]).collect::<Vec<bool>>())?;
         log::info!("on {}", chosen.reason);
@@ -109,7 +113,7 @@ fn threads(comm: &dyn Communicator) -> usize {
     let mine = std::thread::available_parallelism().map_or(1, usize::from);
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let all = cpus.lines().filter(|line| line.starts_with("processor")).count();
-    let (_, ranks_here) = comm.here();
+    let ranks_here = comm.here("").1.len();
     if mine < all { mine } else { (mine / ranks_here).max(1) }
 }
 

@@ -150,7 +150,8 @@ impl RunConfig {
             }
         };
         forget("data", &["path"]);
-        let lengths = ["steps", "epochs", "checkpoint_every", "keep_checkpoints", "keep_every", "log_every", "compare_every"];
+        let lengths =
+            ["steps", "epochs", "checkpoint_every", "keep_checkpoints", "keep_every", "log_every", "compare_every"];
         forget("trainer", &lengths);
         forget("trainer", &["not_finite", "device", "share_gpu", "overlap", "hang_seconds"]);
         table

@@ -137,23 +137,25 @@ impl FlatSpace {
 
     /// Gradients, then the tail: the host's side, which is summed over ranks.
     pub fn gradient(&self) -> &[f32] {
-        assert!(!self.lent, "the gradient is not with somebody else");
+        self.assert_here();
         self.staging.as_ref().unwrap_or(&self.gradient).as_slice()
     }
 
     /// The host's side of the gradients, then the tail, to be changed.
     pub fn gradient_mut(&mut self) -> &mut [f32] {
-        assert!(!self.lent, "the gradient is not with somebody else");
+        self.assert_here();
         self.staging.as_mut().unwrap_or(&mut self.gradient).as_mut_slice()
     }
 
     /// Gradients where a device has them, without the tail; nothing on the host.
     pub fn device_gradient(&mut self) -> Option<&mut Buffer> {
+        self.assert_here();
         self.staging.as_ref().map(|_| &mut self.gradient)
     }
 
     /// Makes room for the gradients of the next backward, on both sides, and for a new tail.
     pub fn clear(&mut self) {
+        self.assert_here();
         self.gradient.clear();
         if let Some(staging) = &mut self.staging {
             staging.clear();
@@ -162,6 +164,7 @@ impl FlatSpace {
 
     /// Brings the gradients of a backward to the host's side. The tail stays as it is.
     pub fn stage_down(&mut self) {
+        self.assert_here();
         let count = self.len() as i64;
         if let Some(staging) = &mut self.staging {
             // Waits for the device: the copy is there when the call returns.
@@ -171,6 +174,7 @@ impl FlatSpace {
 
     /// Brings what the host's side has become to where the optimiser takes it from.
     pub fn stage_up(&mut self) {
+        self.assert_here();
         let count = self.len() as i64;
         if let Some(staging) = &self.staging {
             self.gradient.tensor_mut().copy_(&staging.tensor().narrow(0, 0, count));
@@ -179,7 +183,7 @@ impl FlatSpace {
 
     /// Parameters and their gradients at once, for an optimiser. On the host the gradients end in the tail.
     pub fn parameters_and_gradient(&mut self) -> (&mut Buffer, &Buffer) {
-        assert!(!self.lent, "the gradient is not with somebody else");
+        self.assert_here();
         self.generation += 1;
         (&mut self.parameters, &self.gradient)
     }
@@ -191,9 +195,13 @@ impl FlatSpace {
 
     /// Hands out the gradient buffer, the host's side of it, to be taken back before anybody looks at it or a backward adds to it.
     pub fn lend(&mut self) -> Lent {
-        assert!(!self.lent, "the gradient is not with somebody else");
+        self.assert_here();
         self.lent = true;
         Lent(self.staging.as_ref().unwrap_or(&self.gradient).share())
+    }
+
+    fn assert_here(&self) {
+        assert!(!self.lent, "the gradient is not with somebody else");
     }
 
     /// Takes it back.

@@ -72,6 +72,13 @@ pub(super) struct Verdict {
     pub failed: bool,
 }
 
+impl Verdict {
+    /// Whether the gradient can be used: its square, too, must be a number of single precision.
+    pub fn is_finite(&self) -> bool {
+        self.norm < f64::from(f32::MAX).sqrt()
+    }
+}
+
 impl PlayerState {
     pub fn new(player: &Player, home: Home, adam: AdamSettings, comm: &dyn Communicator, microbatches: usize) -> Self {
         let channels = |name: &str| {
@@ -159,8 +166,9 @@ impl PlayerState {
     pub fn start_sum(&mut self, comm: &dyn Communicator, step: u64) {
         if let (Some(sum), Some(gradient)) = (&self.on_devices, self.space.device_gradient()) {
             // The others may wait for this rank inside their library: nothing can be agreed any more.
-            let summed = sum.all_reduce(gradient.tensor_mut());
-            summed.unwrap_or_else(|fault| alarm::raise(&fault, Exit::Hardware));
+            if let Err(fault) = sum.all_reduce(gradient.tensor_mut()) {
+                alarm::raise(&fault, Exit::Hardware);
+            }
         }
         let Sum::Open(mut sum) = std::mem::replace(&mut self.sum, Sum::Moving) else { panic!("a sum starts once") };
         let (count, from, mut gradient) = (self.space.len(), self.summed_from(), self.space.lend());

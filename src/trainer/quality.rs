@@ -121,7 +121,8 @@ impl Sums {
 
     /// A batch on the way to the other ranks: `length` numbers, none of them finite where there are no sums.
     fn bytes(sums: Option<Self>, length: usize) -> Vec<u8> {
-        let numbers = sums.map_or_else(|| vec![f64::NAN; length], |sums| [sums.power, sums.pixel, sums.square].concat());
+        let numbers =
+            sums.map_or_else(|| vec![f64::NAN; length], |sums| [sums.power, sums.pixel, sums.square].concat());
         numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
     }
 

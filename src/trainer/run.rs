@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tch::{Device, Tensor};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::bad_step::{MOST_IN_A_ROW, NotFinite};
 use super::drill::Drills;
@@ -14,9 +15,9 @@ use super::outcome::{Outcome, Status};
 use super::quality::{COLLAPSED, Quality, Yardstick};
 use super::scribe::{Scribe, Seconds, Skipped};
 use super::signals::StopFlag;
-use super::step::{Cut, Ended, Stepper};
+use super::step::{Cut, Ended, Odd, Stepper};
 use super::watch::{PATIENCE, Watch};
-use crate::checkpoint::{self, Checkpoint, CheckpointError, Keep, State};
+use crate::checkpoint::{self, Checkpoint, CheckpointError, Keep, Newest, State};
 use crate::comm::{Communicator, DeviceSum, Disagreement, There, agree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset};
@@ -155,12 +156,12 @@ pub enum TrainError {
         folder: PathBuf,
     },
     /// A rank has other parameters than the rest.
-    #[error("step {step}: rank {rank} has other parameters than the rest, expected the same bits; not saved")]
+    #[error("step {step}: {odd}, expected the same bits on all ranks; not saved")]
     Odd {
         /// The step, from 1.
         step: u64,
-        /// The rank.
-        rank: usize,
+        /// Which.
+        odd: Odd,
     },
     /// No checkpoint of a run can be used.
     #[error("{}: none of its checkpoints is whole, expected at least one; move the folder away to start anew", folder.display())]
@@ -178,6 +179,12 @@ pub enum TrainError {
         /// What rank 0 sees.
         here: String,
     },
+    /// Ranks were not given the same.
+    #[error("rank {rank} has another configuration or other data than rank 0, expected the same on all ranks")]
+    Unlike {
+        /// The rank.
+        rank: usize,
+    },
     /// Another rank failed.
     #[error(transparent)]
     There(#[from] There),
@@ -189,7 +196,7 @@ impl Ends for TrainError {
             TrainError::Data(error) => error.exit(),
             TrainError::Checkpoint(error) => error.exit(),
             TrainError::Metrics(error) => error.exit(),
-            TrainError::NoRun { .. } => Exit::Usage,
+            TrainError::NoRun { .. } | TrainError::Unlike { .. } => Exit::Usage,
             TrainError::Odd { .. } => Exit::Hardware,
             TrainError::Io { .. } | TrainError::Split { .. } | TrainError::InUse { .. } => Exit::FileSystem,
             TrainError::NotFinite { .. }
@@ -233,6 +240,7 @@ impl<'a, O: Objective> Run<'a, O> {
         adam: impl Fn(&str) -> AdamSettings,
     ) -> Result<Self, TrainError> {
         let comm = training.comm;
+        all_do_the_same(training)?;
         let mut stepper = Stepper::new(objective, comm, Draw::new(training.seed), training.cut, adam);
         stepper.set_overlap(training.overlap);
         if let Some(sum) = &training.device_sum {
@@ -294,6 +302,8 @@ impl<'a, O: Objective> Run<'a, O> {
         let mut watch = Watch::default();
         let mut trouble = None; // an error of this rank that the others do not know of yet
         let mut ahead = None; // what the next step works on, or why that cannot be had
+        let started = self.started;
+        let wants_to_stop = || stop.is_set() || max_wall.is_some_and(|wall| started.elapsed() >= wall);
         while self.step < schedule.steps {
             let begun = Instant::now();
             drills.begin(self.step + 1, stop);
@@ -302,13 +312,13 @@ impl<'a, O: Objective> Run<'a, O> {
                 (None, Some(ahead)) => ahead,
                 (None, None) => self.load(self.step + 1),
             };
+            let skipped_rows = self.loader.skipped_rows();
             if self.training.overlap && self.step + 1 < schedule.steps {
                 ahead = Some(self.load(self.step + 2));
             }
             let load_seconds = begun.elapsed().as_secs_f64();
-            let wants_to_stop = stop.is_set() || max_wall.is_some_and(|wall| self.started.elapsed() >= wall);
             let first_ahead = ahead.as_ref().and_then(|ahead| ahead.as_ref().ok()?.first());
-            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), first_ahead, wants_to_stop);
+            let (ended, stopping) = self.stepper.step(self.step, loaded.as_deref().ok(), first_ahead, &wants_to_stop);
             let metrics = match ended {
                 Ended::Accepted { metrics } => {
                     self.bad_steps_in_a_row = 0;
@@ -329,7 +339,7 @@ impl<'a, O: Objective> Run<'a, O> {
             };
             self.step += 1;
             let seconds = Seconds { load: load_seconds, step: begun.elapsed().as_secs_f64() };
-            let skipped = Skipped { rows: self.loader.skipped_rows(), steps: self.step - self.stepper.kept_steps() };
+            let skipped = Skipped { rows: skipped_rows, steps: self.step - self.stepper.kept_steps() };
             let last = self.step == schedule.steps;
             let measured = yardstick.as_ref().filter(|_| last || self.step.is_multiple_of(schedule.measure_every));
             let quality = measured.and_then(|yardstick| yardstick.measure(comm, &mut self.stepper));
@@ -339,9 +349,9 @@ impl<'a, O: Objective> Run<'a, O> {
             // Before every checkpoint too: what is saved is what all ranks have.
             let saves = self.step.is_multiple_of(schedule.checkpoint_every) || stopping || last;
             if (saves || self.step.is_multiple_of(schedule.compare_every))
-                && let Some(rank) = self.stepper.odd_rank()
+                && let Some(odd) = self.stepper.odd_rank()
             {
-                return Err(TrainError::Odd { step: self.step, rank });
+                return Err(TrainError::Odd { step: self.step, odd });
             }
             if saves {
                 agree(comm, told)?;
@@ -385,8 +395,9 @@ impl<'a, O: Objective> Run<'a, O> {
             NotFinite::Skip => "step skipped".to_owned(),
             NotFinite::Rollback => {
                 // Not the newest of all: that may be one that a stop left, which a run without the stop would not have.
-                let found = agree(comm, checkpoint::newest_scheduled(&checkpoints(self.training), every))?;
+                let (found, damaged) = agree(comm, checkpoint::newest_scheduled(&checkpoints(self.training), every))?;
                 all_see_the_same(comm, found.as_ref())?;
+                put_aside(comm, &damaged)?;
                 let Some(found) = found else { return Ok(Some(TrainError::NoWayBack { step, player, every })) };
                 let restored = self.stepper.restore(|slots| found.restore(slots));
                 agree(comm, restored)?;
@@ -432,7 +443,12 @@ impl<'a, O: Objective> Run<'a, O> {
     }
 
     /// Writes a checkpoint: rank 0 does, all learn how it went.
-    fn save(&mut self, records_per_step: u64, quality: Option<Quality>, scribe: Option<&mut Scribe>) -> Result<(), TrainError> {
+    fn save(
+        &mut self,
+        records_per_step: u64,
+        quality: Option<Quality>,
+        scribe: Option<&mut Scribe>,
+    ) -> Result<(), TrainError> {
         let Training { comm, schedule, ref identity, not_finite, .. } = *self.training;
         if self.step == self.first_step && self.newest.is_some() {
             return Ok(()); // it is where it came from
@@ -494,20 +510,33 @@ fn resume<O: Objective>(
     let comm = training.comm;
     let (found, damaged) = agree(comm, open_newest(training))?;
     all_see_the_same(comm, found.as_ref())?;
-    // Out of the way, so that the steps they stood for can be saved again.
-    let first = comm.rank() == 0;
-    let aside = damaged.iter().filter(|_| first).try_for_each(|(folder, fault)| {
-        log::warn!("{fault}: not used");
-        checkpoint::set_aside(folder)
-    });
-    agree(comm, aside)?;
+    put_aside(comm, &damaged)?;
     let Some(checkpoint) = found else { return Ok((0, None)) };
     let restored = stepper.restore(|slots| checkpoint.restore(slots));
     agree(comm, restored)?;
-    if first {
+    if comm.rank() == 0 {
         log::info!("going on from {} ({})", checkpoint.folder().display(), checkpoint.checksum());
     }
     Ok((checkpoint.state.step, Some((name_of(checkpoint.folder()), checkpoint.checksum()))))
+}
+
+/// Names damaged checkpoints and takes them out of the way, so that the steps they stood for can be saved again.
+fn put_aside(comm: &dyn Communicator, damaged: &[(PathBuf, CheckpointError)]) -> Result<(), TrainError> {
+    let aside = damaged.iter().filter(|_| comm.rank() == 0).try_for_each(|(folder, fault)| {
+        log::warn!("{fault}: not used");
+        checkpoint::set_aside(folder)
+    });
+    Ok(agree(comm, aside)?)
+}
+
+/// Refuses ranks that were given different configurations, data or lengths.
+fn all_do_the_same(training: &Training) -> Result<(), TrainError> {
+    let told = format!("{:?} {}", training.schedule, training.identity);
+    let all = training.comm.gather(&xxh3_64(told.as_bytes()).to_le_bytes());
+    match all.iter().position(|word| *word != all[0]) {
+        Some(rank) => Err(TrainError::Unlike { rank }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses ranks that found different checkpoints.
@@ -522,8 +551,6 @@ fn all_see_the_same(comm: &dyn Communicator, found: Option<&Checkpoint>) -> Resu
         None => Ok(()),
     }
 }
-
-type Newest = (Option<Checkpoint>, Vec<(PathBuf, CheckpointError)>);
 
 fn open_newest(training: &Training) -> Result<Newest, TrainError> {
     let folder = checkpoints(training);

@@ -54,6 +54,17 @@ pub enum Ended {
     Failed,
 }
 
+/// A rank with other parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Odd {
+    /// Most ranks have the same, this one has not.
+    #[error("rank {0} has other parameters than the rest")]
+    Rank(usize),
+    /// This rank and rank 0 differ, and no parameters are those of most ranks.
+    #[error("ranks 0 and {0} have different parameters and either may be wrong")]
+    Undecided(usize),
+}
+
 /// The players of a run and what they do in a step.
 pub struct Stepper<'a, O: Objective> {
     objective: &'a O,
@@ -85,7 +96,7 @@ struct Input<'a> {
     records: Option<&'a [Tensor]>,
     /// The first of the step after it.
     ahead: Option<&'a Tensor>,
-    stop: bool,
+    stop: &'a dyn Fn() -> bool,
 }
 
 impl<'a, O: Objective> Stepper<'a, O> {
@@ -149,9 +160,15 @@ impl<'a, O: Objective> Stepper<'a, O> {
     /// - `records`: this rank's microbatches `[b, ...]` of the first batch, then of the next; `None` where this rank
     ///   could not have them, which the others then learn
     /// - `ahead`: the first microbatch of the step after this one, if it is known that there is one
-    /// - `stop`: whether this rank wants to stop after this step
+    /// - `stop`: whether this rank wants to stop after this step, asked as late as it can be
     /// - returns: how the step ended, and whether any rank wants to stop
-    pub fn step(&mut self, step: u64, records: Option<&[Tensor]>, ahead: Option<&Tensor>, stop: bool) -> (Ended, bool) {
+    pub fn step(
+        &mut self,
+        step: u64,
+        records: Option<&[Tensor]>,
+        ahead: Option<&Tensor>,
+        stop: &dyn Fn() -> bool,
+    ) -> (Ended, bool) {
         let input = Input { step, records, ahead, stop };
         let mut metrics = Vec::new();
         let mut stopping = false;
@@ -166,7 +183,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 let verdict = self.players[player].end_sum();
                 stopping |= verdict.stop;
                 let state = &mut self.players[player];
-                if verdict.failed || !verdict.norm.is_finite() {
+                if verdict.failed || !verdict.is_finite() {
                     let ended = if verdict.failed { Ended::Failed } else { Ended::NotFinite { player: state.name } };
                     for state in &mut self.players {
                         if state.is_summing() {
@@ -207,7 +224,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
                     debug_assert!(begun.read.iter().all(as_they_were), "weights do not change under a graph");
                     self.objective.finish(&a_move, player, &place, &mut begun.graph)
                 });
-                self.players[player].add(tally.as_ref(), place.share(), input.stop);
+                self.players[player].add(tally.as_ref(), place.share(), (input.stop)());
                 if self.overlap && microbatch + 1 == run.end {
                     self.players[player].start_sum(self.comm, input.step); // while the next player goes backward
                 }
@@ -310,8 +327,8 @@ impl<'a, O: Objective> Stepper<'a, O> {
         Ok(())
     }
 
-    /// The first rank whose parameters are not those of the most, if there is one: broken memory, or a fault of ours.
-    pub fn odd_rank(&self) -> Option<usize> {
+    /// The first rank whose parameters are not those of the others, if there is one: broken memory, or a fault of ours.
+    pub fn odd_rank(&self) -> Option<Odd> {
         let mut hash = Xxh3::new();
         for player in &self.players {
             for some in player.space.parameters().host().chunks(4096) {
@@ -321,9 +338,10 @@ impl<'a, O: Objective> Stepper<'a, O> {
         }
         let all = self.comm.gather(&hash.digest().to_le_bytes());
         let votes = |one: &Vec<u8>| all.iter().filter(|other| *other == one).count();
-        let most = all.iter().map(votes).max().expect("there is a rank");
-        let common = all.iter().find(|one| votes(one) == most).expect("some have the most votes");
-        all.iter().position(|one| one != common)
+        match all.iter().find(|one| 2 * votes(one) > all.len()) {
+            Some(common) => all.iter().position(|one| one != common).map(Odd::Rank),
+            None => all.iter().position(|one| *one != all[0]).map(Odd::Undecided),
+        }
     }
 
     /// What goes wrong in the game with the metrics of a step.

@@ -28,9 +28,8 @@ mod tests {
     #[test]
     fn what_lasts_is_told_once_and_again_when_it_comes_back() {
         let mut watch = Watch::default();
-        let mut told = |symptom: Option<&'static str>, steps: u64| {
-            (0..steps).filter(|_| watch.see(symptom).is_some()).count()
-        };
+        let mut told =
+            |symptom: Option<&'static str>, steps: u64| (0..steps).filter(|_| watch.see(symptom).is_some()).count();
         assert_eq!(told(Some("ill"), PATIENCE - 1), 0, "it may pass");
         assert_eq!(told(None, 1), 0);
         assert_eq!(told(Some("ill"), PATIENCE - 1), 0);

@@ -3,27 +3,18 @@
 use std::sync::mpsc::channel;
 
 use skyforge::comm::tree::TreeSum;
-use skyforge::comm::{Communicator, Courier, Solo, Threads, start};
-
-fn with_couriers<T: Send>(ranks: usize, body: impl Fn(&dyn Communicator) -> T + Sync) -> Vec<T> {
-    std::thread::scope(|scope| {
-        let body = &body;
-        let start = |comm: Threads| scope.spawn(move || body(&Courier::start(move |_| comm)));
-        let handles: Vec<_> = Threads::world(ranks).into_iter().map(start).collect();
-        handles.into_iter().map(|handle| handle.join().expect("a rank does its part")).collect()
-    })
-}
+use skyforge::comm::{Communicator, Courier, Solo, start};
 
 #[test]
 fn a_courier_is_the_rank_that_its_wire_is() {
-    assert_eq!(with_couriers(3, |comm| (comm.rank(), comm.ranks())), [(0, 3), (1, 3), (2, 3)]);
+    assert_eq!(Courier::run(3, |comm| (comm.rank(), comm.ranks())), [(0, 3), (1, 3), (2, 3)]);
 }
 
 #[test]
 fn every_call_goes_through() {
     for ranks in 1..=5 {
         let words: Vec<Vec<u8>> = (0..ranks).map(|rank| vec![rank as u8; rank]).collect();
-        for (told, all, values) in with_couriers(ranks, |comm| {
+        for (told, all, values) in Courier::run(ranks, |comm| {
             let told = comm.broadcast(if comm.rank() == 0 { b"word" } else { b"" });
             let all = comm.gather(&vec![comm.rank() as u8; comm.rank()]);
             let (next, before) = ((comm.rank() + 1) % ranks, (comm.rank() + ranks - 1) % ranks);
@@ -45,7 +36,7 @@ fn a_rank_goes_on_while_its_sum_is_under_way() {
     // Rank 0 waits for a word of rank 1 that comes only after both have started their sums.
     let (tell, told) = channel();
     let told = std::sync::Mutex::new(Some(told));
-    let sums = with_couriers(2, |comm| {
+    let sums = Courier::run(2, |comm| {
         let mut sum = TreeSum::new(comm.rank(), 2, 2);
         let mut values = vec![comm.rank() as f32 + 1.0; 1000];
         sum.add(&mut values);

@@ -8,6 +8,7 @@ mod faults;
 mod golden;
 #[cfg(feature = "mpi")]
 mod hang;
+mod ingest;
 mod killed;
 mod main_job;
 mod memory;

@@ -10,22 +10,29 @@ pub const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/debug_mas
 
 static LAUNCHES: AtomicUsize = AtomicUsize::new(0);
 
+/// mpirun, ready to be told what to start.
+pub fn launcher() -> Command {
+    let mut launcher = Command::new("mpirun");
+    launcher.arg("--oversubscribe");
+    launcher.envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")]);
+    // More ranks than cores: those that wait should leave the core to those that work.
+    launcher.env("OMPI_MCA_mpi_yield_when_idle", "1");
+    // Launchers that begin and end at the same time would trip over each other's folders.
+    let launch = LAUNCHES.fetch_add(1, Ordering::Relaxed);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mpi-{launch}"));
+    fs::create_dir_all(&folder).expect("the disk has room");
+    launcher.env("OMPI_MCA_orte_tmpdir_base", folder);
+    launcher
+}
+
 /// The binary on `ranks` ranks: without MPI, or for one rank, by itself.
 pub fn command(ranks: usize, arguments: &[&str]) -> Command {
     let binary = env!("CARGO_BIN_EXE_skyforge");
     let mut command = if ranks == 1 {
         Command::new(binary)
     } else {
-        let mut launcher = Command::new("mpirun");
-        launcher.args(["--oversubscribe", "-n", &ranks.to_string(), binary]);
-        launcher.envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")]);
-        // More ranks than cores: those that wait should leave the core to those that work.
-        launcher.env("OMPI_MCA_mpi_yield_when_idle", "1");
-        // Launchers that begin and end at the same time would trip over each other's folders.
-        let launch = LAUNCHES.fetch_add(1, Ordering::Relaxed);
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mpi-{launch}"));
-        fs::create_dir_all(&folder).expect("the disk has room");
-        launcher.env("OMPI_MCA_orte_tmpdir_base", folder);
+        let mut launcher = launcher();
+        launcher.args(["-n", &ranks.to_string(), binary]);
         launcher
     };
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

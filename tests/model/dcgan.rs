@@ -1,6 +1,6 @@
 //! CosmoGAN's networks: sizes, names, and that weights are a function of seed and name.
 
-use skyforge::device::{self, Choice};
+use skyforge::device::{self, Choice, Here};
 use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Norm};
 use skyforge::model::{BatchMoments, Pass};
 use skyforge::rng::{Draw, Stream};
@@ -117,7 +117,7 @@ fn networks_without_norms_have_no_state_and_see_each_map_alone() {
 /// To the precision of TF32, in which convolutions may be done there.
 #[test]
 fn on_a_gpu_the_networks_say_what_they_say_on_the_cpu() {
-    let gpu = match device::choose(Choice::Cuda, 0, 1, false) {
+    let gpu = match device::choose(Choice::Cuda, Here { rank: 0, ranks: 1, lists_differ: false }, false) {
         Ok(chosen) => chosen.device,
         Err(reason) => {
             eprintln!("skipped: {reason}");

@@ -82,7 +82,7 @@ fn seen(ranks: usize, settings: &GanSettings, blind: bool) -> Vec<(usize, Vec<f6
         let count = stepper.batches() * stepper.run_of_microbatches().len();
         let records: Vec<Tensor> = (0..count).map(|_| maps.shallow_clone()).collect();
         for step in 0..STEPS {
-            let (ended, _) = stepper.step(step, Some(&records), records.first(), false);
+            let (ended, _) = stepper.step(step, Some(&records), records.first(), &|| false);
             assert!(matches!(ended, Ended::Accepted { .. }));
         }
         drop(stepper);

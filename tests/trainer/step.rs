@@ -5,13 +5,13 @@ use std::rc::Rc;
 use std::sync::{Arc, Barrier, Mutex};
 
 use skyforge::comm::{Communicator, Courier, DeviceSum, Solo, Threads};
-use skyforge::device::{self, Choice};
+use skyforge::device::{self, Choice, Here};
 use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::{AdamSettings, Buffer, Home};
 use skyforge::rng::{Draw, Stream};
-use skyforge::trainer::{Cut, Ended, Stepper};
+use skyforge::trainer::{Cut, Ended, Odd, Stepper};
 use tch::{Device, Kind, Tensor, nn};
 
 /// Two players without batch norm: each has a vector w and minimises the mean of |w - x|^2 / 2 over the batch, so its
@@ -102,7 +102,7 @@ fn the_summed_gradient_is_that_of_the_whole_batch() {
     let parts = records(0, 2, 0..4);
     let whole = Tensor::cat(&parts[..4], 0);
     let expected = &toy.weights[0].detach() - whole.mean_dim([0_i64].as_slice(), false, Kind::Float);
-    let (ended, _) = stepper.step(0, Some(&parts), None, false);
+    let (ended, _) = stepper.step(0, Some(&parts), None, &|| false);
     let Ended::Accepted { metrics } = ended else { panic!("the step is good") };
     let norm = metrics.iter().find(|(name, _)| name == "first_gradient_norm").expect("the norm is told").1;
     assert!((norm - expected.norm().double_value(&[])).abs() < 1e-6);
@@ -115,18 +115,18 @@ fn a_bad_second_move_undoes_the_first_on_all_ranks() {
             let toy = Toy::new(Some((1, 2)));
             let mut stepper = toy_stepper(&toy, comm);
             let run = stepper.run_of_microbatches();
-            let (ended, _) = stepper.step(0, Some(&records(0, 2, run.clone())), None, false);
+            let (ended, _) = stepper.step(0, Some(&records(0, 2, run.clone())), None, &|| false);
             assert!(matches!(ended, Ended::Accepted { .. }));
             let before = ["first", "second"].map(|player| stepper.parameters(player).to_vec());
-            let (ended, _) = stepper.step(1, Some(&records(1, 2, run.clone())), None, false);
+            let (ended, _) = stepper.step(1, Some(&records(1, 2, run.clone())), None, &|| false);
             assert!(matches!(ended, Ended::NotFinite { player: "second" }));
             assert_eq!(["first", "second"].map(|player| stepper.parameters(player).to_vec()), before);
             // Afterwards it is as if the bad step had never been.
             let untouched = Toy::new(None);
             let mut other = toy_stepper(&untouched, comm);
-            other.step(0, Some(&records(0, 2, run.clone())), None, false);
+            other.step(0, Some(&records(0, 2, run.clone())), None, &|| false);
             for stepper in [&mut stepper, &mut other] {
-                stepper.step(2, Some(&records(2, 2, run.clone())), None, false);
+                stepper.step(2, Some(&records(2, 2, run.clone())), None, &|| false);
             }
             assert_eq!(stepper.parameters("first"), other.parameters("first"));
             assert_eq!(stepper.parameters("second"), other.parameters("second"));
@@ -141,7 +141,7 @@ fn a_rank_without_records_fails_the_step_on_all() {
         let mut stepper = toy_stepper(&toy, comm);
         let mine = records(0, 2, stepper.run_of_microbatches());
         let before = stepper.parameters("first").to_vec();
-        let (ended, _) = stepper.step(0, (comm.rank() != 1).then_some(mine.as_slice()), None, false);
+        let (ended, _) = stepper.step(0, (comm.rank() != 1).then_some(mine.as_slice()), None, &|| false);
         assert_eq!(stepper.parameters("first"), before);
         matches!(ended, Ended::Failed)
     });
@@ -155,7 +155,7 @@ fn the_wish_of_one_rank_to_stop_is_heard_by_all() {
             let toy = Toy::new(None);
             let mut stepper = toy_stepper(&toy, comm);
             let mine = records(0, 2, stepper.run_of_microbatches());
-            stepper.step(0, Some(&mine), None, comm.rank() == wishing).1
+            stepper.step(0, Some(&mine), None, &|| comm.rank() == wishing).1
         });
         assert_eq!(heard, [true; 4]);
     }
@@ -180,7 +180,7 @@ fn a_rank_with_other_parameters_is_named_by_all() {
             }
             stepper.odd_rank()
         });
-        assert_eq!(named, [Some(guilty); 3]);
+        assert_eq!(named, [Some(Odd::Rank(guilty)); 3]);
     }
 }
 
@@ -231,7 +231,7 @@ fn gan_with(
             .collect()
     };
     for step in 0..3 {
-        let (ended, _) = stepper.step(step, Some(&maps(step)), maps(step + 1).first(), false);
+        let (ended, _) = stepper.step(step, Some(&maps(step)), maps(step + 1).first(), &|| false);
         assert!(matches!(ended, Ended::Accepted { .. }));
     }
     stepper.with_records(|players| {
@@ -245,16 +245,6 @@ fn gan_with(
             }
         }
         bits
-    })
-}
-
-/// Runs `body` once a rank, each with a communication thread of its own.
-fn with_couriers<T: Send>(ranks: usize, body: impl Fn(&dyn Communicator) -> T + Sync) -> Vec<T> {
-    std::thread::scope(|scope| {
-        let body = &body;
-        let start = |comm: Threads| scope.spawn(move || body(&Courier::start(move |_| comm)));
-        let handles: Vec<_> = Threads::world(ranks).into_iter().map(start).collect();
-        handles.into_iter().map(|handle| handle.join().expect("a rank does its part")).collect()
     })
 }
 
@@ -339,7 +329,7 @@ fn gradients_summed_on_devices_train_the_same_gan_to_rounding() {
 /// To the precision of TF32, in which convolutions may be done there.
 #[test]
 fn a_gpu_trains_the_gan_of_the_cpu() {
-    let gpu = match device::choose(Choice::Cuda, 0, 1, false) {
+    let gpu = match device::choose(Choice::Cuda, Here { rank: 0, ranks: 1, lists_differ: false }, false) {
         Ok(chosen) => chosen.device,
         Err(reason) => {
             eprintln!("skipped: {reason}");
@@ -377,7 +367,7 @@ fn any_number_of_ranks_trains_the_same_gan() {
             for got in Threads::run(ranks, |comm| gan_after_three_steps(comm, &settings, false)) {
                 assert!(got == alone, "{ranks} ranks, {settings:?}");
             }
-            for got in with_couriers(ranks, |comm| gan_after_three_steps(comm, &settings, true)) {
+            for got in Courier::run(ranks, |comm| gan_after_three_steps(comm, &settings, true)) {
                 assert!(got == alone, "{ranks} ranks with overlap, {settings:?}");
             }
         }
@@ -408,7 +398,7 @@ fn running_moments_are_those_of_the_whole_batch() {
     let maps: Vec<Tensor> = (0..4)
         .map(|m| Tensor::from_slice(&Draw::new(2).at(Stream::Simulation, 0, m).normals(4 * 256)).view([4, 1, 16, 16]))
         .collect();
-    stepper.step(0, Some(&maps), None, false);
+    stepper.step(0, Some(&maps), None, &|| false);
 
     // What came into the first batch norm, of all microbatches together: [16, 8, 4, 4].
     let noise: Vec<f32> = (0..4).flat_map(|m| Draw::new(7).at(Stream::GeneratorNoise, 0, m).normals(4 * 6)).collect();

@@ -42,7 +42,7 @@ fn one_step(comm: &dyn Communicator, update: Update) -> [Vec<f32>; 3] {
     let gan = Gan::new(&MODEL, settings, SEED, Device::Cpu);
     let mut stepper = Stepper::new(&gan, comm, Draw::new(SEED), CUT, |_| AdamSettings::default());
     let records: Vec<Tensor> = stepper.run_of_microbatches().map(maps).collect();
-    let (ended, _) = stepper.step(STEP, Some(&records), None, false);
+    let (ended, _) = stepper.step(STEP, Some(&records), None, &|| false);
     assert!(matches!(ended, Ended::Accepted { .. }));
     let [discriminator, generator] = stepper.with_records(|players| {
         [0, 1].map(|player| players[player].space.gradient()[..players[player].space.len()].to_vec())

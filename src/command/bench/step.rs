@@ -58,6 +58,14 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         session.check_ranks(config.cut().microbatches)?;
     }
     let trainer = &configs[0].sections().trainer;
+    let place = |config: &RunConfig| {
+        let trainer = &config.sections().trainer;
+        (trainer.device, trainer.share_gpu, trainer.threads_per_rank)
+    };
+    if configs.iter().any(|config| place(config) != place(&configs[0])) {
+        let wanted = "expected the same device, share_gpu and threads_per_rank, which are the whole program's";
+        return Err(CommandError::Usage(format!("--against {}: {wanted}", arguments.against.join(" "))));
+    }
     let device = session.device(trainer.device, trainer.share_gpu)?;
     Session::torch_threads(trainer.threads_per_rank);
     let games: Vec<Gan> = configs
@@ -132,12 +140,10 @@ impl<'a> Contestant<'a> {
         comm.gather(&[]);
         let begun = Instant::now();
         for _ in 0..steps {
-            let (ended, _) = self.stepper.step(self.step, Some(&self.records), self.records.first(), false);
+            let (ended, _) = self.stepper.step(self.step, Some(&self.records), self.records.first(), &|| false);
             if !matches!(ended, Ended::Accepted { .. }) {
-                return Err(CommandError::Usage(format!(
-                    "step {} is not finite, expected settings that stand random data",
-                    self.step + 1
-                )));
+                let fault = format!("step {} is not finite, expected settings that stand random data", self.step + 1);
+                return Err(CommandError::Wrong { path: "bench step".into(), fault });
             }
             self.step += 1;
         }

@@ -1,0 +1,96 @@
+//! NPY files (numpy.lib.format, versions 1 to 3): the header's one line of Python, then numbers.
+//!
+//! Our own hundred lines, since the crates that read NPY allocate what a header claims.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::pixels::{Number, Pixels};
+use super::{IngestError, maps_of};
+
+/// The longest header that is believed to be one; numpy's own limit is 10,000 bytes.
+const LONGEST_HEADER: usize = 1 << 16;
+const KINDS: &str = "one of f4, f8, i1, i2, i4, i8, u1, u2, u4, u8";
+
+/// Finds the maps of a file.
+pub fn open(path: &Path) -> Result<Pixels, IngestError> {
+    let mut file = File::open(path).map_err(IngestError::file(path))?;
+    let file_bytes = file.metadata().map_err(IngestError::file(path))?.len();
+    let mut raw = Vec::new();
+    Read::by_ref(&mut file).take(LONGEST_HEADER as u64 + 12).read_to_end(&mut raw).map_err(IngestError::file(path))?;
+    let pixels = parse(&raw).map_err(|fault| IngestError::wrong(path, format!("header: {fault}")))?;
+    pixels.check(path, file_bytes)?;
+    Ok(pixels)
+}
+
+fn parse(raw: &[u8]) -> Result<Pixels, String> {
+    let version = raw.get(6).copied().unwrap_or(0);
+    let length = match (version, raw) {
+        (1, [_, _, _, _, _, _, _, _, a, b, ..]) => u32::from(u16::from_le_bytes([*a, *b])),
+        (2 | 3, [_, _, _, _, _, _, _, _, a, b, c, d, ..]) => u32::from_le_bytes([*a, *b, *c, *d]),
+        (1..=3, _) => return Err(format!("ends after {} bytes", raw.len())),
+        _ => return Err(format!("version is {version}, expected 1 to 3")),
+    };
+    let (begin, length) = (if version == 1 { 10 } else { 12 }, length as usize);
+    if length > LONGEST_HEADER {
+        return Err(format!("is {length} bytes long, expected at most {LONGEST_HEADER}"));
+    }
+    let text = raw.get(begin..begin + length).ok_or_else(|| format!("ends before its {length} bytes"))?;
+    let text = std::str::from_utf8(text).unwrap_or("\0").trim_end();
+    if text.chars().any(char::is_control) {
+        return Err("is no line of text".into());
+    }
+    let entry = |key: &str| entry(text, key).ok_or_else(|| format!("says no `{key}`"));
+    let (number, big_endian) = number(entry("descr")?)?;
+    match entry("fortran_order")?.split([',', '}']).next().map(str::trim) {
+        Some("False") => {}
+        Some("True") => return Err("`fortran_order` is True, expected an array in C order".into()),
+        _ => return Err("`fortran_order` is neither True nor False".into()),
+    }
+    let shape = shape(entry("shape")?)?;
+    let maps = maps_of(&shape).ok_or_else(|| format!("`shape` is {shape:?}, expected [h, w] or [n, h, w]"))?;
+    Ok(Pixels { start: (begin + length) as u64, shape: maps, number, big_endian, scaling: None, blank: None })
+}
+
+/// What follows `'key':`.
+fn entry<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    ['\'', '"'].iter().find_map(|quote| {
+        let (_, after) = text.split_once(&format!("{quote}{key}{quote}"))?;
+        after.trim_start().strip_prefix(':').map(str::trim_start)
+    })
+}
+
+/// A type such as `'<f4'`, and whether its most significant byte comes first.
+fn number(text: &str) -> Result<(Number, bool), String> {
+    let quoted = text.strip_prefix(['\'', '"']).and_then(|rest| rest.split(['\'', '"']).next());
+    let Some(name) = quoted else {
+        return Err(format!("`descr` is no name of a type, expected {KINDS}"));
+    };
+    let kind = name.trim_start_matches(['<', '>', '|', '=']);
+    let number = match kind {
+        "u1" => Number::U8,
+        "i1" => Number::I8,
+        "u2" => Number::U16,
+        "i2" => Number::I16,
+        "u4" => Number::U32,
+        "i4" => Number::I32,
+        "u8" => Number::U64,
+        "i8" => Number::I64,
+        "f4" => Number::F32,
+        "f8" => Number::F64,
+        _ => return Err(format!("`descr` is '{name:.20}', expected {KINDS}")),
+    };
+    Ok((number, name.starts_with('>')))
+}
+
+/// A tuple of lengths; Python 2 wrote some with an L.
+fn shape(text: &str) -> Result<Vec<usize>, String> {
+    let inside = text.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(inside, _)| inside);
+    let inside = inside.ok_or("`shape` is no tuple")?;
+    let lengths = inside.split(',').map(str::trim).filter(|length| !length.is_empty());
+    let read = |length: &str| {
+        length.trim_end_matches('L').parse().map_err(|_| format!("`shape` has a length of {length:.20}"))
+    };
+    lengths.map(read).collect()
+}

@@ -1,0 +1,111 @@
+//! `skyforge ingest`: the same bytes on any ranks, and one line for what cannot be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::program::{arg, bytes, must, refused};
+
+/// An NPY stack of maps of 40 x 40 px with a NaN in the first.
+fn stack(folder: &Path, name: &str, maps: usize, seed: u32) -> PathBuf {
+    let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({maps}, 40, 40), }}");
+    let mut file = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    file.extend(format!("{text:<117}\n").into_bytes());
+    for pixel in 0..maps as u32 * 1600 {
+        let value = (pixel + seed).wrapping_mul(2_654_435_761) as f32 / u32::MAX as f32 - 0.4;
+        file.extend(if pixel == 90 { f32::NAN } else { value }.to_le_bytes());
+    }
+    let path = folder.join(name);
+    fs::write(&path, file).expect("the disk has room");
+    path
+}
+
+#[test]
+fn ingested_maps_have_the_same_bytes_on_any_number_of_ranks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (a, b) = (stack(folder.path(), "a.npy", 7, 1), stack(folder.path(), "b.npy", 4, 2));
+    let ingested = |ranks: usize| {
+        let out = folder.path().join(ranks.to_string());
+        must(
+            ranks,
+            &[
+                "ingest",
+                "maps",
+                arg(&a),
+                arg(&b),
+                "--out",
+                arg(&out),
+                "--side",
+                "16",
+                "--stride",
+                "4",
+                "--augment",
+                "flips",
+                "--test",
+                "0.2",
+                "--side-deg",
+                "2",
+            ],
+        );
+        bytes(&out)
+    };
+    let alone = ingested(1);
+    assert!(alone.len() > 2, "several shards to share");
+    for ranks in if cfg!(feature = "mpi") { vec![2, 3] } else { Vec::new() } {
+        assert!(ingested(ranks) == alone, "{ranks} ranks");
+    }
+    let manifest: toml::Table = String::from_utf8(alone[0].1.clone()).expect("text").parse().expect("TOML");
+    // 7 x 7 patches a map; the NaN in row 2, column 10 of the first map of each file is in one row of patches and three columns.
+    for input in manifest["source"]["inputs"].as_array().expect("two files") {
+        assert_eq!(input["skipped"].as_integer(), Some(3));
+    }
+    let records = |split: &str| {
+        let range = &manifest["splits"][split][0];
+        range[1].as_integer().expect("an end") - range[0].as_integer().expect("a start")
+    };
+    assert_eq!(records("train") / 4 + records("test"), 11 * 49 - 2 * 3);
+    assert!((2 * 49 - 6..=2 * 49).contains(&records("test")), "two maps are held back: {}", records("test"));
+    assert_eq!(manifest["field"]["pixel_arcmin"].as_float(), Some(3.0));
+}
+
+#[test]
+fn what_cannot_be_ingested_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let a = stack(folder.path(), "a.npy", 2, 1);
+    let copy = stack(folder.path(), "copy.npy", 2, 1);
+    let missing = folder.path().join("none.fits");
+    let out = folder.path().join("out");
+    let with = |more: &[&str]| refused(&[&["ingest", "maps", arg(&a), "--out", arg(&out)], more].concat());
+    let path = a.display();
+    for (more, code, wanted) in [
+        (&[][..], 65, format!("error: {path}: has maps of 40 x 40 px, expected at least --side: 64")),
+        (&["--side", "16", "--test", "1"], 64, "error: --test is 1, expected a share of at least 0 and below 1".into()),
+        (
+            &["--side", "16", "--bad", "fill"],
+            64,
+            "error: invalid value 'fill' for '--bad <skip|fill=VALUE>': expected skip, or fill=VALUE as in fill=0".into(),
+        ),
+        (&["--side", "16", "--redshift", "-1"], 64, "error: --redshift is -1, expected a positive number".into()),
+        (
+            &["--side", "40", "--test", "0.1"],
+            65,
+            format!(
+                "error: {path}: 1 of 1 rows of patches are held back, and none is left to train: expected taller or more maps, a smaller \
+                 --side or --test 0"
+            ),
+        ),
+        (
+            &["--side", "16", arg(&copy)],
+            65,
+            format!("error: {}: holds the same bytes as {path}, expected each file once", copy.display()),
+        ),
+        (&["--side", "16", arg(&missing)], 74, format!("error: {}: No such file or directory (os error 2)", missing.display())),
+        (
+            &["--side", "16", "--transform", "square"],
+            64,
+            "error: invalid value 'square' for '--transform <TRANSFORM>': expected asinh, linear, identity, or a table with `kind`".into(),
+        ),
+    ] {
+        assert_eq!(with(more), (code, wanted));
+        assert!(!out.join("manifest.toml").exists(), "nothing is half made");
+    }
+}
