@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::exit::{Ends, Exit};
 use crate::optim::{Adam, Buffer, FlatSpace};
 
-pub use read::{Checkpoint, Newest, Opened, all, keep, newest, newest_scheduled, set_aside};
+pub use read::{Checkpoint, Keep, Newest, Opened, all, best, keep, newest, newest_scheduled, set_aside};
 pub use write::{Saved, save};
 
 const FORMAT: u32 = 1;
@@ -40,14 +40,17 @@ pub struct State {
     pub position: u64,
     /// Updates of each player.
     pub updates: BTreeMap<String, u64>,
+    /// How good it is, the less the better, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<f64>,
     /// What makes the run what it is: a checkpoint continues only a run of which this is the same.
     pub run: toml::Table,
 }
 
 impl State {
     /// After `step` steps.
-    pub fn new(step: u64, position: u64, run: toml::Table) -> Self {
-        Self { format: FORMAT, step, position, updates: BTreeMap::new(), run }
+    pub fn new(step: u64, position: u64, error: Option<f64>, run: toml::Table) -> Self {
+        Self { format: FORMAT, step, position, updates: BTreeMap::new(), error, run }
     }
 }
 

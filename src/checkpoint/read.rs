@@ -68,16 +68,47 @@ pub fn set_aside(folder: &Path) -> Result<(), CheckpointError> {
     files::rename(folder, &aside).map_err(at(folder))
 }
 
-/// Removes all but the newest `count` checkpoints; 0 keeps all. Where a run may go back to the newest of a step that is
-/// a multiple of `every`, that one stays too.
-pub fn keep(checkpoints: &Path, count: usize, every: Option<u64>) -> Result<(), CheckpointError> {
-    if count == 0 {
+/// The whole checkpoint with the smallest error, the newest of equals, if any was measured.
+pub fn best(checkpoints: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
+    let measured = all(checkpoints)?.filter_map(|(_, opened)| {
+        let checkpoint = opened.ok()?;
+        let error = checkpoint.state.error.filter(|error| error.is_finite())?;
+        Some((error, checkpoint))
+    });
+    Ok(measured.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, checkpoint)| checkpoint))
+}
+
+/// Which checkpoints stay.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// The newest so many; 0 = all.
+    pub newest: usize,
+    /// Those of a step that is a multiple of this; 0 = none.
+    pub every: u64,
+    /// The newest of a step that is a multiple of this, to which a run may go back.
+    pub way_back: Option<u64>,
+}
+
+/// Removes all checkpoints but those that `keep` names, and the best.
+pub fn keep(checkpoints: &Path, keep: Keep) -> Result<(), CheckpointError> {
+    if keep.newest == 0 {
         return Ok(());
     }
     let mut found = finished(checkpoints)?;
     found.sort_by_key(|folder| step_of(folder));
-    let way_back = every.and_then(|every| scheduled(found.clone(), every).pop());
-    for folder in found.iter().rev().skip(count).filter(|folder| Some(*folder) != way_back.as_ref()) {
+    let way_back = keep.way_back.and_then(|every| scheduled(found.clone(), every).pop());
+    let kept_for_good = if keep.every > 0 { scheduled(found.clone(), keep.every) } else { Vec::new() };
+    let too_many: Vec<&PathBuf> = found
+        .iter()
+        .rev()
+        .skip(keep.newest)
+        .filter(|folder| Some(*folder) != way_back.as_ref() && !kept_for_good.contains(folder))
+        .collect();
+    if too_many.is_empty() {
+        return Ok(());
+    }
+    let best = best(checkpoints)?.map(|best| best.folder);
+    for folder in too_many.into_iter().filter(|folder| Some(*folder) != best.as_ref()) {
         let part = files::part_of(folder); // half removed is no checkpoint
         files::rename(folder, &part).and_then(|()| files::remove_folder(&part)).map_err(at(folder))?;
     }

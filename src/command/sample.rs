@@ -34,7 +34,8 @@ pub struct Arguments {
     /// All chance follows from it
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
-    /// Which checkpoint, as in step-0001000; the newest whole one where it is not given
+    /// Which checkpoint, as in step-0001000, or best: that of the smallest measured error; the newest whole one where it
+    /// is not given
     #[arg(long)]
     checkpoint: Option<String>,
     /// Which of the generator's weights
@@ -159,6 +160,12 @@ fn open_checkpoint(arguments: &Arguments) -> Result<Checkpoint, CommandError> {
         }
         return found.ok_or_else(none);
     };
+    if name == "best" {
+        return checkpoint::best(&folder)?.ok_or_else(|| CommandError::Wrong {
+            path: run.clone(),
+            fault: "has no checkpoint with a measured error, expected a run with trainer.measure_every".into(),
+        });
+    }
     let mut known = Vec::new();
     for (folder, opened) in checkpoint::all(&folder)? {
         let have = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -215,6 +215,9 @@ pub(super) fn schedule(config: &RunConfig, records: u64) -> Schedule {
         steps,
         checkpoint_every: trainer.checkpoint_every,
         keep_checkpoints: trainer.keep_checkpoints,
+        keep_every: trainer.keep_every,
+        measure_every: trainer.measure_every,
+        measure_maps: trainer.measure_maps,
         log_every: trainer.log_every,
         compare_every: trainer.compare_every,
     }

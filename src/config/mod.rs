@@ -155,7 +155,8 @@ impl RunConfig {
             }
         };
         forget("data", &["path"]);
-        let lengths = ["steps", "epochs", "checkpoint_every", "keep_checkpoints", "log_every", "compare_every"];
+        let lengths =
+            ["steps", "epochs", "checkpoint_every", "keep_checkpoints", "keep_every", "log_every", "compare_every"];
         forget("trainer", &lengths);
         forget("trainer", &["not_finite", "device", "share_gpu", "overlap", "hang_seconds"]);
         table
@@ -222,6 +223,13 @@ impl RunConfig {
         }
         if !(trainer.hang_seconds > 0.0 && trainer.hang_seconds < 1e9) {
             return value("trainer.hang_seconds", &trainer.hang_seconds, "a positive number of seconds");
+        }
+        if !trainer.measure_every.is_multiple_of(trainer.checkpoint_every) {
+            let wanted = format!("a multiple of `trainer.checkpoint_every`: {}", trainer.checkpoint_every);
+            return value("trainer.measure_every", &trainer.measure_every, &wanted);
+        }
+        if !(2..=1 << 20).contains(&trainer.measure_maps) {
+            return value("trainer.measure_maps", &trainer.measure_maps, "2 to 1048576 maps");
         }
         if data.window_blocks == 0 {
             return value("data.window_blocks", &0, "1 or more");

@@ -162,6 +162,12 @@ pub struct TrainerSection {
     pub checkpoint_every: u64,
     /// How many checkpoints are kept, the newest; 0 = all.
     pub keep_checkpoints: usize,
+    /// Those of a step that is a multiple of this are kept as well; 0 = none. The best always is.
+    pub keep_every: u64,
+    /// Steps between measurements of what the networks make, a multiple of checkpoint_every; 0 = never.
+    pub measure_every: u64,
+    /// Maps that are made for a measurement, and maps of the training split that they are compared with.
+    pub measure_maps: u64,
     /// Steps between lines of metrics.
     pub log_every: u64,
     /// Steps between comparisons of all ranks' parameters, bit for bit.
@@ -189,6 +195,9 @@ impl Default for TrainerSection {
             overlap: true,
             checkpoint_every: 1000,
             keep_checkpoints: 0,
+            keep_every: 0,
+            measure_every: 0,
+            measure_maps: 512,
             log_every: 10,
             compare_every: 100,
             hang_seconds: 300.0,

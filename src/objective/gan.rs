@@ -13,6 +13,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
@@ -107,6 +108,15 @@ pub struct GanSettings {
     /// Generator moves a step (m).
     pub generator_moves: u32,
 }
+
+/// Losses are of the order of one.
+const RUNAWAY_LOSS: f64 = 100.0;
+
+/// Mean logits of real and of generated maps so far apart leave e^-20 of a gradient.
+const WON_BY: f64 = 20.0;
+
+/// And so close say nothing.
+const BLIND: f64 = 1e-3;
 
 const DISCRIMINATOR: usize = 0;
 const GENERATOR: usize = 1;
@@ -332,6 +342,34 @@ impl Objective for Gan {
             self.move_discriminator(a_move, place, graph)
         } else {
             self.move_generator(place, graph)
+        }
+    }
+
+    fn maker(&self) -> Option<usize> {
+        Some(GENERATOR)
+    }
+
+    fn make(&self, draw: Draw, records: Range<u64>) -> Tensor {
+        let count = records.end - records.start;
+        let noise: Vec<f32> =
+            records.flat_map(|record| draw.at(Stream::Sample, record, 0).normals(self.latent_dim as usize)).collect();
+        let noise = Tensor::from_slice(&noise).to_device(self.generator_store.device());
+        let noise = noise.view([count as i64, self.latent_dim]);
+        tch::no_grad(|| self.generator.forward(&noise, Pass::Inference))
+    }
+
+    fn symptom(&self, metrics: &[(String, f64)]) -> Option<&'static str> {
+        let of = |name: &str| metrics.iter().find(|(have, _)| have == name).map(|(_, value)| *value);
+        let losses = [of("discriminator_loss")?, of("generator_loss")?];
+        let gap = of("real_logit")? - of("generated_logit")?;
+        if losses.iter().any(|loss| loss.abs() > RUNAWAY_LOSS) {
+            Some("a loss has run away")
+        } else if gap > WON_BY {
+            Some("the discriminator has won: its loss teaches the generator nothing any more")
+        } else if gap.abs() < BLIND {
+            Some("the discriminator is dead: it does not tell real maps from generated ones")
+        } else {
+            None
         }
     }
 

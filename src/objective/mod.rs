@@ -3,6 +3,8 @@
 
 pub mod gan;
 
+use std::ops::Range;
+
 use tch::{Tensor, nn};
 
 use crate::rng::{Chance, Draw, Stream};
@@ -92,6 +94,22 @@ pub trait Objective {
 
     /// The rest of the forward and the backward of one player: its gradient is added to what its tensors hold.
     fn finish(&self, a_move: &Move, player: usize, place: &Place, graph: &mut Self::Graph) -> Tally;
+
+    /// The player whose weights make records, where the game is about making any.
+    fn maker(&self) -> Option<usize> {
+        None
+    }
+
+    /// What the maker makes in inference of the drawn input of `records`, with the weights that are in place:
+    /// `[n, ...]` in the networks' range.
+    fn make(&self, _draw: Draw, _records: Range<u64>) -> Tensor {
+        unreachable!("a game without a maker makes nothing")
+    }
+
+    /// What goes wrong in a game with the metrics of a step, by name; nothing where it goes well.
+    fn symptom(&self, _metrics: &[(String, f64)]) -> Option<&'static str> {
+        None
+    }
 
     /// Batch moments of `player` with the weights it has now, on drawn input: what the running moments of averaged
     /// weights are made of. Forward `index` of as many as the caller wants.

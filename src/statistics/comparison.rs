@@ -168,7 +168,7 @@ pub fn compare(
     // The same n for all, so that the two count tables say the same thing.
     let smallest = generated.summary.maps.min(reference.summary.maps).min(floor.summary.maps);
     let maps_for_ks = smallest.min(settings.most_maps_for_ks.max(2));
-    let judged = side / 8..side * 3 / 8;
+    let judged = judged(side);
     let wavenumber: Vec<f64> = (1..=generated.spectra.bins()).map(|k| k as f64).collect();
     Ok(Comparison {
         side,
@@ -183,6 +183,17 @@ pub fn compare(
         reference: reference.summary,
         floor: floor.summary,
     })
+}
+
+/// The k on which the spectrum of maps of this side is judged.
+fn judged(side: usize) -> Range<usize> {
+    side / 8..side * 3 / 8
+}
+
+/// max |ratio - 1| of a mean spectrum `ours` to another, `theirs`, both `[side/2]`, over the judged k; NaN where a ratio is.
+pub fn spectrum_departure(ours: &[f64], theirs: &[f64], side: usize) -> f64 {
+    let ratio: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a / b).collect();
+    worst(&ratio, judged(side)).1
 }
 
 /// A set's summary, with the profiles that tests over maps need.

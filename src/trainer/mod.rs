@@ -7,10 +7,13 @@ pub mod step;
 mod bad_step;
 mod lock;
 mod player;
+mod scribe;
+mod watch;
 
 pub mod metrics;
 pub mod outcome;
 pub mod progress;
+pub mod quality;
 pub mod signals;
 pub mod tensorboard;
 
@@ -18,5 +21,6 @@ pub use bad_step::NotFinite;
 pub use drill::{Drill, Drills};
 pub use lock::RunLock;
 pub use outcome::{Outcome, Status};
+pub use quality::Quality;
 pub use run::{Run, Schedule, TrainError, Training};
 pub use step::{Cut, Ended, Odd, Stepper};

@@ -268,9 +268,14 @@ impl PlayerState {
         self.pending.1 = 0;
     }
 
-    /// The state that goes with the averaged weights: running moments made afresh by `forward`, which gives the
-    /// batch moments of the weights it finds in place. Everything else is left as it was.
-    pub fn settled_state(&mut self, forwards: u64, mut forward: impl FnMut(u64) -> Vec<Tensor>) -> Option<Vec<f32>> {
+    /// What `work` makes of the averaged weights, which are in place meanwhile with the running moments that go with
+    /// them, made afresh by `forwards` calls of `forward`; nothing where no average is kept. Everything is left as it was.
+    pub fn while_averaged<T>(
+        &mut self,
+        forwards: u64,
+        mut forward: impl FnMut(u64) -> Vec<Tensor>,
+        work: impl FnOnce(&FlatSpace) -> T,
+    ) -> Option<T> {
         let average = &self.average.as_ref()?.weights;
         let (weights, state) = (self.space.parameters().clone(), self.space.state().clone());
         self.space.parameters_mut().copy_from(average);
@@ -282,10 +287,10 @@ impl PlayerState {
         }
         self.pending.1 = forwards as usize;
         self.blend_moments(1.0);
-        let settled = self.space.state().host().into_owned();
+        let made = work(&self.space);
         self.space.state_mut().copy_from(&state);
         self.space.parameters_mut().copy_from(&weights);
-        Some(settled)
+        Some(made)
     }
 
     /// What of this player goes into a checkpoint.

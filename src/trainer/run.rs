@@ -3,20 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tch::{Device, Tensor};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::bad_step::{MOST_IN_A_ROW, NotFinite};
 use super::drill::Drills;
-use super::metrics::{MetricsError, MetricsLog};
+use super::metrics::MetricsError;
 use super::outcome::{Outcome, Status};
-use super::progress::{Progress, Task};
+use super::quality::{COLLAPSED, Quality, Yardstick};
+use super::scribe::{Scribe, Seconds, Skipped};
 use super::signals::StopFlag;
 use super::step::{Cut, Ended, Odd, Stepper};
-use super::tensorboard::EventWriter;
-use crate::checkpoint::{self, Checkpoint, CheckpointError, Newest, State};
+use super::watch::{PATIENCE, Watch};
+use crate::checkpoint::{self, Checkpoint, CheckpointError, Keep, Newest, State};
 use crate::comm::{Communicator, DeviceSum, Disagreement, There, agree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset};
@@ -34,6 +35,12 @@ pub struct Schedule {
     pub checkpoint_every: u64,
     /// Newest checkpoints that are kept; 0 = all.
     pub keep_checkpoints: usize,
+    /// Those of a step that is a multiple of this are kept as well; 0 = none.
+    pub keep_every: u64,
+    /// Steps between measurements of what the networks make; 0 = never.
+    pub measure_every: u64,
+    /// Maps of a measurement.
+    pub measure_maps: u64,
     /// Steps between lines of metrics.
     pub log_every: u64,
     /// Steps between comparisons of all ranks' parameters.
@@ -284,13 +291,15 @@ impl<'a, O: Objective> Run<'a, O> {
         let Training { comm, cut, schedule, ref dataset, ref stop, max_wall, ref drills, .. } = *self.training;
         let records_per_step = (cut.global * self.stepper.batches()) as u64;
         let records = dataset.split(&self.training.loader.split)?.records();
-        let mut scribe = agree(comm, Scribe::open(self, records_per_step, records))?;
+        let mut scribe = agree(comm, Scribe::open(self.training, self.step, records_per_step, records))?;
 
         // So that there is something to go back to from the first step on.
         if self.training.not_finite == NotFinite::Rollback && self.newest.is_none() {
-            self.save(records_per_step, scribe.as_mut())?;
+            self.save(records_per_step, None, scribe.as_mut())?;
         }
 
+        let yardstick = agree(comm, self.yardstick())?;
+        let mut watch = Watch::default();
         let mut trouble = None; // an error of this rank that the others do not know of yet
         let mut ahead = None; // what the next step works on, or why that cannot be had
         let started = self.started;
@@ -318,7 +327,7 @@ impl<'a, O: Objective> Run<'a, O> {
                 }
                 Ended::NotFinite { player } => {
                     if let Some(end) = self.meet_bad_step(player)? {
-                        self.save(records_per_step, scribe.as_mut())?;
+                        self.save(records_per_step, None, scribe.as_mut())?;
                         return Err(end);
                     }
                     Vec::new()
@@ -331,8 +340,12 @@ impl<'a, O: Objective> Run<'a, O> {
             self.step += 1;
             let seconds = Seconds { load: load_seconds, step: begun.elapsed().as_secs_f64() };
             let skipped = Skipped { rows: skipped_rows, steps: self.step - self.stepper.kept_steps() };
-            let told = scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, seconds, skipped));
             let last = self.step == schedule.steps;
+            let measured = yardstick.as_ref().filter(|_| last || self.step.is_multiple_of(schedule.measure_every));
+            let quality = measured.and_then(|yardstick| yardstick.measure(comm, &mut self.stepper));
+            self.warn(watch.see(self.stepper.symptom(&metrics)), quality);
+            let told =
+                scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, quality, seconds, skipped));
             // Before every checkpoint too: what is saved is what all ranks have.
             let saves = self.step.is_multiple_of(schedule.checkpoint_every) || stopping || last;
             if (saves || self.step.is_multiple_of(schedule.compare_every))
@@ -342,7 +355,7 @@ impl<'a, O: Objective> Run<'a, O> {
             }
             if saves {
                 agree(comm, told)?;
-                self.save(records_per_step, scribe.as_mut())?;
+                self.save(records_per_step, quality, scribe.as_mut())?;
             } else {
                 trouble = told.err();
             }
@@ -397,20 +410,59 @@ impl<'a, O: Objective> Run<'a, O> {
         Ok(None)
     }
 
+    /// What the networks' work is measured by, where it is.
+    fn yardstick(&self) -> Result<Option<Yardstick>, DataError> {
+        let Training { schedule, ref dataset, ref loader, .. } = *self.training;
+        if schedule.measure_every == 0 {
+            return Ok(None);
+        }
+        let transform = loader.transform.unwrap_or_else(|| dataset.manifest().transform);
+        Yardstick::new(dataset, &loader.split, schedule.measure_maps, transform).map(Some)
+    }
+
+    /// Says early that a run goes wrong, and where it was still well.
+    fn warn(&self, symptom: Option<&'static str>, quality: Option<Quality>) {
+        if self.training.comm.rank() != 0 {
+            return;
+        }
+        let collapsed = quality.filter(|quality| quality.diversity < COLLAPSED);
+        let told = symptom.map(|symptom| format!("{symptom}, for {PATIENCE} steps now")).or_else(|| {
+            let diversity = collapsed?.diversity;
+            Some(format!("what is made is nearly always the same: its variance is {diversity:.3} of that of the data"))
+        });
+        if let Some(told) = told {
+            let best = checkpoint::best(&checkpoints(self.training)).ok().flatten();
+            let newest = self.newest.as_ref().map(|(name, _)| name.clone());
+            let back = match (best, newest) {
+                (Some(best), _) => format!("the best checkpoint so far is {}", name_of(best.folder())),
+                (None, Some(newest)) => format!("the newest checkpoint is {newest}"),
+                (None, None) => "there is no checkpoint yet".into(),
+            };
+            log::warn!("step {}: {told}; {back}", self.step);
+        }
+    }
+
     /// Writes a checkpoint: rank 0 does, all learn how it went.
-    fn save(&mut self, records_per_step: u64, scribe: Option<&mut Scribe>) -> Result<(), TrainError> {
+    fn save(
+        &mut self,
+        records_per_step: u64,
+        quality: Option<Quality>,
+        scribe: Option<&mut Scribe>,
+    ) -> Result<(), TrainError> {
         let Training { comm, schedule, ref identity, not_finite, .. } = *self.training;
         if self.step == self.first_step && self.newest.is_some() {
             return Ok(()); // it is where it came from
         }
         let checkpoints = checkpoints(self.training);
-        let state = State::new(self.step, self.step * records_per_step, identity.clone());
+        let error = quality.map(|quality| quality.spectrum_error);
+        let state = State::new(self.step, self.step * records_per_step, error, identity.clone());
         let written = if comm.rank() == 0 {
             let synced = scribe.map_or(Ok(()), Scribe::sync);
             synced.and_then(|()| {
                 let saved = self.stepper.with_records(|records| checkpoint::save(&checkpoints, state, records))?;
                 let way_back = (not_finite == NotFinite::Rollback).then_some(schedule.checkpoint_every);
-                checkpoint::keep(&checkpoints, schedule.keep_checkpoints, way_back)?;
+                let keep = Keep { newest: schedule.keep_checkpoints, every: schedule.keep_every, way_back };
+                checkpoint::keep(&checkpoints, keep)?;
                 Ok(format!("{} {}", name_of(&saved.folder), saved.checksum))
             })
         } else {
@@ -515,100 +567,6 @@ fn checkpoints(training: &Training) -> PathBuf {
     training.folder.join("checkpoints")
 }
 
-/// Where the time of a step went.
-#[derive(Clone, Copy)]
-struct Seconds {
-    load: f64,
-    step: f64,
-}
-
-/// What is not in the weights, over the whole run.
-#[derive(Clone, Copy)]
-struct Skipped {
-    rows: u64,
-    steps: u64,
-}
-
-/// Rank 0's records of a run.
-struct Scribe {
-    log: MetricsLog,
-    events: EventWriter,
-    progress: Progress,
-    every: u64,
-    records_per_step: u64,
-    records: u64,
-    /// Since the last line: steps, seconds.
-    since: (u64, Seconds),
-}
-
-impl Scribe {
-    /// On rank 0 only.
-    fn open<O: Objective>(run: &Run<O>, records_per_step: u64, records: u64) -> Result<Option<Self>, TrainError> {
-        if run.training.comm.rank() != 0 {
-            return Ok(None);
-        }
-        let folder = run.training.folder;
-        let task = Task {
-            unit: "step",
-            total: run.training.schedule.steps,
-            start: run.step,
-            item: "samples",
-            items_per_unit: records_per_step,
-        };
-        Ok(Some(Self {
-            log: MetricsLog::open(&folder.join("metrics.jsonl"), (run.step > 0).then_some(run.step))?,
-            events: EventWriter::create(folder, run.step, unix_seconds())?,
-            progress: Progress::new(task, Instant::now()),
-            every: run.training.schedule.log_every,
-            records_per_step,
-            records,
-            since: (0, Seconds { load: 0.0, step: 0.0 }),
-        }))
-    }
-
-    fn tell(
-        &mut self,
-        step: u64,
-        metrics: &[(String, f64)],
-        seconds: Seconds,
-        skipped: Skipped,
-    ) -> Result<(), TrainError> {
-        let (steps, sum) = &mut self.since;
-        *steps += 1;
-        sum.load += seconds.load;
-        sum.step += seconds.step;
-        let (steps, sum) = self.since;
-        let load_share = sum.load / sum.step;
-        let mut scalars: Vec<(&str, f64)> = metrics.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-        let losses: Vec<(&str, f64)> = scalars.iter().filter(|(name, _)| name.ends_with("_loss")).copied().collect();
-        self.progress.update(Instant::now(), step, Some(load_share), &losses);
-        if step.is_multiple_of(self.every) {
-            scalars.push(("samples_per_second", (steps * self.records_per_step) as f64 / sum.step));
-            scalars.push(("load_seconds", sum.load / steps as f64));
-            scalars.push(("step_seconds", sum.step / steps as f64));
-            for (name, count) in [("skipped_rows", skipped.rows), ("skipped_steps", skipped.steps)] {
-                if count > 0 {
-                    scalars.push((name, count as f64));
-                }
-            }
-            let samples = step * self.records_per_step;
-            self.log.append(step, samples as f64 / self.records as f64, samples, &scalars)?;
-            self.events.scalars(step, unix_seconds(), &scalars)?;
-            self.since = (0, Seconds { load: 0.0, step: 0.0 });
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<(), TrainError> {
-        self.log.sync()?;
-        Ok(self.events.flush()?)
-    }
-}
-
 fn name_of(folder: &Path) -> String {
     folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn unix_seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -8,6 +8,7 @@
 //! weights with overlap and without, so the bits are the same.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::rc::Rc;
 
 use tch::{Device, Tensor};
@@ -84,6 +85,9 @@ struct Begun<G> {
     read: Vec<(usize, u64)>,
 }
 
+/// Batches by which running moments of averaged weights are made.
+const SETTLING_FORWARDS: u64 = 16;
+
 /// What a step works on.
 #[derive(Clone, Copy)]
 struct Input<'a> {
@@ -141,7 +145,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
     }
 
     /// The microbatches of this rank.
-    pub fn run_of_microbatches(&self) -> std::ops::Range<usize> {
+    pub fn run_of_microbatches(&self) -> Range<usize> {
         tree::leaves_of(self.comm.rank(), self.comm.ranks(), self.cut.microbatches)
     }
 
@@ -273,20 +277,40 @@ impl<'a, O: Objective> Stepper<'a, O> {
     /// What goes into a checkpoint: hands `save` a record of each player. Averaged weights get running moments of
     /// their own, from drawn input.
     pub fn with_records<T>(&mut self, save: impl FnOnce(&[PlayerRecord]) -> T) -> T {
-        const FORWARDS: u64 = 16;
         self.early = None; // averaged weights take the place of the others for a while
-        let (objective, draw, size) = (self.objective, self.draw, self.cut.microbatch() as i64);
+        let (objective, draw, size) = (self.objective, self.draw, self.settling_size());
         let settled: Vec<Option<Vec<f32>>> = self
             .players
             .iter_mut()
             .enumerate()
             .map(|(player, state)| {
-                state.settled_state(FORWARDS, |index| objective.settle(player, draw, index, size.max(16)))
+                let settle = |index| objective.settle(player, draw, index, size);
+                state.while_averaged(SETTLING_FORWARDS, settle, |space| space.state().host().into_owned())
             })
             .collect();
         let records: Vec<PlayerRecord> =
             self.players.iter().zip(&settled).map(|(state, settled)| state.record(settled.as_deref())).collect();
         save(&records)
+    }
+
+    /// Records of a batch by which running moments of averaged weights are made.
+    fn settling_size(&self) -> i64 {
+        (self.cut.microbatch() as i64).max(16)
+    }
+
+    /// What the maker of records makes with its averaged weights, or with those it has where no average is kept: the
+    /// numbers of each of `batches`, `[n, ...]` in the networks' range. Nothing where the game makes no records.
+    pub fn make(&mut self, batches: &[Range<u64>]) -> Option<Vec<Vec<f32>>> {
+        self.early = None;
+        let (objective, draw, size) = (self.objective, self.draw, self.settling_size());
+        let player = objective.maker()?;
+        let make_all = || -> Vec<Vec<f32>> {
+            let make = |batch: &Range<u64>| objective.make(draw, batch.clone()).flatten(0, -1);
+            batches.iter().map(|batch| Vec::try_from(make(batch)).expect("records are numbers")).collect()
+        };
+        let settle = |index| objective.settle(player, draw, index, size);
+        let averaged = self.players[player].while_averaged(SETTLING_FORWARDS, settle, |_| make_all());
+        Some(averaged.unwrap_or_else(make_all))
     }
 
     /// The players' buffers, to be filled from a checkpoint.
@@ -318,6 +342,11 @@ impl<'a, O: Objective> Stepper<'a, O> {
             Some(common) => all.iter().position(|one| one != common).map(Odd::Rank),
             None => all.iter().position(|one| *one != all[0]).map(Odd::Undecided),
         }
+    }
+
+    /// What goes wrong in the game with the metrics of a step.
+    pub fn symptom(&self, metrics: &[(String, f64)]) -> Option<&'static str> {
+        self.objective.symptom(metrics)
     }
 
     /// The parameters of `player` as they are.

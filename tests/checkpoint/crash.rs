@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use skyforge::checkpoint::{CheckpointError, PlayerSlots, keep, newest};
+use skyforge::checkpoint::{CheckpointError, Keep, PlayerSlots, keep, newest};
 use skyforge::files::faults::{Fault, Operation, during};
 use skyforge::optim::{Adam, AdamSettings, Buffer, Home};
 use tempfile::TempDir;
@@ -24,8 +24,8 @@ fn run() -> TempDir {
 
 /// What a run does after step 2: step 0 goes.
 fn checkpoint(folder: &Path) -> Result<(), CheckpointError> {
-    attempt(Home::Host, folder, 2)?;
-    keep(folder, 2, None)
+    attempt(Home::Host, folder, 2, None)?;
+    keep(folder, Keep { newest: 2, ..Keep::default() })
 }
 
 fn names(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use skyforge::checkpoint::{
-    Checkpoint, CheckpointError, PlayerRecord, PlayerSlots, Saved, State, all, keep, newest, newest_scheduled, save,
+    Checkpoint, CheckpointError, Keep, PlayerRecord, PlayerSlots, Saved, State, all, best, keep, newest,
+    newest_scheduled, save,
 };
 use skyforge::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home};
 use tch::{Device, Tensor, nn};
@@ -27,25 +28,30 @@ fn run_table(width: i64) -> toml::Table {
 
 /// Saves a checkpoint of one player with an average after `step` steps.
 pub fn saved(folder: &Path, step: u64) -> PathBuf {
-    saved_from(Home::Host, folder, step)
+    saved_from(Home::Host, folder, step, None)
+}
+
+/// The same with an error that was measured.
+fn measured(folder: &Path, step: u64, error: f64) -> PathBuf {
+    saved_from(Home::Host, folder, step, Some(error))
 }
 
 /// The same from wherever the numbers live.
-fn saved_from(home: Home, folder: &Path, step: u64) -> PathBuf {
-    let saved = attempt(home, folder, step).expect("the disk has room");
+fn saved_from(home: Home, folder: &Path, step: u64, error: Option<f64>) -> PathBuf {
+    let saved = attempt(home, folder, step, error).expect("the disk has room");
     assert_eq!(saved.checksum, Checkpoint::open(&saved.folder).expect("it is whole").checksum());
     saved.folder
 }
 
 /// The same, which may fail.
-pub fn attempt(home: Home, folder: &Path, step: u64) -> Result<Saved, CheckpointError> {
+pub fn attempt(home: Home, folder: &Path, step: u64, error: Option<f64>) -> Result<Saved, CheckpointError> {
     let (_store, space) = space([1.0, -2.0, 3.5, 1e-30, f32::MAX, 0.1], home);
     let mut adam = Adam::new(AdamSettings::default(), 6, home);
     let (first, second) = ([0.05, 0.1, 0.15, 0.2, 0.25, 0.3], [1e-5, 4e-5, 9e-5, 16e-5, 25e-5, 36e-5]);
     adam.restore(1, &first, &second);
     let (average, state) = (Buffer::of(&[9.0; 6], home), [4.0_f32; 2]);
     let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &state)) };
-    save(folder, State::new(step, 64 * step, run_table(8)), &[record])
+    save(folder, State::new(step, 64 * step, error, run_table(8)), &[record])
 }
 
 #[test]
@@ -73,7 +79,7 @@ fn what_is_restored_is_what_was_saved() {
 fn a_checkpoint_does_not_tell_where_the_numbers_lived() {
     let folders = [Home::Host, DEVICE].map(|home| {
         let folder = tempfile::tempdir().expect("a folder");
-        let saved = saved_from(home, folder.path(), 12);
+        let saved = saved_from(home, folder.path(), 12, None);
         Checkpoint::open(&saved).expect("it is whole").checksum()
     });
     assert_eq!(folders[0], folders[1]);
@@ -179,8 +185,8 @@ fn only_the_newest_are_kept_when_asked() {
     for step in [1, 2, 10, 100] {
         saved(folder.path(), step);
     }
-    keep(folder.path(), 0, None).expect("nothing to do");
-    keep(folder.path(), 2, None).expect("they can go");
+    keep(folder.path(), Keep::default()).expect("nothing to do");
+    keep(folder.path(), Keep { newest: 2, ..Keep::default() }).expect("they can go");
     let mut left: Vec<String> = fs::read_dir(folder.path())
         .expect("readable")
         .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
@@ -197,7 +203,7 @@ fn the_way_back_is_kept_and_is_the_newest_whole_one_on_schedule() {
     }
     let back = || newest_scheduled(folder.path(), 4).expect("readable").0.map(|checkpoint| checkpoint.state.step);
     assert_eq!(back(), Some(8));
-    keep(folder.path(), 2, Some(4)).expect("they can go");
+    keep(folder.path(), Keep { newest: 2, way_back: Some(4), ..Keep::default() }).expect("they can go");
     let steps: Vec<u64> = all(folder.path()).expect("readable").map(|(_, c)| c.expect("whole").state.step).collect();
     assert_eq!(steps, [10, 9, 8]);
     saved(folder.path(), 4);
@@ -205,4 +211,21 @@ fn the_way_back_is_kept_and_is_the_newest_whole_one_on_schedule() {
     assert_eq!(back(), Some(4), "a damaged one is passed over");
     fs::remove_dir_all(folder.path().join("step-0000004")).expect("it can go");
     assert_eq!(back(), None);
+}
+
+#[test]
+fn the_best_and_those_of_every_so_many_steps_stay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(best(folder.path()).expect("readable").is_none());
+    for (step, error) in [(10, 0.5), (20, 0.1), (30, f64::NAN), (40, 0.1), (50, 0.3), (60, 0.2)] {
+        measured(folder.path(), step, error);
+    }
+    saved(folder.path(), 70);
+    let best_step = || best(folder.path()).expect("readable").map(|checkpoint| checkpoint.state.step);
+    assert_eq!(best_step(), Some(40), "the newest of equals, and no number is no good");
+    keep(folder.path(), Keep { newest: 1, every: 30, ..Keep::default() }).expect("they can go");
+    let steps: Vec<u64> = all(folder.path()).expect("readable").map(|(_, c)| c.expect("whole").state.step).collect();
+    assert_eq!(steps, [70, 60, 40, 30]);
+    fs::write(folder.path().join("step-0000040/state.toml"), "step = 40").expect("the disk has room");
+    assert_eq!(best_step(), Some(60), "a damaged one is not the best");
 }

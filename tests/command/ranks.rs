@@ -77,6 +77,57 @@ fn training_and_sampling_have_the_same_bits_on_any_number_of_ranks() {
     assert!(all.iter().all(|samples| *samples == all[0]));
 }
 
+#[test]
+fn what_is_measured_while_networks_learn_is_the_same_on_any_ranks_and_the_best_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = folder.path().join("maps");
+    simulated(&maps, 256);
+    let sets = [
+        "trainer.checkpoint_every=5",
+        "trainer.measure_every=5",
+        "trainer.measure_maps=150",
+        "trainer.keep_checkpoints=1",
+        "trainer.log_every=3",
+    ];
+    let measured = |run: &Path| -> Vec<(u64, f64, f64)> {
+        let text = fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        let number = |line: &serde_json::Value, key: &str| line.get(key).and_then(serde_json::Value::as_f64);
+        lines
+            .filter_map(|line| {
+                let step = line["step"].as_u64().expect("a step");
+                Some((step, number(&line, "spectrum_error")?, number(&line, "diversity")?))
+            })
+            .collect()
+    };
+    let alone = folder.path().join("1");
+    must(1, &train(&alone, &maps, &sets));
+    let all = measured(&alone);
+    assert_eq!(all.iter().map(|(step, ..)| *step).collect::<Vec<_>>(), [5, 10, 15, 20]);
+    assert!(all.iter().all(|(_, error, diversity)| *error > 0.0 && *diversity > 0.0), "{all:?}");
+    let best = all.iter().rev().min_by(|a, b| a.1.total_cmp(&b.1)).expect("four").0;
+    for &ranks in &worlds()[1..] {
+        let run = folder.path().join(ranks.to_string());
+        must(ranks, &train(&run, &maps, &sets));
+        assert_eq!(word(&run, "checksum"), word(&alone, "checksum"), "{ranks} ranks");
+        assert_eq!(measured(&run), all, "{ranks} ranks");
+    }
+    let mut left: Vec<String> = names_in(&alone.join("checkpoints"));
+    left.sort();
+    let mut expected = vec![format!("step-{best:07}"), "step-0000020".to_owned()];
+    expected.dedup();
+    assert_eq!(left, expected);
+    must(1, &["sample", arg(&alone), "--count", "64", "--checkpoint", "best"]);
+    let manifest = fs::read_to_string(alone.join("samples/manifest.toml")).expect("a dataset");
+    assert!(manifest.contains(&format!("step = {best}")), "{manifest}");
+}
+
+/// The names in a folder.
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect()
+}
+
 /// The same run without the program around it, on ranks that are threads.
 #[cfg(feature = "mpi")]
 #[test]
@@ -101,7 +152,16 @@ fn ranks_that_are_threads_train_what_ranks_that_are_processes_train() {
             device: tch::Device::Cpu,
             device_sum: None,
             overlap: true,
-            schedule: Schedule { steps: 6, checkpoint_every: 6, keep_checkpoints: 0, log_every: 6, compare_every: 1 },
+            schedule: Schedule {
+                steps: 6,
+                checkpoint_every: 6,
+                keep_checkpoints: 0,
+                keep_every: 0,
+                measure_every: 0,
+                measure_maps: 0,
+                log_every: 6,
+                compare_every: 1,
+            },
             dataset: Arc::new(Dataset::open(&maps).expect("it was made")),
             loader: LoaderSettings { split: sections.data.split.clone(), ..LoaderSettings::default() },
             folder: &threads,

@@ -128,7 +128,7 @@ fn checkpoint(folder: &Path) {
     let average = Buffer::of(&[9.0; 6], Home::Host);
     let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &[])) };
     let run = toml::toml! { model = { width = 8 } };
-    save(folder, State::new(1, 64, run), &[record]).expect("the disk has room");
+    save(folder, State::new(1, 64, None, run), &[record]).expect("the disk has room");
 }
 
 /// CHECKSUMS that fit the files as they are, so that readers behind them are reached.

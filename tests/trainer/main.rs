@@ -3,6 +3,7 @@
 mod chance;
 mod metrics;
 mod progress;
+mod quality;
 mod signals;
 mod step;
 mod tensorboard;

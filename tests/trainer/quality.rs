@@ -1,0 +1,137 @@
+//! What is measured while networks learn.
+
+use std::ops::Range;
+use std::path::Path;
+
+use skyforge::comm::{Communicator, Solo, Threads};
+use skyforge::data::normalise::Transform;
+use skyforge::data::{Dataset, DatasetWriter, Header, Kind, Split};
+use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
+use skyforge::optim::AdamSettings;
+use skyforge::rng::{Draw, Stream};
+use skyforge::trainer::quality::{COLLAPSED, Quality, Yardstick};
+use skyforge::trainer::{Cut, Stepper};
+use tch::{Device, Tensor, nn};
+
+const SIDE: usize = 16;
+const TRANSFORM: Transform = Transform::Linear { scale: 2.0, offset: 0.1 };
+
+/// Map `record` of a white sky, in physical units.
+fn map(record: u64) -> Vec<f32> {
+    Draw::new(5).at(Stream::Simulation, record, 0).normals(SIDE * SIDE)
+}
+
+/// Makes maps by a rule, in the network's range.
+struct Maker {
+    store: nn::VarStore,
+    rule: fn(u64) -> Vec<f32>,
+}
+
+impl Maker {
+    fn new(rule: fn(u64) -> Vec<f32>) -> Self {
+        let store = nn::VarStore::new(Device::Cpu);
+        let _ = store.root().var_copy("w", &Tensor::from_slice(&[1.0_f32]));
+        Self { store, rule }
+    }
+}
+
+impl Objective for Maker {
+    type Graph = ();
+
+    fn players(&self) -> Vec<Player<'_>> {
+        let (name, metrics, norms) = ("maker", &[][..], Vec::new());
+        vec![Player { name, store: &self.store, average: None, metrics, norms, norm_momentum: 0.1 }]
+    }
+
+    fn moves(&self) -> Vec<Move> {
+        vec![Move { players: vec![0], turn: 0, turns: 1, wants_records: true, reads: vec![0] }]
+    }
+
+    fn counted_forwards(&self, _: usize) -> usize {
+        0
+    }
+
+    fn begin(&self, _: &Move, _: &Place, _: Batch) {}
+
+    fn finish(&self, _: &Move, _: usize, _: &Place, (): &mut ()) -> Tally {
+        unreachable!("nobody learns here")
+    }
+
+    fn settle(&self, _: usize, _: Draw, _: u64, _: i64) -> Vec<Tensor> {
+        Vec::new()
+    }
+
+    fn maker(&self) -> Option<usize> {
+        Some(0)
+    }
+
+    fn make(&self, _: Draw, records: Range<u64>) -> Tensor {
+        let count = records.end - records.start;
+        // The transform by hand: it takes no value that is no number.
+        let values: Vec<f32> = records.flat_map(self.rule).map(|x| 2.0 * x + 0.1).collect();
+        Tensor::from_slice(&values).view([count as i64, 1, SIDE as i64, SIDE as i64])
+    }
+}
+
+/// 256 maps of the white sky.
+fn sky(folder: &Path) -> Dataset {
+    let header = Header {
+        kind: Kind::Maps,
+        count: 256,
+        shape: [1, SIDE, SIDE],
+        unit: "1".into(),
+        parameters: Vec::new(),
+        transform: TRANSFORM,
+        splits: [("train".to_owned(), Split::from(0..256))].into(),
+        field: None,
+        source: toml::Table::new(),
+    };
+    let writer = DatasetWriter::create(folder, header).expect("the disk has room");
+    let fill = |record: u64, pixels: &mut [f32]| pixels.copy_from_slice(&map(record));
+    let shards = (0..writer.shards()).map(|shard| writer.write_shard(shard, fill).expect("the disk has room"));
+    let shards = shards.collect();
+    writer.finish(shards).expect("the disk has room");
+    Dataset::open(folder).expect("it was just made")
+}
+
+fn measured(comm: &dyn Communicator, dataset: &Dataset, rule: fn(u64) -> Vec<f32>) -> Quality {
+    let yardstick = Yardstick::new(dataset, "train", 256, TRANSFORM).expect("there are maps");
+    let maker = Maker::new(rule);
+    let cut = Cut { global: 16, microbatches: 8 };
+    let mut stepper = Stepper::new(&maker, comm, Draw::new(0), cut, |_| AdamSettings::default());
+    yardstick.measure(comm, &mut stepper).expect("it makes maps")
+}
+
+#[test]
+fn the_data_themselves_have_no_error_and_all_diversity() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dataset = sky(&folder.path().join("sky"));
+    let Quality { maps, spectrum_error, diversity } = measured(&Solo, &dataset, map);
+    assert_eq!(maps, 256);
+    assert!(spectrum_error < 1e-4 && (diversity - 1.0).abs() < 1e-4, "{spectrum_error}, {diversity}");
+}
+
+#[test]
+fn maps_twice_as_bright_have_four_times_the_power_and_one_map_again_and_again_has_collapsed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dataset = sky(&folder.path().join("sky"));
+    let twice = measured(&Solo, &dataset, |record| map(record).iter().map(|x| 2.0 * x).collect());
+    assert!((twice.spectrum_error - 3.0).abs() < 1e-3 && (twice.diversity - 4.0).abs() < 1e-3, "{twice:?}");
+    let same = measured(&Solo, &dataset, |_| map(7));
+    assert!(same.diversity < 1e-4 * COLLAPSED, "{same:?}");
+    let none = measured(&Solo, &dataset, |record| vec![if record == 100 { f32::NAN } else { 1.0 }; SIDE * SIDE]);
+    assert!(none.spectrum_error.is_nan() && none.diversity.is_nan(), "{none:?}");
+}
+
+#[test]
+fn any_number_of_ranks_measures_the_same_bits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dataset = sky(&folder.path().join("sky"));
+    let rule = |record| map(record + 1000);
+    let alone = measured(&Solo, &dataset, rule);
+    for ranks in [2, 3, 5, 8] {
+        for quality in Threads::run(ranks, |comm| measured(comm, &dataset, rule)) {
+            assert_eq!(quality, alone, "{ranks} ranks");
+        }
+    }
+}
