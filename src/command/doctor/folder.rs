@@ -127,7 +127,14 @@ pub(super) fn space(free: u64, wanted: &Wanted) -> Finding {
     let made = made.map(|steps| steps.div_ceil(trainer.checkpoint_every));
     let kept = match (trainer.keep_checkpoints as u64, made) {
         (0, made) => made,
-        (keep, made) => Some(keep.min(made.unwrap_or(keep))),
+        (newest, made) => {
+            // The best one besides, and one to go back to.
+            let regular = made
+                .filter(|_| trainer.keep_every > 0)
+                .map_or(0, |made| made * trainer.checkpoint_every / trainer.keep_every);
+            let kept = newest + regular + 2;
+            Some(kept.min(made.unwrap_or(kept)))
+        }
     };
     let each = format!("a checkpoint is {}", HumanBytes(one));
     // One more is there while it is written, before an older one goes.
