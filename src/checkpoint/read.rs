@@ -22,9 +22,7 @@ pub struct Checkpoint {
 
 /// The checkpoints of a run, newest first, each opened and checked, or what is wrong with it.
 pub fn all(checkpoints: &Path) -> Result<impl Iterator<Item = (PathBuf, Opened)>, CheckpointError> {
-    let mut found = finished(checkpoints)?;
-    found.sort_by_key(|folder| step_of(folder));
-    Ok(found.into_iter().rev().map(|folder| {
+    Ok(finished(checkpoints)?.into_iter().rev().map(|folder| {
         let opened = Checkpoint::open(&folder);
         (folder, opened)
     }))
@@ -47,8 +45,7 @@ pub fn newest_scheduled(checkpoints: &Path, every: u64) -> Result<Newest, Checkp
 /// A whole checkpoint, and the damaged ones that are newer.
 pub type Newest = (Option<Checkpoint>, Vec<(PathBuf, CheckpointError)>);
 
-fn newest_of(mut folders: Vec<PathBuf>) -> Newest {
-    folders.sort_by_key(|folder| step_of(folder));
+fn newest_of(folders: Vec<PathBuf>) -> Newest {
     let mut damaged = Vec::new();
     for folder in folders.into_iter().rev() {
         match Checkpoint::open(&folder) {
@@ -94,8 +91,7 @@ pub fn keep(checkpoints: &Path, keep: Keep) -> Result<(), CheckpointError> {
     if keep.newest == 0 {
         return Ok(());
     }
-    let mut found = finished(checkpoints)?;
-    found.sort_by_key(|folder| step_of(folder));
+    let found = finished(checkpoints)?;
     let way_back = keep.way_back.and_then(|every| scheduled(found.clone(), every).pop());
     let kept_for_good = if keep.every > 0 { scheduled(found.clone(), keep.every) } else { Vec::new() };
     let too_many: Vec<&PathBuf> = found
@@ -115,14 +111,15 @@ pub fn keep(checkpoints: &Path, keep: Keep) -> Result<(), CheckpointError> {
     Ok(())
 }
 
-/// The folders of finished checkpoints, in no order; none where there is no folder yet.
+/// The folders of finished checkpoints, oldest first; none where there is no folder yet.
 fn finished(checkpoints: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
     match fs::read_dir(checkpoints) {
-        Ok(entries) => Ok(entries
-            .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .filter(|path| step_of(path).is_some())
-            .collect()),
+        Ok(entries) => {
+            let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+            let mut folders: Vec<PathBuf> = paths.filter(|path| step_of(path).is_some()).collect();
+            folders.sort_by_key(|folder| step_of(folder));
+            Ok(folders)
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(at(checkpoints)(error)),
     }

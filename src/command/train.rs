@@ -83,7 +83,6 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
     let lock = session.agree(lock)?;
     let gan = Gan::new(model, config.gan(), sections.seed, device);
-    let optimiser = sections.optimiser.clone();
     let training = Training {
         comm: session.comm(),
         seed: sections.seed,
@@ -107,8 +106,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         not_finite: sections.trainer.not_finite,
         drills,
     };
-    let adam = |player: &str| if player == "discriminator" { optimiser.discriminator } else { optimiser.generator };
-    let run = match Run::start(&training, &gan, adam) {
+    let run = match Run::start(&training, &gan, |player| sections.optimiser.of(player)) {
         Ok(run) => run,
         Err(error) => {
             if let Some(lock) = lock {

@@ -108,6 +108,13 @@ pub struct OptimiserSection {
     pub generator: AdamSettings,
 }
 
+impl OptimiserSection {
+    /// The Adam of the player called `player`.
+    pub fn of(&self, player: &str) -> AdamSettings {
+        if player == "discriminator" { self.discriminator } else { self.generator }
+    }
+}
+
 /// Arithmetic of forward and backward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,19 +1,17 @@
 //! Maps from a trained generator.
 
-use tch::{Device, Tensor, nn};
+use tch::{Device, nn};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::data::normalise::{DomainError, Transform};
-use crate::model::Pass;
 use crate::model::dcgan::{DcganSettings, Generator};
-use crate::rng::{Draw, Stream};
+use crate::rng::Draw;
 
 /// A generator that gives map number i for (seed, i), whoever asks and whatever else is asked.
 pub struct MapSampler {
     generator: Generator,
-    store: nn::VarStore,
+    _store: nn::VarStore,
     draw: Draw,
-    latent_dim: i64,
     transform: Transform,
 }
 
@@ -34,18 +32,13 @@ impl MapSampler {
         let store = nn::VarStore::new(device);
         let generator = Generator::new(&store.root(), model, 0);
         checkpoint.load(network, &store)?;
-        Ok(Self { generator, store, draw: Draw::new(seed), latent_dim: model.latent_dim, transform })
+        Ok(Self { generator, _store: store, draw: Draw::new(seed), transform })
     }
 
     /// Maps `batch * BATCH .. (batch + 1) * BATCH` in physical units, `[BATCH, 1, n, n]`.
     pub fn batch(&self, batch: u64) -> Result<Vec<f32>, DomainError> {
         let records = batch * Self::BATCH..(batch + 1) * Self::BATCH;
-        let noise: Vec<f32> = records
-            .flat_map(|record| self.draw.at(Stream::Sample, record, 0).normals(self.latent_dim as usize))
-            .collect();
-        let noise =
-            Tensor::from_slice(&noise).to_device(self.store.device()).view([Self::BATCH as i64, self.latent_dim]);
-        let maps = tch::no_grad(|| self.generator.forward(&noise, Pass::Inference));
+        let maps = self.generator.make(self.draw, records);
         let mut values = Vec::<f32>::try_from(maps.flatten(0, -1)).expect("maps are numbers");
         self.transform.inverse(&mut values)?;
         Ok(values)

@@ -2,10 +2,13 @@
 //!
 //! Shapes: b = maps, n = side in pixels, z = latent numbers, f = width, d = depth.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
-use tch::{Tensor, nn};
+use tch::{Device, Tensor, nn};
 
 use super::layers::{BatchNorm, Dense, Doubling, Halving, Pass, Weights};
+use crate::rng::{Draw, Stream};
 
 /// What stands between a layer and its activation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +105,7 @@ impl DcganSettings {
 #[derive(Debug)]
 pub struct Generator {
     settings: DcganSettings,
+    device: Device,
     project: Dense,
     first_norm: Option<BatchNorm>,
     doublings: Vec<(Doubling, Option<BatchNorm>)>,
@@ -123,7 +127,8 @@ impl Generator {
                 (up, norm.flatten())
             })
             .collect();
-        Self { settings: settings.clone(), project, first_norm: settings.norm(&(path / "norm0"), widest), doublings }
+        let first_norm = settings.norm(&(path / "norm0"), widest);
+        Self { settings: settings.clone(), device: path.device(), project, first_norm, doublings }
     }
 
     /// Names of the batch norms in order of use.
@@ -142,6 +147,15 @@ impl Generator {
             x = normed(norm.as_ref(), x, pass);
         }
         x.tanh()
+    }
+
+    /// The maps that `records` are in inference, `[records, 1, n, n]`, each from latent noise of its own.
+    pub fn make(&self, draw: Draw, records: Range<u64>) -> Tensor {
+        let (count, latent) = ((records.end - records.start) as i64, self.settings.latent_dim);
+        let noise: Vec<f32> =
+            records.flat_map(|record| draw.at(Stream::Sample, record, 0).normals(latent as usize)).collect();
+        let noise = Tensor::from_slice(&noise).to_device(self.device).view([count, latent]);
+        tch::no_grad(|| self.forward(&noise, Pass::Inference))
     }
 }
 

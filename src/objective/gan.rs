@@ -350,12 +350,7 @@ impl Objective for Gan {
     }
 
     fn make(&self, draw: Draw, records: Range<u64>) -> Tensor {
-        let count = records.end - records.start;
-        let noise: Vec<f32> =
-            records.flat_map(|record| draw.at(Stream::Sample, record, 0).normals(self.latent_dim as usize)).collect();
-        let noise = Tensor::from_slice(&noise).to_device(self.generator_store.device());
-        let noise = noise.view([count as i64, self.latent_dim]);
-        tch::no_grad(|| self.generator.forward(&noise, Pass::Inference))
+        self.generator.make(draw, records)
     }
 
     fn symptom(&self, metrics: &[(String, f64)]) -> Option<&'static str> {

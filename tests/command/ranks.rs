@@ -172,9 +172,10 @@ fn ranks_that_are_threads_train_what_ranks_that_are_processes_train() {
             drills: Drills::default(),
             not_finite: NotFinite::Stop,
         };
-        let optimiser = &sections.optimiser;
-        let adam = |player: &str| if player == "discriminator" { optimiser.discriminator } else { optimiser.generator };
-        Run::start(&training, &gan, adam).expect("it starts").train().expect("it ends well");
+        Run::start(&training, &gan, |player| sections.optimiser.of(player))
+            .expect("it starts")
+            .train()
+            .expect("it ends well");
     });
     for file in ["model.safetensors", "optimiser.safetensors"] {
         let read = |run: &Path| fs::read(run.join("checkpoints/step-0000006").join(file)).expect("it is there");

@@ -115,10 +115,7 @@ impl<'a> Contestant<'a> {
     fn new(session: &'a Session, config: &RunConfig, game: &'a Gan, device: Device) -> Self {
         let (sections, cut) = (config.sections(), config.cut());
         let ModelSection::Dcgan(model) = &sections.model;
-        let adam = |player: &str| match player {
-            "discriminator" => sections.optimiser.discriminator,
-            _ => sections.optimiser.generator,
-        };
+        let adam = |player: &str| sections.optimiser.of(player);
         let mut stepper = Stepper::new(game, session.comm(), Draw::new(sections.seed), cut, adam);
         stepper.set_overlap(sections.trainer.overlap);
         if let Some(sum) = session.device_sum(sections.trainer.reduction, device) {
