@@ -6,6 +6,7 @@ use std::cell::RefCell;
 
 use tch::{Kind, Tensor, nn};
 
+use crate::kernels;
 use crate::rng::{Draw, Stream};
 
 /// Initial weights: a function of (seed, name of the tensor), whatever else is made before.
@@ -82,17 +83,24 @@ impl Dense {
 pub struct Halving {
     weight: Tensor,
     bias: Tensor,
+    kernel: kernels::Layer,
 }
 
 impl Halving {
     /// From `inputs` to `outputs` channels.
     pub fn new(path: &nn::Path, network: &str, weights: &Weights, inputs: i64, outputs: i64) -> Self {
         let weight = weights.fill(path, network, "weight", &[outputs, inputs, 5, 5]);
-        Self { weight, bias: path.zeros("bias", &[outputs]) }
+        Self { weight, bias: path.zeros("bias", &[outputs]), kernel: kernels::Layer::default() }
     }
 
     /// `[b, inputs, h, w]` to `[b, outputs, h/2, w/2]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        let ours = self.kernel.to_narrow(x, &self.weight, &self.bias);
+        ours.unwrap_or_else(|| self.plain(x))
+    }
+
+    /// The same by libtorch, which has second derivatives too.
+    pub fn plain(&self, x: &Tensor) -> Tensor {
         x.conv2d(&self.weight, Some(&self.bias), [2, 2], [2, 2], [1, 1], 1)
     }
 }
@@ -102,17 +110,24 @@ impl Halving {
 pub struct Doubling {
     weight: Tensor,
     bias: Tensor,
+    kernel: kernels::Layer,
 }
 
 impl Doubling {
     /// From `inputs` to `outputs` channels.
     pub fn new(path: &nn::Path, network: &str, weights: &Weights, inputs: i64, outputs: i64) -> Self {
         let weight = weights.fill(path, network, "weight", &[inputs, outputs, 5, 5]);
-        Self { weight, bias: path.zeros("bias", &[outputs]) }
+        Self { weight, bias: path.zeros("bias", &[outputs]), kernel: kernels::Layer::default() }
     }
 
     /// `[b, inputs, h, w]` to `[b, outputs, 2h, 2w]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        let ours = self.kernel.to_wide(x, &self.weight, &self.bias);
+        ours.unwrap_or_else(|| self.plain(x))
+    }
+
+    /// The same by libtorch.
+    pub fn plain(&self, x: &Tensor) -> Tensor {
         x.conv_transpose2d(&self.weight, Some(&self.bias), [2, 2], [2, 2], [1, 1], 1, [1, 1])
     }
 }

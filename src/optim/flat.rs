@@ -10,6 +10,7 @@
 use tch::{Kind, Tensor, nn};
 
 use super::buffer::{Buffer, Home};
+use crate::kernels;
 
 /// One tensor of a network inside a flat buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,9 +130,9 @@ impl FlatSpace {
         &self.parameters
     }
 
-    /// The parameters, to be changed: never between a forward and its backward, since libtorch would not notice.
+    /// The parameters, to be changed: never between a forward and its backward, which libtorch would refuse.
     pub fn parameters_mut(&mut self) -> &mut Buffer {
-        self.generation += 1;
+        self.tell_of_change();
         &mut self.parameters
     }
 
@@ -184,8 +185,13 @@ impl FlatSpace {
     /// Parameters and their gradients at once, for an optimiser. On the host the gradients end in the tail.
     pub fn parameters_and_gradient(&mut self) -> (&mut Buffer, &Buffer) {
         self.assert_here();
-        self.generation += 1;
+        self.tell_of_change();
         (&mut self.parameters, &self.gradient)
+    }
+
+    fn tell_of_change(&mut self) {
+        self.generation += 1;
+        self.views.iter().for_each(kernels::changed);
     }
 
     /// How often the parameters may have been changed: a forward and its backward want the same.

@@ -1,0 +1,76 @@
+//! Our own kernels of the strided convolutions that GANs here are made of, for CPUs with AVX-512.
+//!
+//! A 5x5 convolution of stride 2 goes from a *wide* side of h x w pixels to a *narrow* one of ceil(h/2) x ceil(w/2); its
+//! transpose goes back. Forward and backward of both are three products, `to_narrow`, `to_wide` and `to_taps`, which
+//! `layer` offers to libtorch's autograd. Tensors lie channels last: `[b, h, w, c]` in memory.
+//!
+//! `tiles` makes them by Toom and Cook's algorithm with a third to a half of the multiplications, `thin` plainly where
+//! the wide side has one channel. All arithmetic is single precision; results are those of the plain sum but for rounding
+//! (about five times that of a plain sum, `tests/kernels`). Whatever does not fit stays with libtorch.
+
+#![expect(unsafe_code, reason = "vectors, and memory that libtorch owns")]
+
+mod layer;
+mod lines;
+mod product;
+mod thin;
+mod tiles;
+mod toom_cook;
+
+pub use layer::{Layer, changed};
+
+/// The sizes of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Images.
+    pub batch: usize,
+    /// Rows of the wide side.
+    pub height: usize,
+    /// Columns of the wide side.
+    pub width: usize,
+    /// Channels of the wide side.
+    pub wide: usize,
+    /// Channels of the narrow side.
+    pub narrow: usize,
+}
+
+impl Shape {
+    /// Rows of the narrow side.
+    pub fn rows(&self) -> usize {
+        self.height.div_ceil(2)
+    }
+
+    /// Columns of the narrow side.
+    pub fn columns(&self) -> usize {
+        self.width.div_ceil(2)
+    }
+
+    /// Whether there is a kernel for it on this machine.
+    pub fn fits(&self) -> bool {
+        let lanes = product::LANES;
+        cfg!(target_arch = "x86_64")
+            && is_x86_feature_detected!("avx512f")
+            && self.narrow.is_multiple_of(lanes)
+            && (self.wide == 1 || self.wide.is_multiple_of(lanes))
+            && self.batch * self.rows() * self.columns() > 0
+    }
+
+    /// Numbers of the wide side.
+    fn wide_numbers(&self) -> usize {
+        self.batch * self.height * self.width * self.wide
+    }
+
+    /// Numbers of the narrow side.
+    fn narrow_numbers(&self) -> usize {
+        self.batch * self.rows() * self.columns() * self.narrow
+    }
+}
+
+/// Taps along an axis.
+const SIDE: usize = 5;
+
+/// Taps of the kernel.
+const TAPS: usize = SIDE * SIDE;
+
+/// What is added around the wide side, above and to the left.
+const PADDING: usize = 2;

@@ -1,0 +1,3 @@
+//! Our convolutions against libtorch's in double precision.
+
+mod layer;
