@@ -118,6 +118,16 @@ Tensor* skyforge_strided(const Tensor* x, const Tensor* weight, const Tensor* bi
     }
 }
 
+// max(x, slope x) in place: the same tensor, or null and the reason, to be freed.
+Tensor* skyforge_leaky_relu(Tensor* x, double slope, char** fault) {
+    try {
+        return new Tensor(at::leaky_relu_(*x, slope));
+    } catch (const std::exception& error) {
+        *fault = strdup(error.what());
+        return nullptr;
+    }
+}
+
 // Tells libtorch that the numbers of a tensor have been written without it.
 void skyforge_changed(const Tensor* tensor) { tensor->unsafeGetTensorImpl()->bump_version(); }
 }

@@ -61,16 +61,28 @@ impl Layer {
         assert_eq!(weight.size(), [shape.narrow as i64, shape.wide as i64, 5, 5], "weights of this convolution");
         assert!(weight.is_contiguous() && bias.is_contiguous(), "weights lie as they were made");
         let layer = Arc::as_ptr(&self.0).cast();
-        let mut fault = std::ptr::null_mut();
-        // SAFETY: the tensors live during the call, the layer as long as a graph keeps it; what comes back is ours.
+        // SAFETY: the tensors live during the call, the layer as long as a graph keeps it.
         unsafe {
             let [x, weight, bias] = all.map(|tensor| tensor.as_ptr().cast());
-            let made = skyforge_strided(x, weight, bias, layer, to_wide, &raw mut fault);
-            if made.is_null() {
-                panic!("{}", CStr::from_ptr(fault).to_string_lossy());
-            }
-            Some(Tensor::from_ptr(made.cast()))
+            Some(made(|fault| skyforge_strided(x, weight, bias, layer, to_wide, fault)))
         }
+    }
+}
+
+/// max(x, slope x), in the memory of `x`. libtorch's own, which tch gives no slope.
+pub fn leaky_relu(mut x: Tensor, slope: f64) -> Tensor {
+    // SAFETY: the tensor lives during the call.
+    unsafe { made(|fault| skyforge_leaky_relu(x.as_mut_ptr().cast(), slope, fault)) }
+}
+
+/// The tensor that `make` made; a panic with what it says where it made none, as tch does it.
+unsafe fn made(make: impl FnOnce(*mut *mut c_char) -> *mut c_void) -> Tensor {
+    let mut fault = std::ptr::null_mut();
+    let tensor = make(&raw mut fault);
+    // SAFETY: a new tensor is ours, and a fault is a C string.
+    unsafe {
+        assert!(!tensor.is_null(), "{}", CStr::from_ptr(fault).to_string_lossy());
+        Tensor::from_ptr(tensor.cast())
     }
 }
 
@@ -146,6 +158,7 @@ unsafe extern "C" {
         to_wide: bool,
         fault: *mut *mut c_char,
     ) -> *mut c_void;
+    fn skyforge_leaky_relu(x: *mut c_void, slope: f64, fault: *mut *mut c_char) -> *mut c_void;
     fn skyforge_changed(tensor: *const c_void);
 }
 

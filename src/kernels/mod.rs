@@ -17,7 +17,7 @@ mod thin;
 mod tiles;
 mod toom_cook;
 
-pub use layer::{Layer, changed};
+pub use layer::{Layer, changed, leaky_relu};
 
 /// The sizes of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

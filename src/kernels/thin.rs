@@ -2,7 +2,9 @@
 //!
 //! Images are framed with zeros first, so that no tap needs to look where it falls.
 
-use std::arch::x86_64::{__m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps};
+use std::arch::x86_64::{
+    __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+};
 use std::ops::Range;
 
 use super::product::{LANES, Left, ROWS, Right, Target, product};

@@ -13,6 +13,8 @@
 //!
 //! Slots and points lie a line more apart than they are long, so that those of a tile do not meet in the cache.
 
+#![expect(clippy::needless_range_loop, reason = "columns of squares have no iterator")]
+
 use std::arch::x86_64::{__m512, _mm512_add_ps, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_storeu_ps};
 use std::marker::PhantomData;
 

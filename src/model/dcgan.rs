@@ -8,7 +8,11 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor, nn};
 
 use super::layers::{BatchNorm, Dense, Doubling, Halving, Pass, Weights};
+use crate::kernels;
 use crate::rng::{Draw, Stream};
+
+/// Slope of the discriminator's leaky ReLU below zero.
+const LEAK: f64 = 0.2;
 
 /// What stands between a layer and its activation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,8 +169,6 @@ pub struct Discriminator {
     settings: DcganSettings,
     halvings: Vec<(Halving, Option<BatchNorm>)>,
     judge: Dense,
-    /// Slope of the leaky ReLU: a constant, since libtorch's `leaky_relu` takes none through tch.
-    leak: Tensor,
 }
 
 impl Discriminator {
@@ -185,12 +187,7 @@ impl Discriminator {
             .collect();
         let inputs = settings.channels(settings.depth) * small * small;
         let judge = Dense::new(&(path / "judge"), name, &weights, inputs, 1);
-        Self {
-            settings: settings.clone(),
-            halvings,
-            judge,
-            leak: Tensor::from_slice(&[0.2_f32]).to_device(path.device()),
-        }
+        Self { settings: settings.clone(), halvings, judge }
     }
 
     /// Names of the batch norms in order of use.
@@ -203,7 +200,7 @@ impl Discriminator {
     pub fn forward(&self, maps: &Tensor, pass: Pass) -> Tensor {
         let mut x = maps.shallow_clone();
         for (down, norm) in &self.halvings {
-            x = normed(norm.as_ref(), down.forward(&x), pass).prelu(&self.leak);
+            x = kernels::leaky_relu(normed(norm.as_ref(), down.forward(&x), pass), LEAK);
         }
         self.judge.forward(&x.flatten(1, -1)).squeeze_dim(1) // one logit a map
     }

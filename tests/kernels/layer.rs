@@ -39,8 +39,11 @@ fn error(ours: &Tensor, right: &Tensor) -> f64 {
 fn both(sizes: Sizes, to_wide: bool) -> Option<[(Tensor, Tensor); 4]> {
     let (batch, height, width, wide, narrow) = sizes;
     let narrow_side = [batch, narrow, (height + 1) / 2, (width + 1) / 2];
-    let (from, to, bias) =
-        if to_wide { (narrow_side, [batch, wide, height, width], wide) } else { ([batch, wide, height, width], narrow_side, narrow) };
+    let (from, to, bias) = if to_wide {
+        (narrow_side, [batch, wide, height, width], wide)
+    } else {
+        ([batch, wide, height, width], narrow_side, narrow)
+    };
     let input = [numbers(0, &from), numbers(1, &[narrow, wide, 5, 5]) * 0.02, numbers(2, &[bias]), numbers(3, &to)];
     let run = |kind: Kind| {
         let [x, weight, bias, pull] = input.each_ref().map(|tensor| tensor.to_kind(kind));
@@ -95,7 +98,8 @@ fn images_do_not_see_each_other() {
 
 #[test]
 fn taps_follow_the_weights() {
-    let (weight, bias, x) = (numbers(1, &[16, 16, 5, 5]), Tensor::zeros([16], (Kind::Float, tch::Device::Cpu)), numbers(0, &[4, 16, 8, 8]));
+    let (weight, bias, x) =
+        (numbers(1, &[16, 16, 5, 5]), Tensor::zeros([16], (Kind::Float, tch::Device::Cpu)), numbers(0, &[4, 16, 8, 8]));
     let layer = Layer::default();
     let Some(before) = layer.to_narrow(&x, &weight, &bias) else { return };
     tch::no_grad(|| {
@@ -120,6 +124,7 @@ fn a_second_derivative_is_refused_and_not_wrong() {
     let x = numbers(0, &[2, 16, 8, 8]).set_requires_grad(true);
     let Some(y) = Layer::default().to_narrow(&x, &numbers(1, &[16, 16, 5, 5]), &numbers(2, &[16])) else { return };
     let sum = y.square().sum(Kind::Float);
-    let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Tensor::run_backward(&[sum], &[&x], true, true)));
+    let tried =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Tensor::run_backward(&[sum], &[&x], true, true)));
     assert!(tried.is_err());
 }
