@@ -6,6 +6,8 @@
 pub mod device;
 pub mod exit;
 pub mod files;
+pub mod machine;
+pub mod one_line;
 pub mod rng;
 
 // config -> data shards -> model -> objective -> trainer (over comm) -> checkpoint

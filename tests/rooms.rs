@@ -5,13 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Open to all, and importing nothing but what the table says.
-const GROUND: [&str; 4] = ["device", "exit", "files", "rng"];
+const GROUND: [&str; 6] = ["device", "exit", "files", "machine", "one_line", "rng"];
 
 /// A room, or a file beside the rooms, and the rooms it may import.
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("exit", &[]),
     ("device", &["exit"]),
     ("files", &[]),
+    ("machine", &[]),
+    ("one_line", &[]),
     ("rng", &[]),
     ("data", &[]),
     ("model", &[]),

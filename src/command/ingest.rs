@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::ingest::gather::Sources;
 use crate::ingest::patches::{Part, Way};
 use crate::ingest::{Augment, Choice, Cut, Gatherer, IngestError, Input, MapScan, Moments, Order, Sky, Survey, scan};
+use crate::one_line;
 
 const HASHED_AT_ONCE: usize = 1 << 20;
 
@@ -471,7 +472,7 @@ fn wanted(text: &str) -> Result<Wanted, String> {
             let table = table
                 .filter(toml::Value::is_table)
                 .ok_or("expected asinh, linear, identity, or a table with `kind`")?;
-            table.try_into().map_err(|error: toml::de::Error| error.message().replace('\n', ", "))?
+            table.try_into().map_err(|error| one_line::message(&error))?
         }
     };
     transform.validate().map(|()| Wanted::This(transform))

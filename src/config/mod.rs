@@ -20,6 +20,7 @@ use crate::device::Choice;
 use crate::exit::{Ends, Exit};
 use crate::model::dcgan::Norm;
 use crate::objective::gan::{GanSettings, Noise, Update};
+use crate::one_line;
 use crate::trainer::Cut;
 
 /// What is wrong with a configuration.
@@ -93,7 +94,7 @@ impl RunConfig {
     pub fn parse(path: &Path, text: &str, sets: &[Override]) -> Result<Self, ConfigError> {
         let wrong = |fault: String| ConfigError::Text { path: path.to_owned(), fault };
         let mut table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| wrong(overrides::one_line(&error, text)))?;
+            text.parse().map_err(|error: toml::de::Error| wrong(one_line::toml(&error, text)))?;
         for set in sets {
             apply(&mut table, set)?;
             // A length set by hand takes the place of the file's, in whichever unit that is.

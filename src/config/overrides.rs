@@ -1,10 +1,11 @@
-//! `--set a.b=c`, and errors of TOML in one line.
+//! `--set a.b=c`, and which key of a configuration is wrong.
 
 use std::str::FromStr;
 
 use toml::{Table, Value};
 
 use super::ConfigError;
+use crate::one_line;
 
 /// One value of a configuration, set from the command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,13 +54,6 @@ pub fn apply(table: &mut Table, set: &Override) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Where a text is no TOML, and why.
-pub(super) fn one_line(error: &toml::de::Error, text: &str) -> String {
-    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-    let place = line.map_or(String::new(), |line| format!("line {line}: "));
-    format!("{place}{}", error.message().replace('\n', ", "))
-}
-
 /// Which key is not as wanted, and why.
 pub(super) fn key_and_fault(error: &serde_path_to_error::Error<toml::de::Error>) -> String {
     let (fault, path) = (Fault::of(error), error.path().to_string());
@@ -89,7 +83,7 @@ struct Fault {
 
 impl Fault {
     fn of(error: &serde_path_to_error::Error<toml::de::Error>) -> Self {
-        let (path, text) = (error.path().to_string(), error.inner().message().replace('\n', ", "));
+        let (path, text) = (error.path().to_string(), one_line::message(error.inner()));
         let words: Vec<&str> = quoted(&text).collect();
         let section = match words.first().and_then(|key| path.strip_suffix(key)) {
             Some(section) => section.to_owned(), // an unknown key is part of the path, but not in a section with a kind
