@@ -14,6 +14,33 @@ pub mod faults;
 
 use faults::{Operation, reach};
 
+/// Whether the folder that a user names is there: `wanted` says which, as in "the folder of a dataset".
+pub fn expect_folder(path: &Path, wanted: &str) -> io::Result<()> {
+    expect(path, wanted, fs::Metadata::is_dir, (io::ErrorKind::NotADirectory, "is a file"))
+}
+
+/// Whether the file that a user names is there: `wanted` says which.
+pub fn expect_file(path: &Path, wanted: &str) -> io::Result<()> {
+    expect(path, wanted, |found| !found.is_dir(), (io::ErrorKind::IsADirectory, "is a folder"))
+}
+
+fn expect(
+    path: &Path,
+    wanted: &str,
+    is: impl FnOnce(&fs::Metadata) -> bool,
+    (kind, instead): (io::ErrorKind, &str),
+) -> io::Result<()> {
+    let told = |kind, what: &str| io::Error::new(kind, format!("{what}, expected {wanted}"));
+    match fs::metadata(path) {
+        Ok(found) if is(&found) => Ok(()),
+        Ok(_) => Err(told(kind, instead)),
+        Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
+            Err(told(io::ErrorKind::NotFound, "is not there"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The name under which `path` is written until it is whole.
 pub fn part_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
