@@ -110,6 +110,7 @@ type Found = (u64, MapScan);
 /// Ingests this rank's shards of a dataset of patches.
 pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
+    session.agree(DatasetWriter::check_folder(&arguments.out))?; // looking at all maps may take long
     let inputs = open(session, arguments)?;
     let stride = arguments.stride.unwrap_or(arguments.side);
     let cut = Cut { side: arguments.side, stride, test: arguments.test, augment: arguments.augment };

@@ -13,6 +13,7 @@ use crate::config::ModelSection;
 use crate::data::{DataError, DatasetWriter, Field, Header, Kind, ShardEntry, Transform};
 use crate::device::Choice;
 use crate::exit::Exit;
+use crate::files;
 use crate::inference::MapSampler;
 use crate::model::MADE_AT_ONCE;
 use crate::one_line;
@@ -149,7 +150,7 @@ fn choose(session: &Session, arguments: &Arguments) -> Result<Checkpoint, Comman
 
 fn open_checkpoint(arguments: &Arguments) -> Result<Checkpoint, CommandError> {
     let run = &arguments.run;
-    std::fs::metadata(run).map_err(CommandError::io(run))?;
+    files::expect_folder(run, "the folder of a run").map_err(CommandError::io(run))?;
     let folder = run.join("checkpoints");
     let none = || CommandError::Wrong {
         path: run.clone(),
@@ -178,7 +179,7 @@ fn open_checkpoint(arguments: &Arguments) -> Result<Checkpoint, CommandError> {
     }
     match (known.first(), known.last()) {
         (Some(newest), Some(oldest)) => Err(CommandError::Usage(format!(
-            "{} has no checkpoint {name}, expected one of its {}: {oldest} to {newest}",
+            "{} has no checkpoint `{name}`, expected best or one of its {}, from {oldest} to {newest}",
             run.display(),
             known.len()
         ))),
