@@ -10,7 +10,18 @@ use crate::exit::Exit;
 /// Results go to stdout, the story to stderr. Under mpirun or srun, simulate, ingest, train, sample and bench share their
 /// work out over the ranks, doctor looks at all of them; the others work on the first.
 #[derive(Debug, Parser)]
-#[command(name = "skyforge", version, max_term_width = 110, propagate_version = true)]
+#[command(
+    name = "skyforge",
+    version,
+    max_term_width = 110,
+    propagate_version = true,
+    after_help = "Example:
+  mpirun -n 2 skyforge simulate maps --out data/maps --count 8192
+  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps --data data/maps
+  skyforge sample runs/maps --count 1024
+  skyforge evaluate runs/maps --against data/maps
+  skyforge report runs/maps"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -21,10 +32,18 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Make a dataset of a built-in sky.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:
+  mpirun -n 2 skyforge simulate maps --out data/maps --count 8192"
+    )]
     Simulate(simulate::What),
     /// Make a dataset of maps that are there.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:
+  mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa"
+    )]
     Ingest(ingest::What),
     /// Say what a dataset, a shard, a checkpoint or a run is, and whether it is whole.
     Inspect(inspect::Arguments),
@@ -37,7 +56,11 @@ pub enum Verb {
     /// Write a run's report.html.
     Report(report::Arguments),
     /// Time a part of the work on these ranks.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example:
+  mpirun -n 2 skyforge bench step"
+    )]
     Bench(bench::Kind),
     /// Check what a run needs, on all ranks.
     Doctor(doctor::Arguments),

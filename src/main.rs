@@ -1,13 +1,13 @@
 //! The one binary: reads the command line, runs a verb, ends with an exit code.
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use skyforge::cli::Cli;
 use skyforge::command;
 
 fn main() {
     let code = match Cli::try_parse() {
         Ok(cli) => cli.verb.run(),
-        Err(error) => command::refuse(&error),
+        Err(error) => command::refuse(&error, Cli::command()),
     };
     // Everything with a destructor, MPI among it, is gone by now.
     std::process::exit(code as i32);

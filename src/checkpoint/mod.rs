@@ -25,7 +25,8 @@ pub use read::{Checkpoint, Keep, Newest, Opened, all, best, keep, newest, newest
 pub use write::{Saved, save};
 
 const FORMAT: u32 = 1;
-const FILES: [&str; 3] = ["model.safetensors", "optimiser.safetensors", "state.toml"];
+const STATE: &str = "state.toml";
+const FILES: [&str; 3] = ["model.safetensors", "optimiser.safetensors", STATE];
 const CHECKSUMS: &str = "CHECKSUMS";
 
 /// What a checkpoint says of the run besides numbers of networks.

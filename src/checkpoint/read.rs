@@ -7,9 +7,9 @@ use safetensors::{Dtype, SafeTensors};
 use tch::{Tensor, nn};
 
 use super::write::{checksum_line, checksum_of};
-use super::{CHECKSUMS, CheckpointError, FILES, FORMAT, PlayerSlots, State, at};
-use crate::files;
+use super::{CHECKSUMS, CheckpointError, FILES, FORMAT, PlayerSlots, STATE, State, at};
 use crate::optim::{Entry, FlatSpace};
+use crate::{files, one_line};
 
 /// A checkpoint whose files were all found as they were written.
 #[derive(Debug)]
@@ -67,12 +67,24 @@ pub fn set_aside(folder: &Path) -> Result<(), CheckpointError> {
 
 /// The whole checkpoint with the smallest error, the newest of equals, if any was measured.
 pub fn best(checkpoints: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
-    let measured = all(checkpoints)?.filter_map(|(_, opened)| {
-        let checkpoint = opened.ok()?;
-        let error = checkpoint.state.error.filter(|error| error.is_finite())?;
-        Some((error, checkpoint))
-    });
-    Ok(measured.min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, checkpoint)| checkpoint))
+    Ok(by_error(finished(checkpoints)?).into_iter().find_map(|folder| Checkpoint::open(&folder).ok()))
+}
+
+/// Those of `folders` whose error was measured, the smallest first, of equals the newest; what each says of itself is all
+/// that is read.
+fn by_error(folders: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut measured: Vec<(f64, PathBuf)> = folders
+        .into_iter()
+        .rev()
+        .filter_map(|folder| {
+            let sums = read(&folder.join(CHECKSUMS)).ok()?;
+            let (_, bytes) = read_file(&folder, STATE, &sums).ok()?;
+            let error = parse_state(&folder.join(STATE), bytes).ok()?.error.filter(|error| error.is_finite())?;
+            Some((error, folder))
+        })
+        .collect();
+    measured.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    measured.into_iter().map(|(_, folder)| folder).collect()
 }
 
 /// Which checkpoints stay.
@@ -103,7 +115,7 @@ pub fn keep(checkpoints: &Path, keep: Keep) -> Result<(), CheckpointError> {
     if too_many.is_empty() {
         return Ok(());
     }
-    let best = best(checkpoints)?.map(|best| best.folder);
+    let best = by_error(found.clone()).into_iter().next();
     for folder in too_many.into_iter().filter(|folder| Some(*folder) != best.as_ref()) {
         let part = files::part_of(folder); // half removed is no checkpoint
         files::rename(folder, &part).and_then(|()| files::remove_folder(&part)).map_err(at(folder))?;
@@ -140,34 +152,21 @@ impl Checkpoint {
     /// Opens `folder` and checks every file of it.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         let sums_path = folder.join(CHECKSUMS);
-        let sums = fs::read(&sums_path).map_err(at(&sums_path))?;
+        let sums = read(&sums_path)?;
         let mut expected = String::new();
         let mut state = Vec::new();
         for name in FILES {
-            let path = folder.join(name);
-            let bytes = fs::read(&path).map_err(at(&path))?;
-            let line = checksum_line(name, &bytes);
-            if !String::from_utf8_lossy(&sums).lines().any(|known| known == line.trim_end()) {
-                let fault = format!("its checksum is not the one in {CHECKSUMS}");
-                return Err(CheckpointError::Damaged { path, fault });
-            }
+            let (line, bytes) = read_file(folder, name, &sums)?;
             expected.push_str(&line);
-            state = bytes; // the last one is state.toml
+            if name == STATE {
+                state = bytes;
+            }
         }
         if sums != expected.as_bytes() {
             let fault = format!("expected one line for each of {}", FILES.join(", "));
             return Err(CheckpointError::Damaged { path: sums_path, fault });
         }
-        let path = folder.join("state.toml");
-        let damaged = |fault: String| CheckpointError::Damaged { path: path.clone(), fault };
-        let text = String::from_utf8(state).map_err(|_| damaged("not UTF-8".into()))?;
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| damaged(error.message().into()))?;
-        let format = table.get("format").and_then(toml::Value::as_integer);
-        if format != Some(i64::from(FORMAT)) {
-            let fault = format!("format is {}, expected {FORMAT}", format.map_or("missing".into(), |f| f.to_string()));
-            return Err(CheckpointError::Another { path, fault });
-        }
-        let state = table.try_into().map_err(|error: toml::de::Error| damaged(error.message().into()))?;
+        let state = parse_state(&folder.join(STATE), state)?;
         Ok(Self { folder: folder.to_owned(), state, checksum: checksum_of(&sums) })
     }
 
@@ -233,6 +232,34 @@ impl Checkpoint {
     }
 }
 
+fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    fs::read(path).map_err(at(path))
+}
+
+/// A file of a checkpoint, held against `sums`: its line there, and its bytes.
+fn read_file(folder: &Path, name: &str, sums: &[u8]) -> Result<(String, Vec<u8>), CheckpointError> {
+    let path = folder.join(name);
+    let bytes = read(&path)?;
+    let line = checksum_line(name, &bytes);
+    if !String::from_utf8_lossy(sums).lines().any(|known| known == line.trim_end()) {
+        let fault = format!("its checksum is not the one in {CHECKSUMS}");
+        return Err(CheckpointError::Damaged { path, fault });
+    }
+    Ok((line, bytes))
+}
+
+fn parse_state(path: &Path, bytes: Vec<u8>) -> Result<State, CheckpointError> {
+    let damaged = |fault: String| CheckpointError::Damaged { path: path.to_owned(), fault };
+    let text = String::from_utf8(bytes).map_err(|_| damaged("not UTF-8".into()))?;
+    let table: toml::Table = text.parse().map_err(|error| damaged(one_line::toml(&error, &text)))?;
+    let format = table.get("format").and_then(toml::Value::as_integer);
+    if format != Some(i64::from(FORMAT)) {
+        let fault = format!("format is {}, expected {FORMAT}", format.map_or("missing".into(), |f| f.to_string()));
+        return Err(CheckpointError::Another { path: path.to_owned(), fault });
+    }
+    table.try_into().map_err(|error| damaged(one_line::message(&error)))
+}
+
 /// A safetensors file in memory.
 struct Tensors {
     path: PathBuf,
@@ -241,7 +268,7 @@ struct Tensors {
 
 impl Tensors {
     fn read(path: &Path) -> Result<Self, CheckpointError> {
-        Ok(Self { path: path.to_owned(), bytes: fs::read(path).map_err(at(path))? })
+        Ok(Self { path: path.to_owned(), bytes: read(path)? })
     }
 
     fn parse(&self) -> Result<SafeTensors<'_>, CheckpointError> {

@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use tch::Tensor;
 
+use crate::machine;
+
 pub use agree::{Disagreement, There, agree};
 pub use courier::Courier;
 #[cfg(feature = "mpi")]
@@ -116,7 +118,7 @@ pub trait Communicator {
 
     /// What the ranks that share this machine have to say, in rank order, and which of them this rank is.
     fn here(&self, word: &str) -> (usize, Vec<String>) {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = machine::host();
         let all = self.gather(format!("{host}\0{word}").as_bytes());
         let here = all.iter().enumerate().filter_map(|(rank, told)| {
             let told = String::from_utf8_lossy(told);

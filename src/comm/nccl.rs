@@ -13,6 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Communicator, DeviceSum, agree};
 use crate::exit::{Ends, Exit};
+use crate::machine;
 
 /// Ranks joined by NCCL, each with a GPU of its own.
 pub struct Nccl {
@@ -48,8 +49,7 @@ impl Nccl {
         });
         // Whoever is not ready must say so before the others wait for it inside NCCL.
         let (library, place) = agree(comm, at_hand).map_err(|fault| fault.to_string())?;
-        let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
-        let places = comm.gather(&[host.as_slice(), place.as_bytes()].concat());
+        let places = comm.gather(format!("{}\0{place}", machine::host()).as_bytes());
         if let Some((one, other)) = twins(&places) {
             return Err(format!("ranks {one} and {other} share a GPU, expected one each for NCCL"));
         }

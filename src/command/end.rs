@@ -143,7 +143,7 @@ pub fn run_in_any_world(verb: impl FnOnce(&Session) -> Result<Exit, CommandError
 }
 
 /// Shows the help that was asked for, or says in a line why the command line cannot be read; once, whatever the ranks.
-pub fn refuse(error: &clap::Error) -> Exit {
+pub fn refuse(error: &clap::Error, line: clap::Command) -> Exit {
     use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
     let session = Session::start();
     if matches!(error.kind(), DisplayHelp | DisplayVersion) {
@@ -153,13 +153,27 @@ pub fn refuse(error: &clap::Error) -> Exit {
         return Exit::Done;
     }
     if session.rank() == 0 {
-        let _ = writeln!(std::io::stderr(), "{}", sentence(error));
+        let verb = asked_for(line, std::env::args().skip(1));
+        let _ = writeln!(std::io::stderr(), "{}", sentence(error, &verb));
     }
     Exit::Usage
 }
 
-/// clap writes a paragraph. Its first line says what is wrong; what was wanted stands further down.
-fn sentence(error: &clap::Error) -> String {
+/// The verb that `words` ask for, as far as they can be followed.
+fn asked_for(mut line: clap::Command, words: impl Iterator<Item = String>) -> clap::Command {
+    line.build(); // every verb then knows its full name
+    for word in words {
+        match line.find_subcommand(&word) {
+            Some(verb) => line = verb.clone(),
+            None => break,
+        }
+    }
+    line
+}
+
+/// clap writes a paragraph. Its first line says what is wrong; what was wanted stands further down, or nowhere.
+fn sentence(error: &clap::Error, verb: &clap::Command) -> String {
+    use clap::error::ErrorKind::{InvalidSubcommand, UnknownArgument};
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -173,13 +187,29 @@ fn sentence(error: &clap::Error) -> String {
         sentence = format!("{sentence} {}", listed.join(", "));
     }
     for line in lines.iter().skip(1) {
-        if let Some(tip) = line.strip_prefix("tip: ") {
+        if let Some(tip) = line.strip_prefix("tip: ").filter(|tip| !tip.starts_with("to pass")) {
             sentence = format!("{sentence}; {tip}");
         } else if line.starts_with("[possible values") && !sentence.contains(line) {
             sentence = format!("{sentence} {line}");
         }
     }
+    if matches!(error.kind(), InvalidSubcommand | UnknownArgument) && !sentence.contains("; ") {
+        let program = verb.get_bin_name().unwrap_or("skyforge");
+        let wrong = sentence.split('\'').nth(1).unwrap_or_default();
+        sentence = match nearest_option(wrong, verb) {
+            Some(meant) => format!("{sentence}; did you mean '--{meant}'"),
+            None => format!("{sentence}, expected what `{program} --help` lists"),
+        };
+    }
     wanted_number(&sentence)
+}
+
+/// The option that was most likely meant, where at most every third letter is wrong; clap finds those that begin alike.
+fn nearest_option<'a>(wrong: &str, verb: &'a clap::Command) -> Option<&'a str> {
+    let wrong = wrong.strip_prefix("--")?;
+    let distance = |option: &&str| strsim::damerau_levenshtein(wrong, option);
+    let options = verb.get_arguments().filter_map(clap::Arg::get_long);
+    options.min_by_key(distance).filter(|option| 3 * distance(option) <= option.len().max(wrong.len()))
 }
 
 /// clap says which digit is none, and ranges as Rust writes them; users want to know which numbers are taken.
@@ -188,7 +218,7 @@ fn wanted_number(sentence: &str) -> String {
         ["invalid digit found in string", "cannot parse integer from empty string", "invalid float literal"];
     for no_digits in NO_DIGITS {
         if let Some(start) = sentence.strip_suffix(&format!(": {no_digits}")) {
-            let whole = if no_digits.contains("float") { "a number" } else { "a whole number, 0 or more" };
+            let whole = if no_digits.contains("float") { "a number" } else { "a whole number that is not negative" };
             return format!("{start}, expected {whole}");
         }
     }

@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::ingest::gather::Sources;
 use crate::ingest::patches::{Part, Way};
 use crate::ingest::{Augment, Choice, Cut, Gatherer, IngestError, Input, MapScan, Moments, Order, Sky, Survey, scan};
+use crate::one_line;
 
 const HASHED_AT_ONCE: usize = 1 << 20;
 
@@ -109,6 +110,7 @@ type Found = (u64, MapScan);
 /// Ingests this rank's shards of a dataset of patches.
 pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
+    session.agree(DatasetWriter::check_folder(&arguments.out))?; // looking at all maps may take long
     let inputs = open(session, arguments)?;
     let stride = arguments.stride.unwrap_or(arguments.side);
     let cut = Cut { side: arguments.side, stride, test: arguments.test, augment: arguments.augment };
@@ -471,7 +473,7 @@ fn wanted(text: &str) -> Result<Wanted, String> {
             let table = table
                 .filter(toml::Value::is_table)
                 .ok_or("expected asinh, linear, identity, or a table with `kind`")?;
-            table.try_into().map_err(|error: toml::de::Error| error.message().replace('\n', ", "))?
+            table.try_into().map_err(|error| one_line::message(&error))?
         }
     };
     transform.validate().map(|()| Wanted::This(transform))

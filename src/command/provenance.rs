@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::CommandError;
 use crate::config::RunConfig;
 use crate::data::Dataset;
-use crate::files;
+use crate::{files, machine, one_line};
 
 /// Adds this start to what is known of `run`.
 pub fn record_start(run: &Path, ranks: usize, config: &RunConfig, dataset: &Dataset) -> Result<(), CommandError> {
@@ -17,7 +17,7 @@ pub fn record_start(run: &Path, ranks: usize, config: &RunConfig, dataset: &Data
     let known: Table = match fs::read_to_string(&path) {
         Ok(text) => text.parse().map_err(|error: toml::de::Error| CommandError::Wrong {
             path: path.clone(),
-            fault: format!("{}, expected the TOML of earlier starts", error.message()),
+            fault: format!("{}, expected the TOML of earlier starts", one_line::toml(&error, &text)),
         })?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Table::new(),
         Err(error) => return Err(CommandError::io(&path)(error)),
@@ -36,8 +36,8 @@ pub fn record_start(run: &Path, ranks: usize, config: &RunConfig, dataset: &Data
     say("hdf5", format!("{major}.{minor}.{patch}").into());
     say("ranks", (ranks as i64).into());
     say("threads_per_rank", (config.sections().trainer.threads_per_rank as i64).into());
-    say("host", fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().into());
-    say("processor", processor().into());
+    say("host", machine::host().into());
+    say("processor", machine::processor_name().into());
     let folder = dataset.folder();
     say("dataset", fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()).to_string_lossy().as_ref().into());
     say("dataset_checksum", dataset.checksum().into());
@@ -45,13 +45,6 @@ pub fn record_start(run: &Path, ranks: usize, config: &RunConfig, dataset: &Data
     let table = Table::from_iter([("start".to_owned(), Value::Array(starts))]);
     let text = toml::to_string(&table).expect("a table is TOML");
     files::write_whole(&path, text.as_bytes()).map_err(CommandError::io(path))
-}
-
-fn processor() -> String {
-    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name =
-        text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim());
-    name.unwrap_or("unknown").to_owned()
 }
 
 /// This moment as ISO 8601.

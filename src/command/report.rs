@@ -39,7 +39,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
 fn write(arguments: &Arguments) -> Result<(), CommandError> {
     let run = &arguments.run;
-    fs::metadata(run).map_err(CommandError::io(run))?;
+    files::expect_folder(run, "the folder of a run").map_err(CommandError::io(run))?;
     if !run.join("config.toml").is_file() {
         let fault = "has no config.toml, expected the folder of a run that was trained".into();
         return Err(CommandError::Wrong { path: run.clone(), fault });

@@ -13,7 +13,10 @@ use crate::config::ModelSection;
 use crate::data::{DataError, DatasetWriter, Field, Header, Kind, ShardEntry, Transform};
 use crate::device::Choice;
 use crate::exit::Exit;
+use crate::files;
 use crate::inference::MapSampler;
+use crate::model::MADE_AT_ONCE;
+use crate::one_line;
 
 /// Draw new records from a trained generator.
 ///
@@ -121,13 +124,13 @@ fn write_shard(
     writer.write_blocks(shard, |records, rows| {
         let record_len = rows.values.len() / (records.end - records.start) as usize;
         for (record, map) in records.zip(rows.values.chunks_exact_mut(record_len)) {
-            let batch = record / MapSampler::BATCH;
+            let batch = record / MADE_AT_ONCE;
             if held.as_ref().is_none_or(|(have, _)| *have != batch) {
                 let values = sampler.batch(batch).map_err(|source| DataError::Domain { record, source })?;
                 held = Some((batch, values));
             }
             let (_, values) = held.as_ref().expect("the batch was made");
-            let start = (record % MapSampler::BATCH) as usize * record_len;
+            let start = (record % MADE_AT_ONCE) as usize * record_len;
             map.copy_from_slice(&values[start..start + record_len]);
             counter.add(1);
         }
@@ -147,7 +150,7 @@ fn choose(session: &Session, arguments: &Arguments) -> Result<Checkpoint, Comman
 
 fn open_checkpoint(arguments: &Arguments) -> Result<Checkpoint, CommandError> {
     let run = &arguments.run;
-    std::fs::metadata(run).map_err(CommandError::io(run))?;
+    files::expect_folder(run, "the folder of a run").map_err(CommandError::io(run))?;
     let folder = run.join("checkpoints");
     let none = || CommandError::Wrong {
         path: run.clone(),
@@ -176,7 +179,7 @@ fn open_checkpoint(arguments: &Arguments) -> Result<Checkpoint, CommandError> {
     }
     match (known.first(), known.last()) {
         (Some(newest), Some(oldest)) => Err(CommandError::Usage(format!(
-            "{} has no checkpoint {name}, expected one of its {}: {oldest} to {newest}",
+            "{} has no checkpoint `{name}`, expected best or one of its {}, from {oldest} to {newest}",
             run.display(),
             known.len()
         ))),
@@ -202,9 +205,10 @@ impl Facts {
             for key in &path[1..] {
                 value = value.get(key).ok_or_else(missing)?;
             }
-            value.clone().try_into().map_err(|error: toml::de::Error| {
-                format!("run.{}: {}", path.join("."), error.message().replace('\n', ", "))
-            })
+            value
+                .clone()
+                .try_into()
+                .map_err(|error: toml::de::Error| format!("run.{}: {}", path.join("."), one_line::message(&error)))
         }
         let run = &checkpoint.state.run;
         let read = || -> Result<Self, String> {

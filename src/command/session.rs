@@ -11,6 +11,7 @@ use crate::comm::{Courier, Mpi};
 use crate::config::Reduction;
 use crate::device;
 use crate::exit::{Ends, Exit};
+use crate::machine;
 
 /// A started program on this rank.
 pub struct Session {
@@ -123,8 +124,7 @@ fn number(names: &[&str]) -> Option<usize> {
 /// Processors for this rank's own threads: those it is bound to, or its share of a machine that ranks share unbound.
 fn threads(comm: &dyn Communicator) -> usize {
     let mine = std::thread::available_parallelism().map_or(1, usize::from);
-    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let all = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    let all = machine::processors();
     let ranks_here = comm.here("").1.len();
     if mine < all { mine } else { (mine / ranks_here).max(1) }
 }

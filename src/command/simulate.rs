@@ -92,8 +92,11 @@ fn settings(sets: &[String]) -> Result<MassMapSettings, CommandError> {
     for set in sets {
         apply(&mut table, &set.parse::<Override>()?)?;
     }
-    let settings = crate::config::read(toml::Value::Table(table))
-        .map_err(|fault| ConfigError::Override { argument: sets.join(" --set "), fault })?;
+    let settings = crate::config::read(toml::Value::Table(table)).map_err(|fault| ConfigError::Override {
+        option: "--set",
+        argument: sets.join(" --set "),
+        fault,
+    })?;
     Ok(settings)
 }
 

@@ -1,6 +1,5 @@
 //! `skyforge train`: from a configuration and a dataset to checkpoints.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +37,7 @@ pub struct Arguments {
     #[arg(long)]
     data: Option<PathBuf>,
     /// Stops by itself after so many minutes, as a signal would
-    #[arg(long, value_name = "MINUTES", value_parser = minutes)]
+    #[arg(long, value_name = "MINUTES", allow_negative_numbers = true, value_parser = minutes)]
     max_wall: Option<f64>,
     /// Faults on purpose, as nan@7:2 at step 7 on rank 2 (without :RANK on rank 0): to see that they are survived. KIND
     /// is nan (a gradient), panic, data (records that cannot be loaded), flip (a bit of the parameters after the step),
@@ -229,7 +228,7 @@ fn prepare(
     dataset: &Dataset,
 ) -> Result<(), CommandError> {
     let run = &arguments.run;
-    fs::create_dir_all(run).map_err(CommandError::io(run))?;
+    files::create_folder(run).map_err(CommandError::io(run))?;
     logging::to_file(run, session.rank()).map_err(CommandError::io(run.join("log")))?;
     let record = run.join("log").join(format!("operations-rank-{:04}.txt", session.rank()));
     session.comm().watch(record, Duration::from_secs_f64(config.sections().trainer.hang_seconds));

@@ -9,6 +9,7 @@ use super::CommandError;
 use super::output::say;
 use super::session::Session;
 use crate::exit::Exit;
+use crate::files;
 
 /// Print completions for a shell.
 #[derive(Debug, Args)]
@@ -47,6 +48,7 @@ pub fn completions(
 pub fn man(session: &Session, arguments: &ManArguments, line: clap::Command) -> Result<Exit, CommandError> {
     if session.rank() == 0 {
         if let Some(folder) = &arguments.out {
+            files::expect_folder(folder, "a folder for the pages").map_err(CommandError::io(folder))?;
             clap_mangen::generate_to(line, folder).map_err(CommandError::io(folder))?;
         } else {
             let mut text = Vec::new();

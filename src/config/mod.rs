@@ -18,8 +18,10 @@ pub use run_file::{
 
 use crate::device::Choice;
 use crate::exit::{Ends, Exit};
+use crate::files;
 use crate::model::dcgan::Norm;
 use crate::objective::gan::{GanSettings, Noise, Update};
+use crate::one_line;
 use crate::trainer::Cut;
 
 /// What is wrong with a configuration.
@@ -51,9 +53,11 @@ pub enum ConfigError {
         /// What was wanted.
         wanted: String,
     },
-    /// A `--set` that cannot be read.
-    #[error("--set {argument}: {fault}")]
+    /// A `--set`, or an option like it, that cannot be read.
+    #[error("{option} {argument}: {fault}")]
     Override {
+        /// Which option.
+        option: &'static str,
         /// As it was given.
         argument: String,
         /// What is wrong, and what was wanted.
@@ -80,7 +84,8 @@ pub struct RunConfig {
 impl RunConfig {
     /// Reads `path`, applies `sets` (`a.b=c`) in order, and checks the whole.
     pub fn load(path: &Path, sets: &[Override]) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        let there = files::expect_file(path, "a configuration, TOML");
+        let text = there.and_then(|()| std::fs::read_to_string(path)).map_err(|source| match source.kind() {
             std::io::ErrorKind::InvalidData => {
                 ConfigError::Text { path: path.to_owned(), fault: "is no text, expected TOML".into() }
             }
@@ -93,7 +98,7 @@ impl RunConfig {
     pub fn parse(path: &Path, text: &str, sets: &[Override]) -> Result<Self, ConfigError> {
         let wrong = |fault: String| ConfigError::Text { path: path.to_owned(), fault };
         let mut table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| wrong(overrides::one_line(&error, text)))?;
+            text.parse().map_err(|error: toml::de::Error| wrong(one_line::toml(&error, text)))?;
         for set in sets {
             apply(&mut table, set)?;
             // A length set by hand takes the place of the file's, in whichever unit that is.
@@ -155,9 +160,8 @@ impl RunConfig {
             }
         };
         forget("data", &["path"]);
-        let lengths =
-            ["steps", "epochs", "checkpoint_every", "keep_checkpoints", "keep_every", "log_every", "compare_every"];
-        forget("trainer", &lengths);
+        forget("trainer", &["steps", "epochs", "checkpoint_every", "keep_checkpoints", "keep_every"]);
+        forget("trainer", &["measure_every", "log_every", "compare_every"]);
         forget("trainer", &["not_finite", "device", "share_gpu", "overlap", "hang_seconds"]);
         table
     }

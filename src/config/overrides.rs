@@ -1,10 +1,11 @@
-//! `--set a.b=c`, and errors of TOML in one line.
+//! `--set a.b=c`, and which key of a configuration is wrong.
 
 use std::str::FromStr;
 
 use toml::{Table, Value};
 
 use super::ConfigError;
+use crate::one_line;
 
 /// One value of a configuration, set from the command line.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,7 @@ pub struct Override {
     path: Vec<String>,
     value: Value,
     argument: String,
+    option: &'static str,
 }
 
 impl Override {
@@ -19,22 +21,31 @@ impl Override {
     pub fn key(&self) -> String {
         self.path.join(".")
     }
+
+    /// Reads `a.b=c` as it was given with `option`, which errors name.
+    pub fn given_with(option: &'static str, argument: &str) -> Result<Self, ConfigError> {
+        let wrong = |fault: &str| ConfigError::Override { option, argument: argument.into(), fault: fault.into() };
+        let (key, text) = argument.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE"))?;
+        let path: Vec<String> = key.trim().split('.').map(|part| part.trim().to_owned()).collect();
+        if path.iter().any(String::is_empty) {
+            return Err(wrong("expected a key before the equals sign"));
+        }
+        // What is no TOML value is a word: `--set trainer.update=simultaneous` needs no quotes.
+        let value = format!("v = {}", text.trim()).parse::<Table>().ok().and_then(|mut table| table.remove("v"));
+        let value = value.unwrap_or_else(|| Value::String(text.trim().to_owned()));
+        Ok(Self { path, value, argument: argument.to_owned(), option })
+    }
+
+    fn wrong(&self, fault: String) -> ConfigError {
+        ConfigError::Override { option: self.option, argument: self.argument.clone(), fault }
+    }
 }
 
 impl FromStr for Override {
     type Err = ConfigError;
 
     fn from_str(argument: &str) -> Result<Self, ConfigError> {
-        let wrong = |fault: &str| ConfigError::Override { argument: argument.into(), fault: fault.into() };
-        let (key, text) = argument.split_once('=').ok_or_else(|| wrong("expected KEY=VALUE, as in batch.global=64"))?;
-        let path: Vec<String> = key.trim().split('.').map(|part| part.trim().to_owned()).collect();
-        if path.iter().any(String::is_empty) {
-            return Err(wrong("expected a key such as batch.global before the equals sign"));
-        }
-        // What is no TOML value is a word: `--set trainer.update=simultaneous` needs no quotes.
-        let value = format!("v = {}", text.trim()).parse::<Table>().ok().and_then(|mut table| table.remove("v"));
-        let value = value.unwrap_or_else(|| Value::String(text.trim().to_owned()));
-        Ok(Self { path, value, argument: argument.to_owned() })
+        Self::given_with("--set", argument)
     }
 }
 
@@ -44,20 +55,10 @@ pub fn apply(table: &mut Table, set: &Override) -> Result<(), ConfigError> {
     let mut place = table;
     for section in sections {
         let next = place.entry(section.clone()).or_insert_with(|| Value::Table(Table::new()));
-        place = next.as_table_mut().ok_or_else(|| ConfigError::Override {
-            argument: set.argument.clone(),
-            fault: format!("{section} is a value, expected a section"),
-        })?;
+        place = next.as_table_mut().ok_or_else(|| set.wrong(format!("{section} is a value, expected a section")))?;
     }
     place.insert(name.clone(), set.value.clone());
     Ok(())
-}
-
-/// Where a text is no TOML, and why.
-pub(super) fn one_line(error: &toml::de::Error, text: &str) -> String {
-    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-    let place = line.map_or(String::new(), |line| format!("line {line}: "));
-    format!("{place}{}", error.message().replace('\n', ", "))
 }
 
 /// Which key is not as wanted, and why.
@@ -76,7 +77,7 @@ pub(super) fn blame(error: &serde_path_to_error::Error<toml::de::Error>, sets: &
         let value = set.value.as_str().map_or_else(|| set.value.to_string(), str::to_owned);
         made == key || below && (text.contains(&key) || quoted(&text).any(|word| word == value))
     })?;
-    Some(ConfigError::Override { argument: guilty.argument.clone(), fault: text })
+    Some(guilty.wrong(text))
 }
 
 /// What is wrong, in words of a configuration.
@@ -89,7 +90,7 @@ struct Fault {
 
 impl Fault {
     fn of(error: &serde_path_to_error::Error<toml::de::Error>) -> Self {
-        let (path, text) = (error.path().to_string(), error.inner().message().replace('\n', ", "));
+        let (path, text) = (error.path().to_string(), one_line::message(error.inner()));
         let words: Vec<&str> = quoted(&text).collect();
         let section = match words.first().and_then(|key| path.strip_suffix(key)) {
             Some(section) => section.to_owned(), // an unknown key is part of the path, but not in a section with a kind
@@ -129,6 +130,7 @@ fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 
 /// Types as a user knows them.
 fn plain(text: &str) -> String {
+    let text = text.replace("expected a boolean", "expected true or false");
     let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
     for at in 1..words.len() {
         let plain = match (words[at - 1].as_str(), words[at].as_str()) {

@@ -1,4 +1,7 @@
 //! `manifest.toml`: what a dataset holds, how it is cut into shards, and by which checksums it is known.
+//!
+//! Its last line, a comment, has the checksum of all lines above it, as `head -n -1 manifest.toml | xxhsum -H3` prints it:
+//! a unit, a split or a transform that was changed is found. Who changes one by hand writes the new checksum there.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,16 +9,19 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::DataError;
 use super::normalise::Transform;
-use crate::files;
+use crate::{files, one_line};
 
 /// The format that this program writes and reads.
 pub const FORMAT: u32 = 1;
 /// The manifest's name in a dataset's folder.
 pub const FILE_NAME: &str = "manifest.toml";
+
+/// How the last line begins; the checksum of all above it follows.
+const LAST_LINE: &str = "# xxh3 of all lines above: ";
 
 const BLOCK_BYTES: u64 = 1 << 20;
 const SHARD_BYTES: u64 = 256 << 20;
@@ -244,32 +250,36 @@ impl Manifest {
     pub fn read(folder: &Path) -> Result<Self, DataError> {
         let path = folder.join(FILE_NAME);
         let wrong = |reason: String| DataError::Manifest { path: path.clone(), reason };
+        files::expect_folder(folder, "the folder of a dataset").map_err(DataError::file(folder))?;
         let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.is_dir() => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(wrong("is missing, so this is no complete dataset".into()));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                return Err(wrong("is no text, expected TOML".into()));
             }
             text => text.map_err(DataError::file(&path))?,
         };
-        let one_line = |error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-            wrong(format!("line {line}: {}", error.message().replace('\n', ", ")))
-        };
+        let no_toml = |error: toml::de::Error| wrong(one_line::toml(&error, &text));
         // The format comes first: another format may well have other keys.
-        let table: toml::Table = text.parse().map_err(one_line)?;
+        let table: toml::Table = text.parse().map_err(no_toml)?;
         match table.get("format").and_then(toml::Value::as_integer) {
             Some(format) if format == i64::from(FORMAT) => {}
             Some(format) => return Err(wrong(format!("`format` is {format}, expected {FORMAT}"))),
             None => return Err(wrong(format!("`format` is missing, expected {FORMAT}"))),
         }
-        let manifest: Self = toml::from_str(&text).map_err(one_line)?;
+        let manifest: Self = toml::from_str(&text).map_err(no_toml)?;
         manifest.validate().map_err(wrong)?;
+        // Last, so that who changes it by hand learns of everything else before.
+        check_last_line(&text).map_err(wrong)?;
         Ok(manifest)
     }
 
     /// Writes it into a dataset's folder, whole or not at all.
     pub fn write(&self, folder: &Path) -> Result<(), DataError> {
         let path = folder.join(FILE_NAME);
-        let text = toml::to_string(self).expect("a manifest is plain tables, numbers and strings");
+        let lines = toml::to_string(self).expect("a manifest is plain tables, numbers and strings");
+        let text = format!("{lines}{LAST_LINE}{:016x}\n", xxh3_64(lines.as_bytes()));
         files::write_whole(&path, text.as_bytes()).map_err(DataError::file(&path))
     }
 
@@ -379,6 +389,24 @@ impl Blocks {
     pub fn holding(&self, record: u64) -> u64 {
         record / self.block_rows
     }
+}
+
+/// Holds a manifest's lines against what the last one says of them.
+fn check_last_line(text: &str) -> Result<(), String> {
+    let of = |lines: &str| format!("{:016x}", xxh3_64(lines.as_bytes()));
+    let Some(place) = text.rfind(&format!("\n{LAST_LINE}")).map(|end| end + 1) else {
+        let wanted = of(&format!("{}\n", text.trim_end_matches('\n')));
+        return Err(format!("has no checksum of its own, expected a last line: {LAST_LINE}{wanted}"));
+    };
+    let (lines, last) = text.split_at(place);
+    let (said, found) = (last[LAST_LINE.len()..].trim_end(), of(lines));
+    if said == found {
+        return Ok(());
+    }
+    Err(format!(
+        "was changed after it was written: its last line says {said}, expected {found} from the lines above; \
+         bring the old one back or, if the change is meant, write {found} there"
+    ))
 }
 
 /// The checksum over checksums: xxh3 of the numbers, 8 bytes each, little-endian, in order.

@@ -22,24 +22,30 @@ impl DatasetWriter {
     /// Makes the folder. One that already holds a dataset is refused; what a crash left behind is overwritten.
     pub fn create(folder: &Path, header: Header) -> Result<Self, DataError> {
         header.validate().map_err(DataError::Usage)?;
-        if folder.join(FILE_NAME).exists() {
-            return Err(DataError::Usage(format!(
-                "{} already holds a dataset, expected a new or empty folder",
-                folder.display()
-            )));
-        }
+        Self::check_folder(folder)?;
         files::create_folder(folder).map_err(DataError::file(folder))?;
+        let layout = header.layout();
+        Ok(Self { folder: folder.to_path_buf(), header, layout })
+    }
+
+    /// Refuses a folder in which something else is, before any work is done; one that is not there is fine.
+    pub fn check_folder(folder: &Path) -> Result<(), DataError> {
+        let refused =
+            |what: &str| DataError::Usage(format!("{} {what}, expected a new or empty folder", folder.display()));
+        if folder.join(FILE_NAME).exists() {
+            return Err(refused("already holds a dataset"));
+        }
+        if !folder.exists() {
+            return Ok(());
+        }
+        files::expect_folder(folder, "a new or empty folder").map_err(DataError::file(folder))?;
         for entry in fs::read_dir(folder).map_err(DataError::file(folder))? {
             let name = entry.map_err(DataError::file(folder))?.file_name().to_string_lossy().into_owned();
             if !is_ours(&name) {
-                return Err(DataError::Usage(format!(
-                    "{} holds {name}, expected a new or empty folder",
-                    folder.display()
-                )));
+                return Err(refused(&format!("holds {name}")));
             }
         }
-        let layout = header.layout();
-        Ok(Self { folder: folder.to_path_buf(), header, layout })
+        Ok(())
     }
 
     /// Which records go to which shard.

@@ -14,6 +14,33 @@ pub mod faults;
 
 use faults::{Operation, reach};
 
+/// Whether the folder that a user names is there: `wanted` says which, as in "the folder of a dataset".
+pub fn expect_folder(path: &Path, wanted: &str) -> io::Result<()> {
+    expect(path, wanted, fs::Metadata::is_dir, (io::ErrorKind::NotADirectory, "is a file"))
+}
+
+/// Whether the file that a user names is there: `wanted` says which.
+pub fn expect_file(path: &Path, wanted: &str) -> io::Result<()> {
+    expect(path, wanted, |found| !found.is_dir(), (io::ErrorKind::IsADirectory, "is a folder"))
+}
+
+fn expect(
+    path: &Path,
+    wanted: &str,
+    is: impl FnOnce(&fs::Metadata) -> bool,
+    (kind, instead): (io::ErrorKind, &str),
+) -> io::Result<()> {
+    let told = |kind, what: &str| io::Error::new(kind, format!("{what}, expected {wanted}"));
+    match fs::metadata(path) {
+        Ok(found) if is(&found) => Ok(()),
+        Ok(_) => Err(told(kind, instead)),
+        Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
+            Err(told(io::ErrorKind::NotFound, "is not there"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// The name under which `path` is written until it is whole.
 pub fn part_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();
@@ -28,10 +55,15 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         write_at(&file, &part, bytes, 0)?;
         settle(&file, path)
     });
-    if written.is_err() {
+    written.map_err(|error| {
         let _ = remove_file(&part); // half a file is of no use, and there is an error already
-    }
-    written
+        let told = match error.kind() {
+            io::ErrorKind::IsADirectory => "is a folder, expected the name of a file",
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "its folder is not there, expected one that is",
+            _ => return error,
+        };
+        io::Error::new(error.kind(), told)
+    })
 }
 
 /// Gives `file`, which was written as `part_of(path)` and is complete, its name; both are on the disk afterwards.
@@ -94,7 +126,14 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// Makes a folder, and those above it that are not there.
 pub fn create_folder(path: &Path) -> io::Result<()> {
     reach(Operation::CreateFolder, path, || {})?;
-    fs::create_dir_all(path)
+    fs::create_dir_all(path).map_err(|error| match path.ancestors().find(|above| above.exists() && !above.is_dir()) {
+        Some(file) if file == path => io::Error::new(io::ErrorKind::NotADirectory, "is a file, expected a folder"),
+        Some(file) => {
+            let told = format!("{} is a file, expected a folder", file.display());
+            io::Error::new(io::ErrorKind::NotADirectory, told)
+        }
+        None => error,
+    })
 }
 
 /// Removes a file.

@@ -4,6 +4,7 @@ use tch::{Device, nn};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::data::normalise::{DomainError, Transform};
+use crate::model::MADE_AT_ONCE;
 use crate::model::dcgan::{DcganSettings, Generator};
 use crate::rng::Draw;
 
@@ -16,9 +17,6 @@ pub struct MapSampler {
 }
 
 impl MapSampler {
-    /// Maps are always made in batches of this many neighbours, since libtorch's sums may depend on the batch.
-    pub const BATCH: u64 = 64;
-
     /// The generator called `network` in `checkpoint`: `generator`, or `generator_ema` for the averaged weights.
     /// It works on `device`.
     pub fn open(
@@ -35,9 +33,9 @@ impl MapSampler {
         Ok(Self { generator, _store: store, draw: Draw::new(seed), transform })
     }
 
-    /// Maps `batch * BATCH .. (batch + 1) * BATCH` in physical units, `[BATCH, 1, n, n]`.
+    /// Maps `64 batch .. 64 (batch + 1)` in physical units, `[64, 1, n, n]`, with `MADE_AT_ONCE` for 64.
     pub fn batch(&self, batch: u64) -> Result<Vec<f32>, DomainError> {
-        let records = batch * Self::BATCH..(batch + 1) * Self::BATCH;
+        let records = batch * MADE_AT_ONCE..(batch + 1) * MADE_AT_ONCE;
         let maps = self.generator.make(self.draw, records);
         let mut values = Vec::<f32>::try_from(maps.flatten(0, -1)).expect("maps are numbers");
         self.transform.inverse(&mut values)?;

@@ -11,6 +11,9 @@ use super::{IngestError, maps_of};
 /// For chunks that several slabs need.
 const CHUNK_CACHE_BYTES: usize = 32 << 20;
 
+/// A map of a thousand times more pixels than any survey has.
+const MOST_ON_A_SIDE: u64 = 1 << 20;
+
 /// A dataset of maps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stack {
@@ -31,10 +34,12 @@ pub fn open(path: &Path, wanted: Option<&str>) -> Result<Stack, IngestError> {
             return Err(IngestError::wrong(path, format!("has no dataset `{name}`, expected one of {there}")));
         }
         let dataset = file.dataset(name).map_err(told(path))?;
-        return stack(&dataset, name).map_err(|fault| IngestError::wrong(path, format!("dataset `{name}`: {fault}")));
+        return stack(&dataset, name, file.size())
+            .map_err(|fault| IngestError::wrong(path, format!("dataset `{name}`: {fault}")));
     }
     let datasets = file.datasets().map_err(told(path))?;
-    let mut found: Vec<Stack> = datasets.iter().filter_map(|dataset| stack(dataset, &dataset.name()).ok()).collect();
+    let mut found: Vec<Stack> =
+        datasets.iter().filter_map(|dataset| stack(dataset, &dataset.name(), file.size()).ok()).collect();
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(IngestError::wrong(path, "has no dataset of maps at its root, expected --dataset to name one")),
@@ -45,7 +50,7 @@ pub fn open(path: &Path, wanted: Option<&str>) -> Result<Stack, IngestError> {
     }
 }
 
-fn stack(dataset: &hdf5::Dataset, name: &str) -> Result<Stack, String> {
+fn stack(dataset: &hdf5::Dataset, name: &str, file_bytes: u64) -> Result<Stack, String> {
     let kind = dataset.dtype().map_err(|error| first_line(&error))?;
     if kind.conv_to::<f32>().is_none() {
         return Err("holds no numbers, expected some".into());
@@ -53,6 +58,15 @@ fn stack(dataset: &hdf5::Dataset, name: &str) -> Result<Stack, String> {
     let full_shape = dataset.shape();
     let shape =
         maps_of(&full_shape).ok_or_else(|| format!("has shape {full_shape:?}, expected [h, w] or [n, h, w]"))?;
+    // What a damaged file claims should not be what there must be memory for.
+    let [n, h, w] = shape.map(|length| length as u64);
+    let numbers = n.checked_mul(h).and_then(|rows| rows.checked_mul(w));
+    let bytes = numbers.and_then(|numbers| numbers.checked_mul(kind.size() as u64));
+    let room = if dataset.is_chunked() { n <= file_bytes } else { bytes.is_some_and(|bytes| bytes <= file_bytes) };
+    if h.max(w) > MOST_ON_A_SIDE || bytes.is_none() || !room {
+        let wanted = format!("no more than {file_bytes} bytes can hold, nor {MOST_ON_A_SIDE} px on a side");
+        return Err(format!("has shape {full_shape:?}, expected {wanted}"));
+    }
     Ok(Stack { dataset: name.to_owned(), full_shape, shape })
 }
 
@@ -92,7 +106,7 @@ fn open_file(path: &Path) -> Result<hdf5::File, IngestError> {
     let options = hdf5::File::with_options()
         .with_fapl(|access| access.file_locking(false).chunk_cache(521, CHUNK_CACHE_BYTES, 0.75))
         .open(path);
-    options.map_err(told(path))
+    options.map_err(|error| IngestError::wrong(path, format!("is no whole HDF5 file: {}", first_line(&error))))
 }
 
 fn told(path: &Path) -> impl FnOnce(hdf5::Error) -> IngestError + use<> {

@@ -30,6 +30,7 @@ pub use scan::{MapScan, Moments, scan};
 
 use crate::data::DataError;
 use crate::exit::{Ends, Exit};
+use crate::files;
 
 /// What can go wrong with what is to be ingested.
 #[derive(Debug, thiserror::Error)]
@@ -127,11 +128,9 @@ pub struct Input {
 impl Input {
     /// Finds the maps of a file; reads its headers only.
     pub fn open(path: &Path, choice: &Choice) -> Result<Self, IngestError> {
+        files::expect_file(path, "a FITS, HDF5 or NPY file").map_err(IngestError::file(path))?;
         let mut file = File::open(path).map_err(IngestError::file(path))?;
         let metadata = file.metadata().map_err(IngestError::file(path))?;
-        if metadata.is_dir() {
-            return Err(IngestError::wrong(path, "is a folder, expected a FITS, HDF5 or NPY file"));
-        }
         let mut magic = Vec::new();
         Read::by_ref(&mut file).take(8).read_to_end(&mut magic).map_err(IngestError::file(path))?;
         let (stack, sky) = match magic.as_slice() {
@@ -141,6 +140,7 @@ impl Input {
             [0x1f, 0x8b, ..] => {
                 return Err(IngestError::wrong(path, "is compressed by gzip, expected an unpacked file"));
             }
+            [] => return Err(IngestError::wrong(path, "is empty, expected a FITS, HDF5 or NPY file")),
             _ => return Err(IngestError::wrong(path, "begins as no FITS, HDF5 or NPY file does")),
         };
         let input = Self { path: path.to_path_buf(), bytes: metadata.len(), stack, sky };

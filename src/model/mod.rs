@@ -4,3 +4,6 @@ pub mod dcgan;
 pub mod layers;
 
 pub use layers::{BatchMoments, Pass};
+
+/// Trained networks always make records in batches of so many neighbours, since libtorch's sums may depend on the batch.
+pub const MADE_AT_ONCE: u64 = 64;

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use tch::{Tensor, nn};
 
+pub use crate::model::MADE_AT_ONCE;
 use crate::rng::{Chance, Draw, Stream};
 
 /// One network that moves on its own gradient.

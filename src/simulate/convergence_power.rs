@@ -5,6 +5,7 @@
 use std::f64::consts::LN_10;
 use std::path::Path;
 
+use crate::files;
 use crate::simulate::cosmology::{Cosmology, HUBBLE_DISTANCE_MPC_H};
 use crate::simulate::{MatterPower, SimulateError};
 
@@ -64,8 +65,14 @@ impl ConvergencePower {
     /// Errors: no file; a line that has not two finite numbers, or l that does not ascend from above 0, or C_l that
     /// is negative; fewer than two lines.
     pub fn from_table(path: &Path) -> Result<Self, SimulateError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| SimulateError::Read { path: path.to_path_buf(), source })?;
+        let there = files::expect_file(path, "a table of l and C_l, text");
+        let text = there.and_then(|()| std::fs::read_to_string(path)).map_err(|source| match source.kind() {
+            std::io::ErrorKind::InvalidData => {
+                let problem = "is no text, expected a table of l and C_l".into();
+                SimulateError::WholeTable { path: path.to_path_buf(), problem }
+            }
+            _ => SimulateError::Read { path: path.to_path_buf(), source },
+        })?;
         let mut table: Vec<(f64, f64)> = Vec::new();
         for (i, line) in text.lines().enumerate() {
             let content = line.split('#').next().unwrap_or_default();

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::TrainError;
+use crate::files;
 
 /// A run folder that nobody else may train in. The system takes the lock back when the program ends, however it ends.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl RunLock {
             return Err(other("holds a dataset, expected the folder of a run"));
         }
         let made = !folder.exists();
-        fs::create_dir_all(folder).map_err(io(folder))?;
+        files::create_folder(folder).map_err(io(folder))?;
         let path = folder.join("lock");
         let file = File::create(&path).map_err(io(&path))?;
         match file.try_lock() {

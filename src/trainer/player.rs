@@ -45,8 +45,10 @@ enum Sum {
 struct Summed {
     sum: TreeSum,
     gradient: Lent,
-    /// Norm of the summed gradient; no number where something that rode along is none.
+    /// Norm of the summed gradient.
     norm: f64,
+    /// The first number in the tail that is not finite.
+    spoilt: Option<usize>,
 }
 
 /// A moving average of the parameters.
@@ -70,13 +72,9 @@ pub(super) struct Verdict {
     pub stop: bool,
     /// Some rank could not do its part.
     pub failed: bool,
-}
-
-impl Verdict {
-    /// Whether the gradient can be used: its square, too, must be a number of single precision.
-    pub fn is_finite(&self) -> bool {
-        self.norm < f64::from(f32::MAX).sqrt()
-    }
+    /// What is not finite and so cannot be used, where anything is: of a gradient the square, too, must be a number of
+    /// single precision; a loss or a moment that is no number spoils more than one step.
+    pub not_finite: Option<String>,
 }
 
 impl PlayerState {
@@ -177,9 +175,8 @@ impl PlayerState {
             let buffer = gradient.as_mut_slice();
             sum.all_reduce(comm, &mut buffer[from..]);
             let (gradients, tail) = buffer.split_at(count);
-            // What rides along decides too: a loss or a moment that is no number spoils more than one step.
-            let norm = if tail.iter().all(|value| value.is_finite()) { norm(&gradients[from..]) } else { f64::NAN };
-            Summed { sum, gradient, norm }
+            let (norm, spoilt) = (norm(&gradients[from..]), tail.iter().position(|value| !value.is_finite()));
+            Summed { sum, gradient, norm, spoilt }
         }));
     }
 
@@ -191,14 +188,22 @@ impl PlayerState {
     /// Waits for the sum over all ranks.
     pub fn end_sum(&mut self) -> Verdict {
         let Sum::UnderWay(pending) = std::mem::replace(&mut self.sum, Sum::Moving) else { panic!("a sum was started") };
-        let Summed { sum, gradient, mut norm } = pending.wait();
+        let Summed { sum, gradient, mut norm, spoilt } = pending.wait();
         self.sum = Sum::Open(sum);
         self.space.take_back(gradient);
         if let (Some(_), Some(gradient)) = (&self.on_devices, self.space.device_gradient()) {
-            norm += gradient.norm(); // to nothing, or to no number
+            norm += gradient.norm(); // 0 was the host's share
         }
         let [.., stop, failed] = self.space.gradient() else { unreachable!("the tail has two flags") };
-        Verdict { norm, stop: *stop > 0.0, failed: *failed > 0.0 }
+        let not_finite = if norm < f64::from(f32::MAX).sqrt() {
+            spoilt.map(|place| match self.metrics.get(place) {
+                Some(metric) => metric.replace('_', " "),
+                None => format!("{} batch moment", self.name),
+            })
+        } else {
+            Some(format!("{} gradient", self.name))
+        };
+        Verdict { norm, stop: *stop > 0.0, failed: *failed > 0.0, not_finite }
     }
 
     /// Moves by the summed gradient, and remembers the moments of the forwards behind it.

@@ -9,13 +9,10 @@ use super::step::Stepper;
 use crate::comm::Communicator;
 use crate::data::normalise::Transform;
 use crate::data::{DataError, Dataset};
-use crate::objective::Objective;
+use crate::objective::{MADE_AT_ONCE, Objective};
 use crate::statistics::comparison::spectrum_departure;
 use crate::statistics::power_spectrum::{self, power_spectra};
 use crate::statistics::{Maps, StatisticsError};
-
-/// Maps of a batch, as `sample` makes them.
-const BATCH: u64 = 64;
 
 /// Maps that differ among each other so much less than the data do are all the same one.
 pub const COLLAPSED: f64 = 0.1;
@@ -61,14 +58,14 @@ impl Yardstick {
         }
         let side = dataset.manifest().shape[2];
         let data = Sums::of(&values, side).map_err(|error| DataError::Usage(format!("split `{split}`: {error}")))?;
-        Ok(Self { side, maps: maps.next_multiple_of(BATCH), transform, data })
+        Ok(Self { side, maps: maps.next_multiple_of(MADE_AT_ONCE), transform, data })
     }
 
     /// Measures what the maker of records makes now; nothing where the game makes none.
     pub fn measure<O: Objective>(&self, comm: &dyn Communicator, stepper: &mut Stepper<O>) -> Option<Quality> {
-        let batches = self.maps / BATCH;
+        let batches = self.maps / MADE_AT_ONCE;
         let mine = (comm.rank() as u64..batches).step_by(comm.ranks());
-        let mine: Vec<_> = mine.map(|batch| batch * BATCH..(batch + 1) * BATCH).collect();
+        let mine: Vec<_> = mine.map(|batch| batch * MADE_AT_ONCE..(batch + 1) * MADE_AT_ONCE).collect();
         let made = stepper.make(&mine)?;
         let sums = made.into_iter().map(|mut values| {
             let physical = self.transform.inverse(&mut values).is_ok();
@@ -128,7 +125,7 @@ impl Sums {
 
     /// Adds a batch that came as `bytes`; nothing where it is not finite.
     fn add(mut self, bytes: &[u8]) -> Option<Self> {
-        self.maps += BATCH as f64;
+        self.maps += MADE_AT_ONCE as f64;
         let sums = self.power.iter_mut().chain(&mut self.pixel).chain(&mut self.square);
         for (sum, bytes) in sums.zip(bytes.chunks_exact(size_of::<f64>())) {
             *sum += f64::from_le_bytes(bytes.try_into().expect("eight bytes"));

@@ -104,34 +104,34 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// The numbers ran away.
-    #[error("step {step}: {player} gradient is not finite, parameters left as they were")]
+    #[error("step {step}: {what} is not finite, parameters left as they were")]
     NotFinite {
         /// The step, from 1.
         step: u64,
-        /// Whose gradient.
-        player: &'static str,
+        /// What was not.
+        what: String,
     },
     /// The numbers ran away and do not come back.
     #[error(
-        "step {step}: {player} gradient is not finite, as in the {} steps before, parameters left as they were",
+        "step {step}: {what} is not finite, as in the {} steps before, parameters left as they were",
         MOST_IN_A_ROW - 1
     )]
     NeverFinite {
         /// The step, from 1.
         step: u64,
-        /// Whose gradient.
-        player: &'static str,
+        /// What was not.
+        what: String,
     },
     /// The numbers ran away and there is nothing to go back to.
     #[error(
-        "step {step}: {player} gradient is not finite, and there is no checkpoint to go back to, expected a whole one \
+        "step {step}: {what} is not finite, and there is no checkpoint to go back to, expected a whole one \
          of a step that is a multiple of `trainer.checkpoint_every`: {every}"
     )]
     NoWayBack {
         /// The step, from 1.
         step: u64,
-        /// Whose gradient.
-        player: &'static str,
+        /// What was not.
+        what: String,
         /// Steps between checkpoints.
         every: u64,
     },
@@ -325,8 +325,8 @@ impl<'a, O: Objective> Run<'a, O> {
                     drills.flip(self.step + 1, &mut self.stepper);
                     metrics
                 }
-                Ended::NotFinite { player } => {
-                    if let Some(end) = self.meet_bad_step(player)? {
+                Ended::NotFinite { what } => {
+                    if let Some(end) = self.meet_bad_step(what)? {
                         self.save(records_per_step, None, scribe.as_mut())?;
                         return Err(end);
                     }
@@ -383,14 +383,14 @@ impl<'a, O: Objective> Run<'a, O> {
     }
 
     /// The step under way has changed nothing: goes on as the policy says, or gives the error that the run ends with.
-    fn meet_bad_step(&mut self, player: &'static str) -> Result<Option<TrainError>, TrainError> {
+    fn meet_bad_step(&mut self, what: String) -> Result<Option<TrainError>, TrainError> {
         let Training { comm, schedule, not_finite, .. } = *self.training;
         let (step, every) = (self.step + 1, schedule.checkpoint_every);
         self.bad_steps_in_a_row += 1;
         let consequence = match not_finite {
-            NotFinite::Stop => return Ok(Some(TrainError::NotFinite { step, player })),
+            NotFinite::Stop => return Ok(Some(TrainError::NotFinite { step, what })),
             NotFinite::Skip | NotFinite::Rollback if self.bad_steps_in_a_row == MOST_IN_A_ROW => {
-                return Ok(Some(TrainError::NeverFinite { step, player }));
+                return Ok(Some(TrainError::NeverFinite { step, what }));
             }
             NotFinite::Skip => "step skipped".to_owned(),
             NotFinite::Rollback => {
@@ -398,14 +398,14 @@ impl<'a, O: Objective> Run<'a, O> {
                 let (found, damaged) = agree(comm, checkpoint::newest_scheduled(&checkpoints(self.training), every))?;
                 all_see_the_same(comm, found.as_ref())?;
                 put_aside(comm, &damaged)?;
-                let Some(found) = found else { return Ok(Some(TrainError::NoWayBack { step, player, every })) };
+                let Some(found) = found else { return Ok(Some(TrainError::NoWayBack { step, what, every })) };
                 let restored = self.stepper.restore(|slots| found.restore(slots));
                 agree(comm, restored)?;
                 format!("back to the weights of {}, on with the next step", name_of(found.folder()))
             }
         };
         if comm.rank() == 0 {
-            log::warn!("step {step}: {player} gradient is not finite, {consequence}");
+            log::warn!("step {step}: {what} is not finite, {consequence}");
         }
         Ok(None)
     }

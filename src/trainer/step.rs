@@ -47,8 +47,8 @@ pub enum Ended {
     },
     /// A gradient, a loss or a moment was not finite: nothing has changed.
     NotFinite {
-        /// Whose it was.
-        player: &'static str,
+        /// Which, and whose: `discriminator gradient`.
+        what: String,
     },
     /// Some rank could not do its part: nothing has changed.
     Failed,
@@ -183,8 +183,9 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 let verdict = self.players[player].end_sum();
                 stopping |= verdict.stop;
                 let state = &mut self.players[player];
-                if verdict.failed || !verdict.is_finite() {
-                    let ended = if verdict.failed { Ended::Failed } else { Ended::NotFinite { player: state.name } };
+                if verdict.failed || verdict.not_finite.is_some() {
+                    let bad = verdict.not_finite.filter(|_| !verdict.failed);
+                    let ended = bad.map_or(Ended::Failed, |what| Ended::NotFinite { what });
                     for state in &mut self.players {
                         if state.is_summing() {
                             stopping |= state.end_sum().stop;

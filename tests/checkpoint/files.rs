@@ -226,6 +226,12 @@ fn the_best_and_those_of_every_so_many_steps_stay() {
     keep(folder.path(), Keep { newest: 1, every: 30, ..Keep::default() }).expect("they can go");
     let steps: Vec<u64> = all(folder.path()).expect("readable").map(|(_, c)| c.expect("whole").state.step).collect();
     assert_eq!(steps, [70, 60, 40, 30]);
+    let networks = folder.path().join("step-0000040/model.safetensors");
+    let bytes = fs::read(&networks).expect("it is there");
+    fs::remove_file(&networks).expect("it can go");
+    keep(folder.path(), Keep { newest: 1, every: 30, ..Keep::default() }).expect("nothing to do");
+    assert!(networks.parent().expect("a folder").exists(), "which is the best is read out of its state alone");
+    fs::write(&networks, bytes).expect("the disk has room");
     fs::write(folder.path().join("step-0000040/state.toml"), "step = 40").expect("the disk has room");
     assert_eq!(best_step(), Some(60), "a damaged one is not the best");
 }

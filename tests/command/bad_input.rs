@@ -61,7 +61,7 @@ fn wrong_words_end_with_64_and_the_right_one() {
     assert!(code == 64 && line.contains("--count"), "{line}");
     let (code, line) = refused(&["simulate", "maps", "--out", "x"]);
     assert!(code == 64 && line.contains("--count"), "{line}");
-    for (count, wanted) in [("0", "expected 1 or more"), ("ten", "expected a whole number, 0 or more")] {
+    for (count, wanted) in [("0", "expected 1 or more"), ("ten", "expected a whole number that is not negative")] {
         let (code, line) = refused(&["simulate", "maps", "--out", "x", "--count", count]);
         assert_eq!((code, line), (64, format!("error: invalid value '{count}' for '--count <COUNT>', {wanted}")));
     }
@@ -70,6 +70,136 @@ fn wrong_words_end_with_64_and_the_right_one() {
     let (code, line) = refused(&["simulate", "maps", "--out", "x", "--count", "3", "--set", "sied=3"]);
     assert!(code == 64 && line.contains("sied"), "{line}");
     assert!(!Path::new("x").exists());
+}
+
+#[test]
+fn every_misspelt_word_has_the_right_one_or_says_where_it_stands() {
+    for (arguments, wanted) in [
+        (&["frobnicate"][..], "unrecognized subcommand 'frobnicate', expected what `skyforge --help` lists"),
+        (&["report", "run", "--ot", "x"], "unexpected argument '--ot' found; did you mean '--out'"),
+        (&["train", "c", "--st", "a=1"], "unexpected argument '--st' found; did you mean '--set'"),
+        (&["train", "c", "d"], "unexpected argument 'd' found, expected what `skyforge train --help` lists"),
+        (&["bench", "step", "-x"], "unexpected argument '-x' found, expected what `skyforge bench step --help` lists"),
+        (
+            &["bench", "allreduce", "--numbers", "-1"],
+            "invalid value '-1' for '--numbers <NUMBERS>', expected 1 to 1073741824",
+        ),
+        (
+            &["bench", "step", "--rounds", "-1"],
+            "invalid value '-1' for '--rounds <ROUNDS>', expected a whole number that is not negative",
+        ),
+        (
+            &["train", "c", "--run", "r", "--max-wall", "-1"],
+            "invalid value '-1' for '--max-wall <MINUTES>': expected minutes, as in 55 or 0.5",
+        ),
+        (&["simulate", "maps", "--out", "x", "--count", "3", "--set", "side"], "--set side: expected KEY=VALUE"),
+        (
+            &["bench", "step", "--against", "trainer.stpes=3"],
+            "--against trainer.stpes=3: unknown key `trainer.stpes`, did you mean `trainer.steps`",
+        ),
+        (&["bench", "step", "--against", "trainer.overlap"], "--against trainer.overlap: expected KEY=VALUE"),
+        (
+            &["bench", "step", "--set", "trainer.overlap=flase"],
+            "--set trainer.overlap=flase: invalid type: string \"flase\", expected true or false",
+        ),
+    ] {
+        assert_eq!(refused(arguments), (64, format!("error: {wanted}")));
+    }
+}
+
+#[test]
+fn every_verb_shows_an_example() {
+    for verb in
+        ["", "simulate", "simulate maps", "ingest", "ingest maps", "inspect", "train", "sample", "evaluate", "report"]
+            .into_iter()
+            .chain(["bench", "bench step", "bench allreduce", "doctor", "completions", "man"])
+    {
+        let mut arguments: Vec<&str> = verb.split_whitespace().collect();
+        arguments.push("--help");
+        assert!(must(1, &arguments).contains("Example"), "{verb}");
+    }
+}
+
+/// A path that is not there, a file where a folder is wanted, or the other way round: what it is, and what was wanted.
+#[test]
+fn wrong_paths_say_what_was_wanted() {
+    let scene = scene();
+    let root = scene.run.parent().expect("a folder");
+    let (file, folder, nothing) = (root.join("file"), root.join("folder"), root.join("nothing"));
+    fs::write(&file, "").expect("the disk has room");
+    fs::create_dir(&folder).expect("the disk has room");
+    let below = file.join("x");
+    let (maps, shard) = (arg(&scene.maps), a_shard(&scene.maps));
+    let (run, [file, folder, nothing, below]) =
+        (arg(&scene.run), [&file, &folder, &nothing, &below].map(|path| arg(path)));
+    let png = format!("{nothing}/maps.png");
+    let table = |path: &str| format!("table={path}");
+    let (no_table, folder_table) = (table(nothing), table(folder));
+    let data = "the folder of a dataset";
+    for (arguments, path, wanted) in [
+        (vec!["train", CONFIG, "--run", run, "--data", nothing], nothing, format!("is not there, expected {data}")),
+        (vec!["train", CONFIG, "--run", run, "--data", file], file, format!("is a file, expected {data}")),
+        (
+            vec!["train", nothing, "--run", run, "--data", maps],
+            nothing,
+            "is not there, expected a configuration, TOML".into(),
+        ),
+        (
+            vec!["train", folder, "--run", run, "--data", maps],
+            folder,
+            "is a folder, expected a configuration, TOML".into(),
+        ),
+        (vec!["train", CONFIG, "--run", below, "--data", maps], below, format!("{file} is a file, expected a folder")),
+        (
+            vec!["simulate", "maps", "--out", file, "--count", "3"],
+            file,
+            "is a file, expected a new or empty folder".into(),
+        ),
+        (
+            vec!["simulate", "maps", "--out", below, "--count", "3"],
+            below,
+            format!("{file} is a file, expected a folder"),
+        ),
+        (
+            vec!["simulate", "maps", "--out", nothing, "--count", "3", "--set", &no_table],
+            nothing,
+            "is not there, expected a table of l and C_l, text".into(),
+        ),
+        (
+            vec!["simulate", "maps", "--out", nothing, "--count", "3", "--set", &folder_table],
+            folder,
+            "is a folder, expected a table of l and C_l, text".into(),
+        ),
+        (
+            vec!["ingest", "maps", folder, "--out", nothing],
+            folder,
+            "is a folder, expected a FITS, HDF5 or NPY file".into(),
+        ),
+        (vec!["ingest", "maps", arg(&shard), "--out", file], file, "is a file, expected a new or empty folder".into()),
+        (vec!["inspect", nothing], nothing, "is not there, expected a dataset, shard, checkpoint or run".into()),
+        (vec!["inspect", maps, "--png", folder], folder, "is a folder, expected the name of a file".into()),
+        (vec!["inspect", maps, "--png", &png], &png, "its folder is not there, expected one that is".into()),
+        (vec!["sample", file, "--count", "2"], file, "is a file, expected the folder of a run".into()),
+        (vec!["sample", nothing, "--count", "2"], nothing, "is not there, expected the folder of a run".into()),
+        (vec!["evaluate", nothing, "--against", maps], nothing, format!("is not there, expected {data}")),
+        (vec!["evaluate", maps, "--against", arg(&shard)], arg(&shard), format!("is a file, expected {data}")),
+        (vec!["report", file], file, "is a file, expected the folder of a run".into()),
+        (vec!["man", "--out", file], file, "is a file, expected a folder for the pages".into()),
+    ] {
+        assert_eq!(refused(&arguments), (74, format!("error: {path}: {wanted}")));
+    }
+    assert!(!scene.run.exists() && !Path::new(nothing).exists(), "nothing is half made");
+}
+
+/// Looking at thousands of maps takes long: what is wrong with the folder is said before.
+#[test]
+fn a_folder_that_is_taken_is_refused_before_any_map_is_looked_at() {
+    let scene = scene();
+    let shard = a_shard(&scene.maps);
+    let output = crate::program::run(1, &["ingest", "maps", arg(&shard), "--out", arg(&scene.maps)]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    let wanted = format!("error: {} already holds a dataset, expected a new or empty folder\n", scene.maps.display());
+    assert_eq!((output.status.code(), &*text), (Some(64), wanted.as_str()));
 }
 
 #[test]

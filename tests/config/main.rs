@@ -157,15 +157,25 @@ fn what_is_no_toml_is_refused_with_its_line() {
 
 #[test]
 fn an_override_without_a_value_is_refused() {
-    assert_eq!(refused(TEXT, &["seed"]), "--set seed: expected KEY=VALUE, as in batch.global=64");
+    assert_eq!(refused(TEXT, &["seed"]), "--set seed: expected KEY=VALUE");
     assert_eq!(refused(TEXT, &["seed.x=1"]), "--set seed.x=1: seed is a value, expected a section");
 }
 
 #[test]
 fn length_and_reports_are_no_part_of_what_a_run_is() {
     let identity = |sets: &[&str]| load(TEXT, sets).expect("it is right").identity();
-    assert_eq!(identity(&[]), identity(&["trainer.steps=99", "trainer.log_every=3", "data.path=x"]));
-    for set in ["seed=8", "batch.global=128", "model.width=8", "objective.loss=minimax", "trainer.noise=shared"] {
+    assert_eq!(
+        identity(&[]),
+        identity(&["trainer.steps=99", "trainer.log_every=3", "trainer.measure_every=2000", "data.path=x"])
+    );
+    for set in [
+        "trainer.measure_maps=64",
+        "seed=8",
+        "batch.global=128",
+        "model.width=8",
+        "objective.loss=minimax",
+        "trainer.noise=shared",
+    ] {
         assert_ne!(identity(&[]), identity(&[set]), "{set}");
     }
 }

@@ -80,6 +80,34 @@ fn a_flipped_byte_anywhere_in_a_shard_is_named() {
     }
 }
 
+/// The manifest is small enough for every byte, each turned in several ways.
+#[test]
+fn a_flipped_byte_anywhere_in_a_manifest_is_named() {
+    let folder = small();
+    let path = folder.path().join("manifest.toml");
+    let bytes = fs::read(&path).unwrap();
+    let mut named = 0;
+    for mask in [0x01, 0x02, 0x10, 0x20, 0x80, 0xff] {
+        for place in 0..bytes.len() {
+            let mut broken = bytes.clone();
+            broken[place] ^= mask;
+            fs::write(&path, &broken).unwrap();
+            let error = Dataset::open(folder.path()).expect_err(&format!("byte {place} by {mask:#04x}"));
+            assert_eq!(error.exit(), Exit::Data, "byte {place} by {mask:#04x}: {error}");
+            let message = line::<()>(Err(error));
+            assert!(message.contains("manifest.toml: "), "byte {place} by {mask:#04x}: {message}");
+            named += 1;
+        }
+    }
+    for length in 0..bytes.len() - 1 {
+        fs::write(&path, &bytes[..length]).unwrap();
+        assert!(line(learned(folder.path())).contains("manifest.toml: "), "cut off at {length}");
+    }
+    fs::write(&path, &bytes).unwrap();
+    learned(folder.path()).expect("whole again");
+    eprintln!("{named} flips named, {} lengths", bytes.len() - 1);
+}
+
 #[test]
 #[ignore = "minutes long: every byte of a shard"]
 fn every_byte_of_a_shard_is_vouched_for() {

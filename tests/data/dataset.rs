@@ -7,7 +7,7 @@ use skyforge::data::{DataError, Dataset, DatasetWriter, Layout};
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
-use crate::folder::{BLOCK, SIDE, dataset, fill, flip, header, line, shard, value, with_parameters, write};
+use crate::folder::{BLOCK, SIDE, dataset, fill, flip, header, line, shard, sign, value, with_parameters, write};
 
 /// Names and bytes of everything in a folder.
 fn everything(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -116,6 +116,7 @@ fn a_chunked_shard_is_read_as_well() {
     let listed = manifest.rsplit("bytes = ").next().unwrap().lines().next().unwrap().to_string();
     let (head, tail) = manifest.rsplit_once(&format!("bytes = {listed}")).unwrap();
     fs::write(folder.path().join("manifest.toml"), format!("{head}bytes = {bytes}{tail}")).unwrap();
+    sign(folder.path());
     let maps = Dataset::open(folder.path()).unwrap().read(BLOCK + 1..BLOCK + 2).unwrap();
     assert_eq!(maps[7], value(BLOCK + 1, 7));
 }
@@ -201,6 +202,7 @@ fn a_value_that_is_no_number_is_found_when_read_and_when_written() {
     let whole_hex = hex(u64::from_str_radix(&shard_hex, 16).unwrap());
     edit(&folder, &shard_sum, &shard_hex);
     edit(&folder, &whole, &whole_hex);
+    sign(folder.path());
     let message = line(Dataset::open(folder.path()).unwrap().read(0..1));
     assert_eq!(message, "shard-00000.h5: row 3 holds inf at value 11, expected finite numbers");
 }
@@ -234,10 +236,37 @@ fn a_manifest_that_is_not_understood_is_refused() {
 }
 
 #[test]
+fn a_manifest_that_was_changed_by_hand_says_what_to_do() {
+    let folder = dataset(BLOCK + 1);
+    let path = folder.path().join("manifest.toml");
+    edit(&folder, "unit = \"1\"", "unit = \"Jy\"");
+    let message = line(Dataset::open(folder.path()));
+    assert!(message.contains("manifest.toml: was changed after it was written"), "{message}");
+    let sum = message.rsplit("write ").next().unwrap().split(' ').next().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let said = text.trim_end().rsplit(' ').next().unwrap();
+    assert!(sum.len() == 16 && message.contains(said), "both checksums are told: {message}");
+    fs::write(&path, text.replace(said, sum)).unwrap();
+    assert_eq!(Dataset::open(folder.path()).unwrap().manifest().unit, "Jy");
+    // Without the line, or from a program that knows nothing of it: the line that is missing is told.
+    let lines = text.trim_end().rsplit_once('\n').unwrap().0;
+    fs::write(&path, format!("{lines}\n")).unwrap();
+    let message = line(Dataset::open(folder.path()));
+    let (_, last) = message.split_once("expected a last line: ").expect("it is told");
+    fs::write(&path, format!("{lines}\n{last}\n")).unwrap();
+    assert_eq!(Dataset::open(folder.path()).unwrap().manifest().unit, "Jy");
+}
+
+#[test]
 fn a_folder_without_a_manifest_is_no_dataset() {
     let folder = TempDir::new().unwrap();
     assert!(line(Dataset::open(folder.path())).contains("manifest.toml: is missing"));
-    assert_eq!(Dataset::open(&folder.path().join("nowhere")).unwrap_err().exit(), Exit::FileSystem);
+    let error = Dataset::open(&folder.path().join("nowhere")).unwrap_err();
+    assert_eq!(error.exit(), Exit::FileSystem);
+    assert!(line::<()>(Err(error)).ends_with("nowhere: is not there, expected the folder of a dataset"));
+    fs::write(folder.path().join("file"), "").unwrap();
+    let message = line(Dataset::open(&folder.path().join("file")));
+    assert!(message.ends_with("file: is a file, expected the folder of a dataset"), "{message}");
     let writer = DatasetWriter::create(&folder.path().join("gone"), header(1)).unwrap();
     fs::remove_dir(folder.path().join("gone")).unwrap();
     assert_eq!(writer.write_shard(0, fill).unwrap_err().exit(), Exit::FileSystem);

@@ -15,18 +15,20 @@ use skyforge::trainer::{Cut, Ended, Odd, Stepper};
 use tch::{Device, Kind, Tensor, nn};
 
 /// Two players without batch norm: each has a vector w and minimises the mean of |w - x|^2 / 2 over the batch, so its
-/// gradient is w minus the mean of the records. The second also divides by `poison` at a chosen step.
+/// gradient is w minus the mean of the records. At a chosen step and microbatch the loss of the second is no number, or
+/// is told to be none behind a good gradient.
 struct Toy {
     stores: [nn::VarStore; 2],
     weights: [Tensor; 2],
     poison_at: Option<(u64, u32)>,
+    poisons_gradient: bool,
 }
 
 impl Toy {
     fn new(poison_at: Option<(u64, u32)>) -> Self {
         let stores = [nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu)];
         let weights = [0, 1].map(|i| stores[i].root().var_copy("w", &Tensor::from_slice(&[1.0_f32, -2.0, 0.25])));
-        Self { stores, weights, poison_at }
+        Self { stores, weights, poison_at, poisons_gradient: true }
     }
 }
 
@@ -65,10 +67,14 @@ impl Objective for Toy {
 
     fn finish(&self, _: &Move, player: usize, place: &Place, records: &mut Tensor) -> Tally {
         let mut loss = (&self.weights[player] - &*records).square().sum(Kind::Float) / (2.0 * records.size()[0] as f64);
-        if player == 1 && self.poison_at == Some((place.step, place.microbatch)) {
+        let poison = player == 1 && self.poison_at == Some((place.step, place.microbatch));
+        if poison && self.poisons_gradient {
             loss *= f64::NAN;
         }
         (&loss * place.share()).backward();
+        if poison {
+            loss *= f64::NAN;
+        }
         Tally { metrics: vec![loss.detach()], moments: Vec::new() }
     }
 
@@ -119,7 +125,7 @@ fn a_bad_second_move_undoes_the_first_on_all_ranks() {
             assert!(matches!(ended, Ended::Accepted { .. }));
             let before = ["first", "second"].map(|player| stepper.parameters(player).to_vec());
             let (ended, _) = stepper.step(1, Some(&records(1, 2, run.clone())), None, &|| false);
-            assert!(matches!(ended, Ended::NotFinite { player: "second" }));
+            assert!(matches!(ended, Ended::NotFinite { what } if what == "second gradient"));
             assert_eq!(["first", "second"].map(|player| stepper.parameters(player).to_vec()), before);
             // Afterwards it is as if the bad step had never been.
             let untouched = Toy::new(None);
@@ -132,6 +138,23 @@ fn a_bad_second_move_undoes_the_first_on_all_ranks() {
             assert_eq!(stepper.parameters("second"), other.parameters("second"));
         });
     }
+}
+
+#[test]
+fn a_bad_step_says_what_of_it_was_not_finite() {
+    let mut toy = Toy::new(Some((0, 3)));
+    toy.poisons_gradient = false;
+    let (ended, _) = toy_stepper(&toy, &Solo).step(0, Some(&records(0, 2, 0..4)), None, &|| false);
+    assert!(matches!(&ended, Ended::NotFinite { what } if what == "second loss"), "{ended:?}");
+    // Maps so bright that their variance is beyond single precision: batch norm makes zeros of them, and a good gradient.
+    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
+    let gan = Gan::new(&model, unruffled().0, 7, Device::Cpu);
+    let cut = Cut { global: 4, microbatches: 1 };
+    let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| AdamSettings::default());
+    let values = Draw::new(2).at(Stream::Simulation, 0, 0).normals(4 * 256);
+    let bright = Tensor::from_slice(&values).view([4, 1, 16, 16]) * 1e25;
+    let (ended, _) = stepper.step(0, Some(&[bright.shallow_clone(), bright]), None, &|| false);
+    assert!(matches!(&ended, Ended::NotFinite { what } if what == "discriminator batch moment"), "{ended:?}");
 }
 
 #[test]

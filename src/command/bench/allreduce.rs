@@ -22,10 +22,10 @@ use crate::exit::Exit;
   mpirun -n 2 skyforge bench allreduce --numbers 5000000")]
 pub struct Arguments {
     /// How many numbers each rank has, single precision
-    #[arg(long, default_value_t = 5_000_000, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    #[arg(long, default_value_t = 5_000_000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     numbers: u32,
     /// How often each sum is made
-    #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 31, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rounds: u32,
     /// Print the result as JSON
     #[arg(long)]

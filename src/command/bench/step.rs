@@ -37,10 +37,10 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY=VALUE")]
     against: Vec<String>,
     /// Steps of a round
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// Rounds, after one that warms up
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
     /// Print the result as JSON
     #[arg(long)]
@@ -95,7 +95,9 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
 }
 
 fn load(arguments: &Arguments, more: &[String]) -> Result<RunConfig, ConfigError> {
-    let sets = arguments.sets.iter().chain(more).map(|set| set.parse()).collect::<Result<Vec<Override>, _>>()?;
+    let sets = arguments.sets.iter().map(|set| set.parse());
+    let more = more.iter().map(|set| Override::given_with("--against", set));
+    let sets = sets.chain(more).collect::<Result<Vec<Override>, _>>()?;
     match &arguments.config {
         Some(path) => RunConfig::load(path, &sets),
         None => RunConfig::parse(Path::new("configs/mass_maps_64.toml"), FULL_WIDTH, &sets),

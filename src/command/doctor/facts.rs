@@ -17,6 +17,7 @@ use crate::config::{ModelSection, RunConfig};
 use crate::data::Dataset;
 use crate::device::{self, Choice};
 use crate::exit::{Ends, Exit};
+use crate::machine;
 
 /// What a rank would fail with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,14 +113,13 @@ impl Facts {
         let threads = trainer.map_or(1, |trainer| trainer.threads_per_rank);
         Session::torch_threads(threads.min(processors));
         Self {
-            host: fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned(),
+            host: machine::host(),
             seconds,
             binary: fs::read("/proc/self/exe").map_or_else(|error| error.to_string(), |bytes| checksum(&bytes)),
             threads,
             processors,
             bound_to: bound_to().unwrap_or_default(),
-            machine: fs::read_to_string("/proc/cpuinfo")
-                .map_or(0, |text| text.lines().filter(|line| line.starts_with("processor")).count()),
+            machine: machine::processors(),
             limits: Limits {
                 open_files: getrlimit(Resource::Nofile).current,
                 stack_bytes: getrlimit(Resource::Stack).current,

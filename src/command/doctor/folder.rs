@@ -16,6 +16,7 @@ use crate::config::{ModelSection, RunConfig};
 use crate::data::{Dataset, Split};
 use crate::exit::Exit;
 use crate::files;
+use crate::machine;
 use crate::objective::gan::Gan;
 use crate::objective::{Objective, Player};
 
@@ -60,8 +61,7 @@ pub(super) fn write(folder: &Path) -> Result<Written, String> {
 
 /// A name that no other process on any machine has.
 fn own_name(what: &str) -> String {
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!(".skyforge-doctor-{what}-{}-{}", host.trim(), std::process::id())
+    format!(".skyforge-doctor-{what}-{}-{}", machine::host(), std::process::id())
 }
 
 /// Whether a lock that rank 0 holds is seen by all ranks, on a file that all ranks see.

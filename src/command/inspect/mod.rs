@@ -7,7 +7,7 @@ mod range;
 mod run;
 mod shard;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -68,7 +68,12 @@ fn tell(arguments: &Arguments) -> Result<(), CommandError> {
     let path = &arguments.path;
     let Found { mut told, damaged, maps } = look(path, arguments.all)?;
     if let Some(png) = &arguments.png {
-        let none = || CommandError::Usage(format!("--png: {} has no square maps to draw", path.display()));
+        let none = || {
+            CommandError::Usage(format!(
+                "--png: {} has no square maps, expected a dataset or shard of them",
+                path.display()
+            ))
+        };
         let picture = grid_png(&maps.ok_or_else(none)?);
         files::write_whole(png, &picture).map_err(CommandError::io(png))?;
     }
@@ -89,7 +94,10 @@ fn tell(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
-    if fs::metadata(path).map_err(CommandError::io(path))?.is_file() {
+    if !path.exists() {
+        files::expect_file(path, "a dataset, shard, checkpoint or run").map_err(CommandError::io(path))?;
+    }
+    if !path.is_dir() {
         let mut signature = [0; 8];
         let read = File::open(path).and_then(|mut file| file.read(&mut signature)).map_err(CommandError::io(path))?;
         if signature[..read] == *b"\x89HDF\r\n\x1a\n" {
