@@ -6,12 +6,9 @@
 pub mod device;
 pub mod exit;
 pub mod files;
-<<<<<<< HEAD
 pub mod kernels;
-=======
 pub mod machine;
 pub mod one_line;
->>>>>>> four
 pub mod rng;
 
 // config -> data shards -> model -> objective -> trainer (over comm) -> checkpoint

@@ -79,6 +79,18 @@ impl DcganSettings {
         None
     }
 
+    /// Multiplications, each with its addition, of one map's forward: (generator, discriminator). Taps that fall on
+    /// padding are counted, norms and activations are not.
+    pub fn macs(&self) -> (u64, u64) {
+        let side = |level: u32| self.side >> level;
+        let channels = |level: u32| if level == 0 { 1 } else { self.channels(level) };
+        // A level's convolution, up or down: 25 taps for each pixel of the smaller side.
+        let levels: i64 =
+            (1..=self.depth).map(|level| 25 * channels(level - 1) * channels(level) * side(level).pow(2)).sum();
+        let smallest = self.channels(self.depth) * self.smallest_side().pow(2);
+        ((levels + self.latent_dim * smallest) as u64, (levels + smallest) as u64)
+    }
+
     fn smallest_side(&self) -> i64 {
         self.side >> self.depth
     }

@@ -78,6 +78,13 @@ impl Profiles {
         Self { bins: self.bins, values: self.values[..count.min(self.count()) * self.bins].to_vec() }
     }
 
+    /// Those of the first half of the maps, and the rest.
+    pub fn halves(&self) -> (Self, Self) {
+        let (first, second) = self.values.split_at(self.count() / 2 * self.bins);
+        let of = |values: &[f32]| Self { bins: self.bins, values: values.to_vec() };
+        (of(first), of(second))
+    }
+
     /// Mean and spread over maps, every number multiplied by `scale`.
     pub fn band(&self, scale: f64) -> Band {
         let over_maps = |term: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {

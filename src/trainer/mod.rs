@@ -23,4 +23,4 @@ pub use lock::RunLock;
 pub use outcome::{Outcome, Status};
 pub use quality::Quality;
 pub use run::{Run, Schedule, TrainError, Training};
-pub use step::{Cut, Ended, Odd, Stepper};
+pub use step::{Cut, Ended, Odd, Spent, Stepper};

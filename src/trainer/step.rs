@@ -8,8 +8,10 @@
 //! weights with overlap and without, so the bits are the same.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use tch::{Device, Tensor};
 use xxhash_rust::xxh3::Xxh3;
@@ -76,6 +78,28 @@ pub struct Stepper<'a, O: Objective> {
     overlap: bool,
     /// The first local microbatch of a step that is still to come, and that step.
     early: Option<(u64, Begun<O::Graph>)>,
+    spent: Cell<Spent>,
+}
+
+/// Where the time of the steps went on this rank; the rest of it is the trainer's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Forwards and backwards of the networks.
+    pub networks: Duration,
+    /// Waiting for sums over ranks.
+    pub sums: Duration,
+}
+
+impl Spent {
+    /// Does `work` and puts its time where `part` says.
+    fn on<T>(spent: &Cell<Self>, part: fn(&mut Self) -> &mut Duration, work: impl FnOnce() -> T) -> T {
+        let since = Instant::now();
+        let result = work();
+        let mut all = spent.get();
+        *part(&mut all) += since.elapsed();
+        spent.set(all);
+        result
+    }
 }
 
 /// A microbatch whose forward has begun.
@@ -124,7 +148,17 @@ impl<'a, O: Objective> Stepper<'a, O> {
             PlayerState::new(player, home(player.store.device()), adam(player.name), comm, cut.microbatches)
         };
         let players = objective.players().iter().map(bind).collect();
-        Self { objective, comm, draw, cut, moves: objective.moves(), players, overlap: true, early: None }
+        Self {
+            objective,
+            comm,
+            draw,
+            cut,
+            moves: objective.moves(),
+            players,
+            overlap: true,
+            early: None,
+            spent: Cell::default(),
+        }
     }
 
     /// Has gradients on devices summed there: the bits then depend on the number of ranks.
@@ -155,6 +189,11 @@ impl<'a, O: Objective> Stepper<'a, O> {
         self.players[0].adam.updates() / moves
     }
 
+    /// Where the time of all steps up to now went.
+    pub fn spent(&self) -> Spent {
+        self.spent.get()
+    }
+
     /// Makes step number `step` (from 0).
     ///
     /// - `records`: this rank's microbatches `[b, ...]` of the first batch, then of the next; `None` where this rank
@@ -180,7 +219,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 if self.overlap && nth + 1 == a_move.players.len() {
                     early = self.begin_after(number, input);
                 }
-                let verdict = self.players[player].end_sum();
+                let verdict = Spent::on(&self.spent, |spent| &mut spent.sums, || self.players[player].end_sum());
                 stopping |= verdict.stop;
                 let state = &mut self.players[player];
                 if verdict.failed || verdict.not_finite.is_some() {
@@ -223,7 +262,8 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 let tally = begun.as_mut().map(|begun| {
                     let as_they_were = |(player, was): &(usize, u64)| self.players[*player].space.generation() == *was;
                     debug_assert!(begun.read.iter().all(as_they_were), "weights do not change under a graph");
-                    self.objective.finish(&a_move, player, &place, &mut begun.graph)
+                    let finish = || self.objective.finish(&a_move, player, &place, &mut begun.graph);
+                    Spent::on(&self.spent, |spent| &mut spent.networks, finish)
                 });
                 self.players[player].add(tally.as_ref(), place.share(), (input.stop)());
                 if self.overlap && microbatch + 1 == run.end {
@@ -261,7 +301,8 @@ impl<'a, O: Objective> Stepper<'a, O> {
         let a_move = &self.moves[number];
         let batch = records.map_or(Batch::Size(self.cut.microbatch() as i64), Batch::Records);
         let read = a_move.reads.iter().map(|&player| (player, self.players[player].space.generation())).collect();
-        Begun { graph: self.objective.begin(a_move, place, batch), read }
+        let graph = Spent::on(&self.spent, |spent| &mut spent.networks, || self.objective.begin(a_move, place, batch));
+        Begun { graph, read }
     }
 
     fn place(&self, step: u64, microbatch: usize) -> Place {

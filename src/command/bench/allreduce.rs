@@ -5,7 +5,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use super::{median, range};
+use super::{figures, limit, median, of_all, range};
 use crate::comm::tree::TreeSum;
 use crate::comm::{self, Communicator};
 use crate::command::CommandError;
@@ -16,7 +16,8 @@ use crate::exit::Exit;
 /// The sum over ranks, beside the one of the ranks' library.
 ///
 /// Rounds alternate; a round counts from when all ranks are ready to when the last one is done. The result is compared
-/// with the known answer. The tree's sum has the same bits on any number of ranks, the library's need not.
+/// with the known answer. The tree's sum has the same bits on any number of ranks, the library's need not. The limit is
+/// what a plain copy of a rank's numbers takes while all ranks copy.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge bench allreduce --numbers 5000000")]
@@ -56,8 +57,9 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
             theirs.push(others);
         }
     }
+    let copy = limit::copy(comm, 1) / comm.ranks() as f64;
     if session.rank() == 0 {
-        tell(arguments, comm.ranks(), &ours, &theirs)?;
+        tell(arguments, comm.ranks(), &ours, &theirs, copy)?;
     }
     Ok(Exit::Done)
 }
@@ -124,19 +126,18 @@ fn timed<T: Send + 'static>(
     let begun = Instant::now();
     let result = comm::start(comm, "bench", work).wait();
     let mine = begun.elapsed().as_secs_f64();
-    let all = comm.gather(&mine.to_le_bytes());
-    let seconds = |bytes: &Vec<u8>| f64::from_le_bytes(bytes.as_slice().try_into().expect("8 bytes were sent"));
-    (all.iter().map(seconds).fold(0.0, f64::max), result)
+    (of_all(comm, mine).into_iter().fold(0.0, f64::max), result)
 }
 
-fn tell(arguments: &Arguments, ranks: usize, ours: &[f64], theirs: &[f64]) -> Result<(), CommandError> {
+fn tell(arguments: &Arguments, ranks: usize, ours: &[f64], theirs: &[f64], copy: f64) -> Result<(), CommandError> {
     let Arguments { numbers, rounds, json } = *arguments;
     let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+    let share_of_copy = 4.0 * f64::from(numbers) / copy / median(ours);
     if json {
-        let of = |values: &[f64]| json!({ "median": median(values), "range": range(values) });
         let all = json!({
             "ranks": ranks, "numbers": numbers, "rounds": rounds,
-            "tree_seconds": of(ours), "library_seconds": of(theirs), "ratio": of(&ratios),
+            "tree_seconds": figures(ours), "library_seconds": figures(theirs), "ratio": figures(&ratios),
+            "copy_bytes_per_second": copy, "share_of_copy": share_of_copy,
         });
         return say(&all.to_string());
     }
@@ -149,5 +150,6 @@ fn tell(arguments: &Arguments, ranks: usize, ours: &[f64], theirs: &[f64]) -> Re
         say(&format!("{name:<8} {line}"))?;
     }
     let (low, high) = range(&ratios);
-    say(&format!("ratio    {:.3} ({low:.3} to {high:.3})", median(&ratios)))
+    say(&format!("ratio    {:.3} ({low:.3} to {high:.3})", median(&ratios)))?;
+    say(&format!("share of a copy at {:.1} GB/s a rank: {share_of_copy:.3}", 1e-9 * copy))
 }

@@ -1,12 +1,18 @@
 //! `skyforge bench`: how fast the parts are, here and now.
 
 pub(super) mod allreduce;
+mod limit;
+mod loader;
+mod pace;
+mod statistics;
 mod step;
 
 use clap::Subcommand;
+use serde_json::{Value, json};
 
 use super::CommandError;
 use super::session::Session;
+use crate::comm::Communicator;
 use crate::exit::Exit;
 
 /// Time a part of the work on these ranks.
@@ -14,14 +20,20 @@ use crate::exit::Exit;
 pub enum Kind {
     /// Training steps on random data.
     Step(step::Arguments),
+    /// Shuffled records from disk.
+    Loader(loader::Arguments),
     /// The sum over ranks, beside the one of the ranks' library.
     Allreduce(allreduce::Arguments),
+    /// Spectra, histograms and tests of maps.
+    Statistics(statistics::Arguments),
 }
 
 /// Times on this rank, together with the others.
 pub fn run(session: &Session, kind: &Kind) -> Result<Exit, CommandError> {
     match kind {
         Kind::Step(arguments) => step::run(session, arguments),
+        Kind::Loader(arguments) => loader::run(session, arguments),
+        Kind::Statistics(arguments) => statistics::run(session, arguments),
         Kind::Allreduce(arguments) => allreduce::run(session, arguments),
     }
 }
@@ -32,6 +44,17 @@ pub(super) fn median(values: &[f64]) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let half = sorted.len() / 2;
     if sorted.len() % 2 == 1 { sorted[half] } else { f64::midpoint(sorted[half - 1], sorted[half]) }
+}
+
+/// The middle one and the range, for JSON.
+fn figures(values: &[f64]) -> Value {
+    json!({ "median": median(values), "range": range(values) })
+}
+
+/// A number of each rank, on every rank.
+fn of_all(comm: &dyn Communicator, mine: f64) -> Vec<f64> {
+    let all = comm.gather(&mine.to_le_bytes());
+    all.iter().map(|bytes| f64::from_le_bytes(bytes.as_slice().try_into().expect("8 bytes were sent"))).collect()
 }
 
 /// The smallest and the largest.

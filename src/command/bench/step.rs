@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::{median, range};
+use super::pace::{Pace, PaceArguments};
+use super::{figures, limit, median, range};
 use crate::comm::Communicator;
 use crate::command::CommandError;
 use crate::command::output::say;
@@ -15,7 +16,7 @@ use crate::command::session::Session;
 use crate::command::train::enough_processors;
 use crate::config::{ConfigError, ModelSection, Override, RunConfig};
 use crate::exit::Exit;
-use crate::objective::gan::Gan;
+use crate::objective::gan::{Gan, GanSettings, Noise, Update};
 use crate::rng::{Draw, Stream};
 use crate::trainer::{Ended, Stepper};
 
@@ -23,6 +24,10 @@ use crate::trainer::{Ended, Stepper};
 ///
 /// Prints `samples_per_second NUMBER`, the median over rounds, records of all ranks. With --against the same is timed
 /// with other values of the configuration, round by round in turn, and the ratio of each pair of rounds is told.
+///
+/// Beside it stand the share of the time that rank 0 spends outside the networks and without waiting for sums, and the
+/// share of the largest rate of matrix products (1x1 convolutions, all ranks at once) that the nominal work of a step
+/// makes, in single precision and in bf16.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge bench step --set trainer.update=simultaneous --against trainer.overlap=false")]
@@ -34,14 +39,13 @@ pub struct Arguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
     /// Also times the configuration with this value besides; may be given again
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "paced")]
     against: Vec<String>,
     /// Steps of a round
     #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
-    /// Rounds, after one that warms up
-    #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
-    rounds: u64,
+    #[command(flatten)]
+    pace: PaceArguments,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -79,19 +83,63 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         .collect();
     let mut contestants: Vec<Contestant> =
         configs.iter().zip(&games).map(|(config, game)| Contestant::new(session, config, game, device)).collect();
+    let products = || [Kind::Float, Kind::BFloat16].map(|kind| limit::products(session.comm(), kind));
+    let before = (device == Device::Cpu).then(products);
     let mut rates = vec![Vec::new(); contestants.len()];
-    for round in 0..=arguments.rounds {
-        for (contestant, rates) in contestants.iter_mut().zip(&mut rates) {
-            let rate = session.agree(contestant.rate(session.comm(), arguments.steps))?;
-            if round > 0 {
-                rates.push(rate);
-            }
+    let mut pace = Pace::start(session, &arguments.pace)?;
+    if pace.warms_up() {
+        for contestant in &mut contestants {
+            session.agree(contestant.rate(session.comm(), arguments.steps))?;
         }
     }
-    if session.rank() == 0 {
-        tell(session, arguments, &rates)?;
+    let spent_before = contestants[0].outside();
+    while pace.next() {
+        for (contestant, rates) in contestants.iter_mut().zip(&mut rates) {
+            let rate = session.agree(contestant.rate(session.comm(), arguments.steps))?;
+            rates.push(rate);
+        }
+        pace.tell(&json!({ "samples_per_second": rates[0].last() }))?;
+    }
+    let (outside, seconds) = contestants[0].outside();
+    let outside = (outside - spent_before.0) / (seconds - spent_before.1);
+    let after = before.map(|_| products());
+    let limits = before.zip(after).map(|(before, after)| [0, 1].map(|kind| before[kind].max(after[kind])));
+    if session.rank() == 0 && !rates[0].is_empty() {
+        let flops = flops_per_record(&configs[0]);
+        let shares = limits.map(|limits| limits.map(|limit| median(&rates[0]) * flops / limit));
+        tell(session, arguments, &rates, &Beside { outside, flops, limits, shares })?;
     }
     Ok(Exit::Done)
+}
+
+/// What is told beside the rate of the first contestant.
+struct Beside {
+    /// Share of rank 0's time.
+    outside: f64,
+    /// Nominal FLOPs of one record of a step.
+    flops: f64,
+    /// FLOP/s of all ranks in single precision and in bf16, on the host.
+    limits: Option<[f64; 2]>,
+    /// And what the steps make of them.
+    shares: Option<[f64; 2]>,
+}
+
+/// Nominal FLOPs of a step for each record that it takes in: a backward costs a forward for the data and one for the
+/// weights, which are left out where nobody asks for them.
+fn flops_per_record(config: &RunConfig) -> f64 {
+    let ModelSection::Dcgan(model) = &config.sections().model;
+    let (generator, discriminator) = model.macs();
+    let GanSettings { update, noise, discriminator_moves, generator_moves, .. } = config.gan();
+    let (k, m) = (u64::from(discriminator_moves), u64::from(generator_moves));
+    // Generated and real maps forward and backward, or generated maps forward and backward to the generator.
+    let (judging, teaching) = (6 * discriminator, 2 * discriminator + 2 * generator);
+    let macs = match (update, noise) {
+        (Update::Alternating, Noise::Fresh) => k * (generator + judging) + m * (generator + teaching),
+        (Update::Alternating, Noise::Shared) => k * (generator + judging) + m * teaching,
+        (Update::Simultaneous, _) => generator + judging + teaching - discriminator, // one forward for both
+    };
+    let records = if update == Update::Simultaneous { 1 } else { k };
+    2.0 * (macs as f64) / records as f64
 }
 
 fn load(arguments: &Arguments, more: &[String]) -> Result<RunConfig, ConfigError> {
@@ -111,6 +159,7 @@ struct Contestant<'a> {
     records: Vec<Tensor>,
     samples_per_step: f64,
     step: u64,
+    seconds: f64,
 }
 
 impl<'a> Contestant<'a> {
@@ -133,7 +182,7 @@ impl<'a> Contestant<'a> {
         let records = (0..stepper.batches()).flat_map(|batch| run.clone().map(move |m| (batch, m)));
         let records = records.map(|(batch, microbatch)| draw(batch, microbatch)).collect();
         let samples_per_step = (cut.global * stepper.batches()) as f64;
-        Self { stepper, records, samples_per_step, step: 0 }
+        Self { stepper, records, samples_per_step, step: 0, seconds: 0.0 }
     }
 
     /// Samples a second over `steps` steps, from when all ranks are ready to when this one is done.
@@ -148,22 +197,34 @@ impl<'a> Contestant<'a> {
             }
             self.step += 1;
         }
-        Ok(steps as f64 * self.samples_per_step / begun.elapsed().as_secs_f64())
+        let seconds = begun.elapsed().as_secs_f64();
+        self.seconds += seconds;
+        Ok(steps as f64 * self.samples_per_step / seconds)
+    }
+
+    /// Seconds outside the networks and without waiting for sums, and all seconds, of all steps up to now.
+    fn outside(&self) -> (f64, f64) {
+        let spent = self.stepper.spent();
+        (self.seconds - (spent.networks + spent.sums).as_secs_f64(), self.seconds)
     }
 }
 
-fn tell(session: &Session, arguments: &Arguments, rates: &[Vec<f64>]) -> Result<(), CommandError> {
+fn tell(session: &Session, arguments: &Arguments, rates: &[Vec<f64>], beside: &Beside) -> Result<(), CommandError> {
     let ours = &rates[0];
     let ratios: Option<Vec<f64>> = rates.get(1).map(|others| ours.iter().zip(others).map(|(a, b)| a / b).collect());
     if arguments.json {
-        let of = |values: &[f64]| json!({ "median": median(values), "range": range(values) });
         let mut all = json!({
-            "ranks": session.ranks(), "steps": arguments.steps, "rounds": arguments.rounds, "samples_per_second": of(ours),
+            "ranks": session.ranks(), "steps": arguments.steps, "rounds": ours.len(), "samples_per_second": figures(ours),
+            "outside_share": beside.outside, "flops_per_sample": beside.flops,
         });
+        for (at, kind) in ["fp32", "bf16"].into_iter().enumerate() {
+            all[format!("products_{kind}_flops_per_second")] = beside.limits.map(|limits| limits[at]).into();
+            all[format!("share_of_products_{kind}")] = beside.shares.map(|shares| shares[at]).into();
+        }
         if let Some(ratios) = &ratios {
             all["against"] = arguments.against.join(" ").into();
-            all["against_samples_per_second"] = of(&rates[1]);
-            all["ratio"] = of(ratios);
+            all["against_samples_per_second"] = figures(&rates[1]);
+            all["ratio"] = figures(ratios);
         }
         return say(&all.to_string());
     }
@@ -176,6 +237,13 @@ fn tell(session: &Session, arguments: &Arguments, rates: &[Vec<f64>]) -> Result<
     if let Some(ratios) = &ratios {
         told("against_samples_per_second", &rates[1], 2)?;
         told("ratio", ratios, 3)?;
+    }
+    say(&format!("outside_share {:.4}", beside.outside))?;
+    if let (Some([fp32, bf16]), Some(limits)) = (beside.shares, beside.limits) {
+        let [fp32_limit, bf16_limit] = limits.map(|limit| 1e-9 * limit);
+        eprintln!("products: {fp32_limit:.0} GFLOP/s in fp32, {bf16_limit:.0} in bf16, all ranks");
+        say(&format!("share_of_products_fp32 {fp32:.3}"))?;
+        say(&format!("share_of_products_bf16 {bf16:.3}"))?;
     }
     Ok(())
 }
