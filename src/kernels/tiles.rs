@@ -15,7 +15,9 @@
 
 #![expect(clippy::needless_range_loop, reason = "columns of squares have no iterator")]
 
-use std::arch::x86_64::{__m512, _mm512_add_ps, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_storeu_ps};
+use std::arch::x86_64::{
+    __m512, _mm_sfence, _mm512_add_ps, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_stream_ps,
+};
 use std::marker::PhantomData;
 
 use super::lines::Lines;
@@ -48,6 +50,22 @@ impl Size {
 
 /// Tiles that are worked on at once: what is in flight stays in the cache.
 const BLOCK: usize = 128;
+
+/// Kernels whose values at the points go to memory, or come from there, together: a slot's lines then lie side by side.
+const BURST: usize = 4;
+
+/// Taps at the points that take more bytes than this would not stay in the cache until they are used.
+const TOO_LARGE_TO_STAY: usize = 20 << 20;
+
+/// Values at all points of a few kernels, sixteen channels each.
+struct Burst([[__m512; BURST]; LONGEST * LONGEST]);
+
+impl Default for Burst {
+    fn default() -> Self {
+        // SAFETY: zeros are numbers.
+        unsafe { std::mem::zeroed() }
+    }
+}
 
 /// Memory that is used again.
 #[derive(Debug, Default)]
@@ -279,60 +297,81 @@ impl<T: Tiling> Tiled<T> {
         let Shape { wide, narrow, .. } = self.shape;
         let to = taps.at_least(Self::COUNT * self.next_taps()).as_mut_ptr();
         let (vectors, others) = if form == Form::Narrow { (narrow, wide) } else { (wide, narrow) };
+        let past_the_cache = Self::COUNT * self.next_taps() * size_of::<f32>() > TOO_LARGE_TO_STAY;
+        let mut burst = Burst::default();
         for vector in (0..vectors).step_by(LANES) {
-            for other in 0..others {
-                let kernel_of = |lane: usize| match form {
-                    Form::Narrow => (vector + lane) * wide + other,
-                    Form::Wide => other * wide + vector + lane,
-                };
-                let mut kernels = [[0.0_f32; LANES]; TAPS];
-                for lane in 0..LANES {
-                    for (tap, value) in weight[kernel_of(lane) * TAPS..][..TAPS].iter().enumerate() {
-                        kernels[tap][lane] = *value;
+            for first in (0..others).step_by(BURST) {
+                for (nth, other) in (first..first + BURST).enumerate() {
+                    let kernel_of = |lane: usize| match form {
+                        Form::Narrow => (vector + lane) * wide + other,
+                        Form::Wide => other * wide + vector + lane,
+                    };
+                    let mut kernels = [[0.0_f32; LANES]; TAPS];
+                    for lane in 0..LANES {
+                        for (tap, value) in weight[kernel_of(lane) * TAPS..][..TAPS].iter().enumerate() {
+                            kernels[tap][lane] = *value;
+                        }
                     }
-                }
-                // SAFETY: a kernel's values at all points lie within `taps`.
-                unsafe {
-                    let to = to.add(vector * others + other * LANES);
                     let mut half: Square = [[_mm512_setzero_ps(); LONGEST]; LONGEST];
                     for (row, half) in half[..SIDE].iter_mut().enumerate() {
-                        T::taps(|i| _mm512_loadu_ps(kernels[row * SIDE + i].as_ptr()), |i, value| half[i] = value);
+                        // SAFETY: a vector of each tap.
+                        let load = |i: usize| unsafe { _mm512_loadu_ps(kernels[row * SIDE + i].as_ptr()) };
+                        T::taps(load, |i, value| half[i] = value);
                     }
                     for column in 0..T::SAMPLES {
-                        let slot = |i: usize| to.add(Self::SLOTS.of[i][column] * self.next_taps());
-                        T::taps(|i| half[i][column], |i, value| _mm512_storeu_ps(slot(i), value));
+                        T::taps(|i| half[i][column], |i, value| burst.0[Self::SLOTS.of[i][column]][nth] = value);
+                    }
+                }
+                for (slot, lines) in burst.0[..Self::COUNT].iter().enumerate() {
+                    // SAFETY: these kernels' lines of a slot lie within `taps`.
+                    unsafe {
+                        let to = to.add(slot * self.next_taps() + vector * others + first * LANES);
+                        for (nth, line) in lines.iter().enumerate() {
+                            let to = to.add(nth * LANES);
+                            if past_the_cache { _mm512_stream_ps(to, *line) } else { _mm512_storeu_ps(to, *line) }
+                        }
                     }
                 }
             }
         }
+        _mm_sfence();
     }
 
     /// The adjoint of `evaluate_taps` in the narrow form.
     #[target_feature(enable = "avx512f")]
     unsafe fn evaluate_taps_back(&self, from: *const f32, weight: &mut [f32]) {
         let Shape { wide, narrow, .. } = self.shape;
+        let mut burst = Burst::default();
         for n in (0..narrow).step_by(LANES) {
-            for c in 0..wide {
-                let mut kernels = [[0.0_f32; LANES]; TAPS];
-                // SAFETY: as for `evaluate_taps`.
-                unsafe {
-                    let from = from.add(n * wide + c * LANES);
-                    let mut half: Square = [[_mm512_setzero_ps(); LONGEST]; LONGEST];
-                    for column in 0..T::SAMPLES {
-                        let slot = |i: usize| from.add(Self::SLOTS.of[i][column] * self.next_taps());
-                        T::taps_back(|i| _mm512_loadu_ps(slot(i)), |i, value| half[i][column] = value);
-                    }
-                    for (row, half) in half[..SIDE].iter().enumerate() {
-                        let mut store = |i: usize, value| {
-                            _mm512_storeu_ps(kernels[row * SIDE + i].as_mut_ptr(), value);
-                        };
-                        T::taps_back(|i| half[i], &mut store);
+            for first in (0..wide).step_by(BURST) {
+                for (slot, lines) in burst.0[..Self::COUNT].iter_mut().enumerate() {
+                    // SAFETY: as for `evaluate_taps`.
+                    unsafe {
+                        let from = from.add(slot * self.next_taps() + n * wide + first * LANES);
+                        for (nth, line) in lines.iter_mut().enumerate() {
+                            *line = _mm512_loadu_ps(from.add(nth * LANES));
+                        }
                     }
                 }
-                for lane in 0..LANES {
-                    let kernel = &mut weight[((n + lane) * wide + c) * TAPS..][..TAPS];
-                    for (tap, value) in kernel.iter_mut().enumerate() {
-                        *value = kernels[tap][lane];
+                for (nth, c) in (first..first + BURST).enumerate() {
+                    let mut half: Square = [[_mm512_setzero_ps(); LONGEST]; LONGEST];
+                    for column in 0..T::SAMPLES {
+                        let load = |i: usize| burst.0[Self::SLOTS.of[i][column]][nth];
+                        T::taps_back(load, |i, value| half[i][column] = value);
+                    }
+                    let mut kernels = [[0.0_f32; LANES]; TAPS];
+                    for (row, half) in half[..SIDE].iter().enumerate() {
+                        // SAFETY: a vector of each tap.
+                        let store = |i: usize, value| unsafe {
+                            _mm512_storeu_ps(kernels[row * SIDE + i].as_mut_ptr(), value);
+                        };
+                        T::taps_back(|i| half[i], store);
+                    }
+                    for lane in 0..LANES {
+                        let kernel = &mut weight[((n + lane) * wide + c) * TAPS..][..TAPS];
+                        for (tap, value) in kernel.iter_mut().enumerate() {
+                            *value = kernels[tap][lane];
+                        }
                     }
                 }
             }
