@@ -1,13 +1,15 @@
 //! From blocks on disk to microbatches in the network's range, prepared ahead of the step that uses them.
 //!
-//! Two threads: one reads and verifies the next window while the other picks records from this one and transforms them, so memory
-//! is that of two windows and a few microbatches. The work inside is shared out over rayon's threads; what is handed over depends
-//! on no thread count.
+//! A thread fills the microbatches of the next window while those of this one are used. A block is read and verified in a buffer
+//! that stays in a processor's cache, and each of its records goes from there to its row of its microbatch at once, transformed: a
+//! record comes from memory once and goes there once. Memory is that of this worker's records of two windows. Blocks are shared out
+//! over rayon's threads; what is handed over depends on no thread count.
 
+use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::DataError;
 use super::dataset::{Block, Dataset};
 use super::normalise::Transform;
-use super::sampler::{Place, Sampler, Window};
+use super::sampler::{Piece, Place, Sampler, Window};
 
 /// What to do about a damaged block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,14 +123,18 @@ pub struct Microbatch {
 /// Hands over this worker's microbatches in order, for ever. Knows no ranks.
 #[derive(Debug)]
 pub struct Loader {
-    ready: Option<Receiver<Result<Microbatch, DataError>>>,
+    windows: Option<Receiver<Filled>>,
+    ready: VecDeque<Result<Microbatch, DataError>>,
     used: Sender<Microbatch>,
-    threads: Vec<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
     waited: Duration,
     skipped_rows: u64,
     records: u64,
 }
+
+/// The microbatches that a window completes, in order; behind an error comes nothing.
+type Filled = VecDeque<Result<Microbatch, DataError>>;
 
 impl Loader {
     /// Starts to load from `start_position` on: 0, or the position at which a run stopped between two steps.
@@ -146,60 +152,61 @@ impl Loader {
         transform.validate().map_err(|reason| DataError::Usage(format!("`transform`: {reason}")))?;
 
         let stop = Arc::new(AtomicBool::new(false));
-        let (window_out, window_in) = sync_channel(0); // a window in use, one in the making
-        let (blocks_out, blocks_in) = channel();
-        let (ready_out, ready) = sync_channel(plan.mine.len().max(2));
+        let (windows_out, windows) = sync_channel(0); // a window in use, one in the making
         let (used, used_in) = channel();
-        let picker = Picker {
+        let folder = dataset.folder().to_path_buf();
+        let filler = Filler {
             record_len: dataset.manifest().record_len(),
             parameters: dataset.manifest().parameters.len(),
-            transform,
-            plan: plan.clone(),
-            start: start_position,
-            window: Loaded::default(),
-        };
-        let folder = dataset.folder().to_path_buf();
-        let reader = Reader {
             dataset,
             sampler,
+            transform,
             damaged: settings.damaged,
+            position: plan.next_mine(start_position, start_position),
             plan,
             start: start_position,
+            open: None,
+            blocks: Mutex::default(),
             stop: Arc::clone(&stop),
         };
-        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-            thread::Builder::new().name(name.into()).spawn(work).map_err(DataError::file(&folder))
-        };
-        let threads = vec![
-            spawn("read", Box::new(move || reader.run(&window_out, &blocks_in)))?,
-            spawn("pick", Box::new(move || picker.run(&window_in, &blocks_out, &ready_out, &used_in)))?,
-        ];
-        Ok(Self { ready: Some(ready), used, threads, stop, waited: Duration::ZERO, skipped_rows: 0, records })
+        let thread = thread::Builder::new().name("load".into());
+        let thread = thread.spawn(move || filler.run(&windows_out, &used_in)).map_err(DataError::file(&folder))?;
+        Ok(Self {
+            windows: Some(windows),
+            ready: VecDeque::new(),
+            used,
+            thread: Some(thread),
+            stop,
+            waited: Duration::ZERO,
+            skipped_rows: 0,
+            records,
+        })
     }
 
     /// The next microbatch. After an error there is none; a panic in the loader is passed on.
     #[expect(clippy::should_implement_trait, reason = "an iterator's end is no error, here it is")]
     pub fn next(&mut self) -> Result<Microbatch, DataError> {
-        let since = Instant::now();
-        let ready = self.ready.as_ref().expect("the receiver is there until the loader is dropped");
-        let received = ready.recv();
-        self.waited += since.elapsed();
-        let Ok(microbatch) = received else {
-            for thread in self.threads.drain(..) {
-                if let Err(panic) = thread.join() {
+        while self.ready.is_empty() {
+            let since = Instant::now();
+            let windows = self.windows.as_ref().expect("the receiver is there until the loader is dropped");
+            let received = windows.recv();
+            self.waited += since.elapsed();
+            let Ok(filled) = received else {
+                if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
                     std::panic::resume_unwind(panic);
                 }
-            }
-            return Err(DataError::Ended);
-        };
-        let microbatch = microbatch?;
+                return Err(DataError::Ended);
+            };
+            self.ready = filled;
+        }
+        let microbatch = self.ready.pop_front().expect("it is not empty")?;
         self.skipped_rows += microbatch.skipped_rows;
         Ok(microbatch)
     }
 
     /// Gives a microbatch back, so that its memory is used again. Need not be called.
     pub fn recycle(&self, microbatch: Microbatch) {
-        // Where the threads have ended, nobody needs it.
+        // Where the thread has ended, nobody needs it.
         let _ = self.used.send(microbatch);
     }
 
@@ -222,187 +229,226 @@ impl Loader {
 impl Drop for Loader {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.ready = None; // whoever waits to send wakes up
-        for thread in self.threads.drain(..) {
+        self.windows = None; // whoever waits to send wakes up
+        if let Some(thread) = self.thread.take() {
             // A panic that nobody asked for any more.
             let _ = thread.join();
         }
     }
 }
 
-/// A window in memory.
-#[derive(Debug, Default)]
-struct Loaded {
-    positions: Range<u64>,
-    blocks: Vec<Block>,
-    /// Block and row in it at each position.
-    order: Vec<Place>,
-    skipped_rows: u64,
-}
-
-struct Reader {
+struct Filler {
     dataset: Arc<Dataset>,
     sampler: Sampler,
-    damaged: Damaged,
-    plan: BatchPlan,
-    start: u64,
-    stop: Arc<AtomicBool>,
-}
-
-impl Reader {
-    fn run(mut self, out: &SyncSender<Result<Loaded, DataError>>, used: &Receiver<Vec<Block>>) {
-        let mut position = self.plan.next_mine(self.start, self.start);
-        loop {
-            let window = self.sampler.window(position);
-            position = self.plan.next_mine(self.start, window.positions.end);
-            let loaded = self.load(window, used.try_recv().unwrap_or_default());
-            let failed = loaded.is_err();
-            if out.send(loaded).is_err() || failed {
-                return;
-            }
-        }
-    }
-
-    fn load(&self, window: Window, mut blocks: Vec<Block>) -> Result<Loaded, DataError> {
-        let Window { positions, pieces, mut order } = window;
-        blocks.resize_with(pieces.len(), Block::default);
-        let outcomes: Vec<Result<(), DataError>> = blocks
-            .par_iter_mut()
-            .zip(&pieces)
-            .map(|(block, piece)| {
-                if self.stop.load(Ordering::Relaxed) {
-                    return Err(DataError::Ended);
-                }
-                self.dataset.read_block_into(piece.block, block)
-            })
-            .collect();
-
-        let mut sound = vec![true; pieces.len()];
-        let mut skipped_rows = 0;
-        let mut first_damage = None;
-        for (index, outcome) in outcomes.into_iter().enumerate() {
-            let Err(error) = outcome else { continue };
-            if self.damaged == Damaged::Strict || !error.is_damage() {
-                return Err(error);
-            }
-            log::warn!("{error}; going on without its block");
-            sound[index] = false;
-            skipped_rows += u64::from(pieces[index].rows);
-            first_damage.get_or_insert(error);
-        }
-        if let Some(error) = first_damage {
-            let is_sound = |place: &Place| sound[place.piece as usize];
-            let Some(mut next) = order.iter().copied().find(is_sound) else { return Err(error) };
-            for place in order.iter_mut().rev() {
-                if is_sound(place) {
-                    next = *place;
-                } else {
-                    *place = next;
-                }
-            }
-        }
-        for place in &mut order {
-            // From rows of the piece to rows of its block.
-            let piece = place.piece as usize;
-            place.row += (pieces[piece].first_record - blocks[piece].records().start) as u32;
-        }
-        Ok(Loaded { positions, blocks, order, skipped_rows })
-    }
-}
-
-struct Picker {
     record_len: usize,
     parameters: usize,
     transform: Transform,
+    damaged: Damaged,
     plan: BatchPlan,
     start: u64,
-    window: Loaded,
+    /// The first position of this worker that is still to be filled.
+    position: u64,
+    /// The microbatch that it is in, where that reaches over from the last window.
+    open: Option<Microbatch>,
+    /// What blocks are read into.
+    blocks: Mutex<Vec<Block>>,
+    stop: Arc<AtomicBool>,
 }
 
-impl Picker {
-    fn run(
-        mut self,
-        windows: &Receiver<Result<Loaded, DataError>>,
-        used_blocks: &Sender<Vec<Block>>,
-        out: &SyncSender<Result<Microbatch, DataError>>,
-        used: &Receiver<Microbatch>,
-    ) {
-        let rows = self.plan.rows() as u64;
-        let mut position = self.plan.next_mine(self.start, self.start);
+/// Where a record goes.
+struct Row<'a> {
+    position: u64,
+    row_of_piece: u32,
+    values: &'a mut [f32],
+    parameters: &'a mut [f32],
+    id: &'a mut u64,
+}
+
+/// What became of a piece: the first position with a record that the transform does not take, or why it could not be read.
+type Outcome = Result<Option<Bad>, DataError>;
+
+/// A position, and what is wrong with its record.
+type Bad = (u64, DataError);
+
+impl Filler {
+    fn run(mut self, out: &SyncSender<Filled>, used: &Receiver<Microbatch>) {
         loop {
-            let mut microbatch = used.try_recv().unwrap_or_default();
-            microbatch.position = position;
-            let Some(outcome) = self.fill(&mut microbatch, windows, used_blocks) else { return };
-            let failed = outcome.is_err();
-            if out.send(outcome.map(|()| microbatch)).is_err() || failed {
+            let window = self.sampler.window(self.position);
+            let filled = self.fill(window, used);
+            let failed = filled.iter().any(Result::is_err);
+            if out.send(filled).is_err() || failed {
                 return;
             }
-            position = self.plan.next_mine(self.start, position + rows);
         }
     }
 
-    /// Fills a microbatch from this window and, where it reaches over its end, from the next. None if the reader is gone.
-    fn fill(
-        &mut self,
-        microbatch: &mut Microbatch,
-        windows: &Receiver<Result<Loaded, DataError>>,
-        used_blocks: &Sender<Vec<Block>>,
-    ) -> Option<Result<(), DataError>> {
-        let rows = self.plan.rows();
-        microbatch.values.resize(rows * self.record_len, 0.0);
-        microbatch.parameters.clear();
-        microbatch.ids.clear();
-        microbatch.skipped_rows = 0;
-        let mut filled = 0;
-        while filled < rows {
-            let position = microbatch.position + filled as u64;
-            if position >= self.window.positions.end {
-                match windows.recv().ok()? {
-                    Err(error) => return Some(Err(error)),
-                    Ok(window) => {
-                        let before = std::mem::replace(&mut self.window, window);
-                        // Where the reader has ended, nobody needs them.
-                        let _ = used_blocks.send(before.blocks);
-                        microbatch.skipped_rows += self.window.skipped_rows;
+    /// Fills what of this worker's microbatches is in the window, and hands out those that are complete.
+    fn fill(&mut self, window: Window, used: &Receiver<Microbatch>) -> Filled {
+        let Window { positions, pieces, mut order } = window;
+        let mut microbatches = self.begin(&positions, used);
+        let outcomes = self.read(&positions, &pieces, &order, &mut microbatches, None);
+        let first_bad = match self.judge(&pieces, outcomes) {
+            Err(error) => return VecDeque::from([Err(error)]),
+            Ok(Judged { mut first_bad, sound, skipped_rows, damage }) => {
+                microbatches[0].skipped_rows += skipped_rows;
+                if let Some(damage) = damage {
+                    let changed = match stand_in(&mut order, &sound) {
+                        Some(changed) => changed,
+                        None => return VecDeque::from([Err(damage)]),
+                    };
+                    let again = self.read(&positions, &pieces, &order, &mut microbatches, Some(&changed));
+                    match self.judge(&pieces, again) {
+                        Err(error) => return VecDeque::from([Err(error)]),
+                        Ok(Judged { damage: Some(error), .. }) => return VecDeque::from([Err(error)]),
+                        Ok(judged) => first_bad = earlier(first_bad, judged.first_bad),
                     }
                 }
+                first_bad
             }
-            assert!(self.window.positions.contains(&position), "reader and picker walk the same positions");
-            let first = (position - self.window.positions.start) as usize;
-            let last = self.window.order.len().min(first + rows - filled);
-            let places = &self.window.order[first..last];
-            let values = &mut microbatch.values[filled * self.record_len..][..places.len() * self.record_len];
-            if let Err(error) = self.pick(places, values) {
-                return Some(Err(error));
-            }
-            for place in places {
-                let block = &self.window.blocks[place.piece as usize];
-                microbatch.ids.push(block.id(place.row as usize));
-                if self.parameters > 0 {
-                    microbatch.parameters.extend(block.parameters(place.row as usize));
-                }
-            }
-            filled += places.len();
+        };
+        let rows = self.plan.rows() as u64;
+        if let Some((bad, error)) = first_bad {
+            let before = microbatches.into_iter().filter(|microbatch| microbatch.position + rows <= bad);
+            return before.map(Ok).chain([Err(error)]).collect();
         }
-        Some(Ok(()))
+        let last = microbatches.last().expect("the position is in the window").position;
+        if last + rows > positions.end {
+            self.open = microbatches.pop();
+            self.position = positions.end;
+        } else {
+            self.position = self.plan.next_mine(self.start, last + rows);
+        }
+        microbatches.into_iter().map(Ok).collect()
     }
 
-    /// Copies and transforms the records at `places`; the error is that of the first of them that has one.
-    fn pick(&self, places: &[Place], values: &mut [f32]) -> Result<(), DataError> {
-        const WORTH_A_THREAD: usize = 1 << 16; // values: less than that is done before another thread is awake
-        let one = |(place, to): (&Place, &mut [f32])| {
-            let block = &self.window.blocks[place.piece as usize];
-            block.copy_row(place.row as usize, to);
-            let record = block.records().start + u64::from(place.row);
-            self.transform.forward(to).map_err(|source| DataError::Domain { record, source }).err()
-        };
-        let error = if values.len() < 2 * WORTH_A_THREAD {
-            places.iter().zip(values.chunks_exact_mut(self.record_len)).find_map(one)
-        } else {
-            let at_least = (WORTH_A_THREAD / self.record_len).max(1);
-            let records = places.par_iter().zip(values.par_chunks_exact_mut(self.record_len));
-            records.with_min_len(at_least).find_map_first(one)
-        };
-        error.map_or(Ok(()), Err)
+    /// Room for this worker's microbatches in a window; the first may have begun before it.
+    fn begin(&mut self, positions: &Range<u64>, used: &Receiver<Microbatch>) -> Vec<Microbatch> {
+        let rows = self.plan.rows();
+        let mut position = self.position;
+        let mut microbatches = Vec::new();
+        if let Some(open) = self.open.take() {
+            position = self.plan.next_mine(self.start, open.position + rows as u64);
+            microbatches.push(open);
+        }
+        while position < positions.end {
+            let mut microbatch = used.try_recv().unwrap_or_default();
+            microbatch.position = position;
+            microbatch.skipped_rows = 0;
+            microbatch.values.resize(rows * self.record_len, 0.0);
+            microbatch.parameters.resize(rows * self.parameters, 0.0);
+            microbatch.ids.resize(rows, 0);
+            microbatches.push(microbatch);
+            position = self.plan.next_mine(self.start, position + rows as u64);
+        }
+        microbatches
     }
+
+    /// Reads every piece, and copies and transforms its records to where they go; with `again`, those that go to these places
+    /// alone, and only pieces that have any.
+    fn read(
+        &self,
+        positions: &Range<u64>,
+        pieces: &[Piece],
+        order: &[Place],
+        microbatches: &mut [Microbatch],
+        again: Option<&[bool]>,
+    ) -> Vec<Outcome> {
+        let mut rows_of: Vec<Vec<Row>> = pieces.iter().map(|_| Vec::new()).collect();
+        for microbatch in microbatches {
+            let mut parameters = microbatch.parameters.chunks_exact_mut(self.parameters.max(1));
+            let values = microbatch.values.chunks_exact_mut(self.record_len);
+            for ((values, id), position) in values.zip(&mut microbatch.ids).zip(microbatch.position..) {
+                let parameters = parameters.next().unwrap_or_default();
+                let index = position.wrapping_sub(positions.start) as usize;
+                if positions.contains(&position) && again.is_none_or(|again| again[index]) {
+                    let Place { piece, row } = order[index];
+                    rows_of[piece as usize].push(Row { position, row_of_piece: row, values, parameters, id });
+                }
+            }
+        }
+        let read = |(rows, piece): (Vec<Row>, &Piece)| {
+            if again.is_some() && rows.is_empty() { Ok(None) } else { self.read_piece(piece, rows) }
+        };
+        rows_of.into_par_iter().zip(pieces).map(read).collect()
+    }
+
+    fn read_piece(&self, piece: &Piece, rows: Vec<Row>) -> Outcome {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(DataError::Ended);
+        }
+        let free = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut block = free().pop().unwrap_or_default();
+        let outcome = self.dataset.read_block_into(piece.block, &mut block);
+        let outcome = outcome.map(|()| rows.into_iter().filter_map(|row| self.place(&block, piece, row)).reduce(first));
+        free().push(block);
+        outcome
+    }
+
+    /// Puts a record where it goes, transformed.
+    fn place(&self, block: &Block, piece: &Piece, to: Row) -> Option<Bad> {
+        let record = piece.first_record + u64::from(to.row_of_piece);
+        let row = (record - block.records().start) as usize;
+        block.copy_row(row, to.values);
+        *to.id = block.id(row);
+        for (to, value) in to.parameters.iter_mut().zip(block.parameters(row)) {
+            *to = value;
+        }
+        if self.transform == (Transform::Identity {}) {
+            return None; // a verified block is finite
+        }
+        let outcome = self.transform.forward(to.values);
+        outcome.err().map(|source| (to.position, DataError::Domain { record, source }))
+    }
+
+    /// What the outcomes of all pieces come to; an error ends the loader.
+    fn judge(&self, pieces: &[Piece], outcomes: Vec<Outcome>) -> Result<Judged, DataError> {
+        let mut judged = Judged { first_bad: None, sound: vec![true; pieces.len()], skipped_rows: 0, damage: None };
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            match outcome {
+                Ok(bad) => judged.first_bad = earlier(judged.first_bad, bad),
+                Err(error) if self.damaged == Damaged::Strict || !error.is_damage() => return Err(error),
+                Err(error) => {
+                    log::warn!("{error}; going on without its block");
+                    judged.sound[index] = false;
+                    judged.skipped_rows += u64::from(pieces[index].rows);
+                    judged.damage.get_or_insert(error);
+                }
+            }
+        }
+        Ok(judged)
+    }
+}
+
+/// What all pieces of a window come to.
+struct Judged {
+    first_bad: Option<Bad>,
+    /// Which pieces.
+    sound: Vec<bool>,
+    /// Rows of those that are not.
+    skipped_rows: u64,
+    /// The first damage.
+    damage: Option<DataError>,
+}
+
+fn first(a: Bad, b: Bad) -> Bad {
+    if b.0 < a.0 { b } else { a }
+}
+
+fn earlier(a: Option<Bad>, b: Option<Bad>) -> Option<Bad> {
+    a.into_iter().chain(b).reduce(first)
+}
+
+/// Puts the next sound record into each place of a damaged one, and says which places those are; none without a sound record.
+fn stand_in(order: &mut [Place], sound: &[bool]) -> Option<Vec<bool>> {
+    let is_sound = |place: &Place| sound[place.piece as usize];
+    let changed = order.iter().map(|place| !is_sound(place)).collect();
+    let mut next = order.iter().copied().find(is_sound)?;
+    for place in order.iter_mut().rev() {
+        if is_sound(place) {
+            next = *place;
+        } else {
+            *place = next;
+        }
+    }
+    Some(changed)
 }

@@ -3,6 +3,7 @@
 mod program;
 
 mod bad_input;
+mod bench;
 mod disk;
 mod doctor;
 #[cfg(feature = "mpi")]

@@ -153,3 +153,10 @@ fn sizes_that_cannot_be_halved_are_refused() {
         assert_eq!(wrong.fault().expect("it is wrong").0, key);
     }
 }
+
+#[test]
+fn the_work_of_a_forward_is_what_torch_counts() {
+    // torch.utils.flop_counter on the same layers: 158.9 and 159.4 million at 64 px and full width.
+    let (generator, discriminator) = settings(64, 64).macs();
+    assert_eq!((generator, discriminator), (159_449_088, 158_932_992));
+}

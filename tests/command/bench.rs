@@ -1,0 +1,185 @@
+//! Benches run, say what they measured in JSON, and refuse what they cannot do. How fast anything is, is no test's business.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::program::{arg, command, must, refused, simulated};
+
+const NARROW: [&str; 8] =
+    ["--set", "model.width=2", "--set", "batch.global=4", "--set", "batch.microbatches=2", "--set", "model.side=32"];
+
+fn json(ranks: usize, arguments: &[&str]) -> Value {
+    let out = must(ranks, &[&["bench"], arguments, &["--json"]].concat());
+    serde_json::from_str(out.trim()).unwrap_or_else(|error| panic!("{error}: {out}"))
+}
+
+fn number(told: &Value, key: &str) -> f64 {
+    told[key].as_f64().unwrap_or_else(|| panic!("{key} is a number: {told}"))
+}
+
+/// A median that lies in its range, above 0.
+fn middle(told: &Value, key: &str) -> f64 {
+    let (median, range) = (number(&told[key], "median"), &told[key]["range"]);
+    let (low, high) = (range[0].as_f64().expect("a number"), range[1].as_f64().expect("a number"));
+    assert!(0.0 < low && low <= median && median <= high, "{key}: {told}");
+    median
+}
+
+fn a_share(told: &Value, key: &str) {
+    let share = number(told, key);
+    assert!(0.0 < share && share < 1.0, "{key}: {told}");
+}
+
+#[test]
+fn steps_are_told_with_their_share_of_the_limits() {
+    let step = [&["step", "--steps", "1", "--rounds", "2"], &NARROW[..]].concat();
+    let told = json(1, &step);
+    assert_eq!(told["rounds"], 2);
+    let made = middle(&told, "samples_per_second") * number(&told, "flops_per_sample");
+    for (kind, limit) in [("fp32", "products_fp32_flops_per_second"), ("bf16", "products_bf16_flops_per_second")] {
+        let share = format!("share_of_products_{kind}");
+        a_share(&told, &share);
+        assert!((number(&told, &share) * number(&told, limit) / made - 1.0).abs() < 1e-9, "{told}");
+    }
+    a_share(&told, "outside_share");
+    let against = json(1, &[&step[..], &["--against", "trainer.update=simultaneous"]].concat());
+    middle(&against, "ratio");
+}
+
+#[test]
+fn the_work_of_a_step_is_what_its_form_says() {
+    let of = |set: &str| {
+        let told = json(1, &[&["step", "--steps", "1", "--rounds", "1", "--set", set], &NARROW[..]].concat());
+        number(&told, "flops_per_sample")
+    };
+    let (fresh, shared) = (of("trainer.noise=fresh"), of("trainer.noise=shared"));
+    let (simultaneous, two_to_one) = (of("trainer.update=simultaneous"), of("trainer.discriminator_moves=2"));
+    // One generator forward less, then one discriminator forward less.
+    assert!(fresh > shared && shared > simultaneous);
+    let (generator, discriminator) = (fresh - shared, shared - simultaneous);
+    assert!((4.0 * generator + 8.0 * discriminator - fresh).abs() < 1.0);
+    // The generator's move is shared by two batches.
+    assert!((two_to_one - (fresh - (3.0 * generator + 2.0 * discriminator) / 2.0)).abs() < 1.0);
+}
+
+#[test]
+fn the_loader_is_told_with_its_share_of_the_limits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = folder.path().join("maps");
+    simulated(&maps, 128);
+    let few = ["--batch", "8", "--batches", "4", "--rounds", "2"];
+    let told = json(1, &[&["loader", "--data", arg(&maps)], &few[..]].concat());
+    assert_eq!((&told["records"], &told["rounds"]), (&128.into(), &2.into()));
+    let bytes = middle(&told, "samples_per_second") * 4.0 * 64.0 * 64.0;
+    for limit in ["copy", "pread"] {
+        let (share, rate) = (format!("share_of_{limit}"), format!("{limit}_bytes_per_second"));
+        assert!((number(&told, &share) * number(&told, &rate) / bytes - 1.0).abs() < 1e-9, "{told}");
+    }
+
+    let kept = folder.path().join("kept");
+    let random = ["loader", "--maps", "300", "--side", "16", "--keep", arg(&kept)];
+    assert_eq!(json(1, &[&random, &few[..]].concat())["shape"], serde_json::json!([1, 16, 16]));
+    must(1, &["inspect", arg(&kept)]);
+}
+
+#[test]
+fn random_maps_are_gone_afterwards() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = ["bench", "loader", "--maps", "40", "--side", "8", "--batches", "1", "--rounds", "1"];
+    let output = command(1, &arguments).env("TMPDIR", folder.path()).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0);
+}
+
+#[test]
+fn statistics_are_told_with_their_parts() {
+    let told = json(1, &["statistics", "--maps", "10", "--side", "16", "--threads", "2", "--rounds", "3"]);
+    assert_eq!((&told["threads"], &told["rounds"]), (&2.into(), &3.into()));
+    let all = middle(&told, "seconds");
+    let parts = ["spectrum_seconds", "histogram_seconds", "tests_seconds"].map(|part| middle(&told, part));
+    assert!(parts.iter().all(|part| *part < 2.0 * all), "{told}");
+    a_share(&told, "share_of_read");
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn several_ranks_are_timed_together() {
+    let told = json(2, &["allreduce", "--numbers", "50000", "--rounds", "3"]);
+    assert!(middle(&told, "tree_seconds") > 0.0);
+    let share = number(&told, "share_of_copy") * number(&told, "copy_bytes_per_second");
+    assert!((share * middle(&told, "tree_seconds") / 200_000.0 - 1.0).abs() < 1e-9, "{told}");
+
+    let few = ["--maps", "64", "--side", "8", "--batch", "4", "--batches", "2", "--rounds", "1"];
+    assert_eq!(json(2, &[&["loader"], &few[..]].concat())["ranks"], 2);
+    assert_eq!(json(2, &["statistics", "--maps", "4", "--side", "8", "--rounds", "1"])["ranks"], 2);
+}
+
+/// Hundredths of a second of processor that a process and its threads have used.
+fn ticks(process: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+    let after_name = stat.rsplit(')').next().expect("a name in brackets");
+    after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+}
+
+#[test]
+fn a_paced_bench_works_when_it_is_told_to_and_sleeps_else() {
+    let ranks = if cfg!(feature = "mpi") { 2 } else { 1 };
+    let arguments = [&["bench", "step", "--steps", "1", "--paced", "--json"], &NARROW[..]].concat();
+    let mut child = command(ranks, &arguments).stdin(Stdio::piped()).spawn().expect("it starts");
+    let mut tell = child.stdin.take().expect("it is piped");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut heard = || -> Value {
+        let line = lines.next().expect("a line").expect("UTF-8");
+        serde_json::from_str(&line).expect("JSON")
+    };
+    assert_eq!(heard()["ready"], true);
+    for _ in 0..2 {
+        writeln!(tell).expect("it listens");
+        assert!(number(&heard(), "samples_per_second") > 0.0);
+    }
+    let processes = if ranks == 1 { vec![child.id()] } else { crate::program::children(child.id()) };
+    assert_eq!(processes.len(), ranks);
+    let used = || processes.iter().map(|process| ticks(*process)).sum::<u64>();
+    let before = used();
+    sleep(Duration::from_secs(2));
+    let meanwhile = used() - before;
+    assert!(meanwhile <= 4, "{meanwhile} hundredths of a second in two seconds of waiting");
+    drop(tell);
+    assert_eq!(heard()["rounds"], 2);
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn what_cannot_be_timed_is_refused() {
+    for (arguments, words) in [
+        (&["bench", "loader", "--maps", "0"][..], "--maps"),
+        (&["bench", "loader", "--split", "test"], "--data"),
+        (&["bench", "loader", "--data", "x", "--maps", "5"], "--maps"),
+        (&["bench", "statistics", "--side", "4"], "--side"),
+        (&["bench", "statistics", "--threads", "0"], "--threads"),
+        (&["bench", "step", "--paced", "--rounds", "3"], "--rounds"),
+        (&["bench", "step", "--paced", "--against", "trainer.overlap=false"], "--against"),
+        (&["bench", "allreduce"], "one rank has nobody to sum with"),
+    ] {
+        let (code, line) = refused(arguments);
+        assert_eq!(code, 64, "{line}");
+        assert!(line.contains(words), "{line}");
+    }
+    let (code, line) = refused(&["bench", "loader", "--data", "/nowhere"]);
+    assert!(code == 65 || code == 74, "{code} {line}");
+    assert!(line.contains("/nowhere"), "{line}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = folder.path().join("maps");
+    simulated(&maps, 16);
+    let (code, line) = refused(&["bench", "loader", "--data", arg(&maps), "--split", "nothing"]);
+    assert_eq!(code, 64);
+    assert!(line.contains("has no split `nothing`"), "{line}");
+    let (code, line) = refused(&["bench", "loader", "--maps", "5", "--keep", arg(&maps)]);
+    assert_eq!(code, 64);
+    assert!(line.contains("already holds a dataset"), "{line}");
+}
