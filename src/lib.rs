@@ -6,6 +6,7 @@
 pub mod device;
 pub mod exit;
 pub mod files;
+pub mod pages;
 pub mod rng;
 
 // config -> data shards -> model -> objective -> trainer (over comm) -> checkpoint

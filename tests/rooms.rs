@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Open to all, and importing nothing but what the table says.
-const GROUND: [&str; 4] = ["device", "exit", "files", "rng"];
+const GROUND: [&str; 5] = ["device", "exit", "files", "pages", "rng"];
 
 /// A room, or a file beside the rooms, and the rooms it may import.
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 24] = [
     ("exit", &[]),
     ("device", &["exit"]),
     ("files", &[]),
+    ("pages", &[]),
     ("rng", &[]),
     ("data", &[]),
     ("model", &[]),
