@@ -3,4 +3,4 @@
 pub mod dcgan;
 pub mod layers;
 
-pub use layers::{BatchMoments, Pass};
+pub use layers::{BatchMoments, Pass, Precision};
