@@ -9,6 +9,7 @@ pub mod files;
 pub mod kernels;
 pub mod machine;
 pub mod one_line;
+pub mod pages;
 pub mod rng;
 
 // config -> data shards -> model -> objective -> trainer (over comm) -> checkpoint

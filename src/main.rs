@@ -2,9 +2,10 @@
 
 use clap::{CommandFactory, Parser};
 use skyforge::cli::Cli;
-use skyforge::command;
+use skyforge::{command, pages};
 
 fn main() {
+    pages::keep();
     let code = match Cli::try_parse() {
         Ok(cli) => cli.verb.run(),
         Err(error) => command::refuse(&error, Cli::command()),

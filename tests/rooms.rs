@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Open to all, and importing nothing but what the table says.
-const GROUND: &[&str] = &["device", "exit", "files", "kernels", "machine", "one_line", "rng"];
+const GROUND: &[&str] = &["device", "exit", "files", "kernels", "machine", "one_line", "pages", "rng"];
 
 /// A room, or a file beside the rooms, and the rooms it may import.
 const TABLE: &[(&str, &[&str])] = &[
@@ -15,6 +15,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("kernels", &[]),
     ("machine", &[]),
     ("one_line", &[]),
+    ("pages", &[]),
     ("rng", &[]),
     ("data", &[]),
     ("model", &[]),

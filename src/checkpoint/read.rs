@@ -278,7 +278,7 @@ impl Tensors {
 
     fn fill_space(&self, prefix: &str, space: &mut FlatSpace) -> Result<(), CheckpointError> {
         let (parameters, state) = (space.parameter_layout().to_vec(), space.state_layout().to_vec());
-        space.parameters_mut().change(|values| self.fill(prefix, "", &parameters, values))?;
+        space.change_parameters(|buffer| buffer.change(|values| self.fill(prefix, "", &parameters, values)))?;
         space.state_mut().change(|values| self.fill(prefix, "", &state, values))
     }
 

@@ -12,8 +12,7 @@ use serde::Serialize;
 
 pub use overrides::{Override, apply};
 pub use run_file::{
-    BatchSection, DataSection, ModelSection, ObjectiveSection, OptimiserSection, Precision, Reduction, RunFile,
-    TrainerSection,
+    BatchSection, DataSection, ModelSection, ObjectiveSection, OptimiserSection, Reduction, RunFile, TrainerSection,
 };
 
 use crate::device::Choice;
@@ -140,6 +139,7 @@ impl RunConfig {
         let trainer = &self.file.trainer;
         GanSettings {
             loss: gan.loss,
+            precision: trainer.precision,
             label_flip: gan.label_flip,
             average: (gan.ema > 0.0).then_some(gan.ema),
             update: trainer.update,
@@ -183,7 +183,7 @@ impl RunConfig {
             return value("batch.global", &batch.global, "at most 1048576 records");
         }
         let ModelSection::Dcgan(dcgan) = model;
-        if dcgan.norm == Norm::Batch && batch.global == batch.microbatches {
+        if dcgan.norm != Norm::None && batch.global == batch.microbatches {
             let wanted = "2 or more records in each microbatch, for batch norm";
             return value("batch.global", &batch.global, wanted);
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::loader::Damaged;
 use crate::data::normalise::Transform;
 use crate::device::Choice;
+use crate::model::Precision;
 use crate::model::dcgan::DcganSettings;
 use crate::objective::gan::{Loss, Noise, Update};
 use crate::optim::AdamSettings;
@@ -115,15 +116,6 @@ impl OptimiserSection {
     }
 }
 
-/// Arithmetic of forward and backward.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    /// Single precision.
-    #[default]
-    Fp32,
-}
-
 /// What sums gradients over ranks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -153,7 +145,7 @@ pub struct TrainerSection {
     pub discriminator_moves: u32,
     /// Generator moves a step.
     pub generator_moves: u32,
-    /// Arithmetic of forward and backward.
+    /// Arithmetic of convolutions in training.
     pub precision: Precision,
     /// Where networks live: a GPU for each rank of a machine, or the CPU.
     pub device: Choice,

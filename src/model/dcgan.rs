@@ -5,14 +5,11 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor, nn};
+use tch::{Device, Kind, Tensor, nn};
 
-use super::layers::{BatchNorm, Dense, Doubling, Halving, Pass, Weights};
+use super::layers::{BatchNorm, Dense, Doubling, Halving, Pass, Precision, Weights};
 use crate::kernels;
 use crate::rng::{Draw, Stream};
-
-/// Slope of the discriminator's leaky ReLU below zero.
-const LEAK: f64 = 0.2;
 
 /// What stands between a layer and its activation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +18,28 @@ pub enum Norm {
     /// Batch norm, where CosmoGAN has it.
     #[default]
     Batch,
+    /// Batch norm in the generator alone, so that the discriminator sees each map alone (Gulrajani et al. 2017).
+    Generator,
     /// Nothing: a map's way through a network does not depend on its neighbours in the batch.
     None,
+}
+
+impl Norm {
+    /// Whether the generator has batch norm.
+    pub fn in_generator(self) -> bool {
+        match self {
+            Norm::Batch | Norm::Generator => true,
+            Norm::None => false,
+        }
+    }
+
+    /// Whether the discriminator has batch norm.
+    pub fn in_discriminator(self) -> bool {
+        match self {
+            Norm::Batch => true,
+            Norm::Generator | Norm::None => false,
+        }
+    }
 }
 
 /// The size of both networks. The defaults are CosmoGAN's, whatever the side: 64 px starts at 4 x 4, 128 px at
@@ -100,20 +117,14 @@ impl DcganSettings {
         self.width << (level - 1)
     }
 
-    /// The norm of a layer, if there is one.
-    fn norm(&self, path: &nn::Path, channels: i64) -> Option<BatchNorm> {
-        match self.norm {
-            Norm::Batch => Some(BatchNorm::new(path, channels)),
-            Norm::None => None,
-        }
+    /// The norm of a layer where there is one: `normed` says whether its network has any.
+    fn norm(normed: bool, path: &nn::Path, channels: i64) -> Option<BatchNorm> {
+        normed.then(|| BatchNorm::new(path, channels))
     }
 
     /// The names of the norms `layers`, in order.
-    fn norms(&self, layers: std::ops::RangeInclusive<u32>) -> Vec<String> {
-        match self.norm {
-            Norm::Batch => layers.map(|layer| format!("norm{layer}")).collect(),
-            Norm::None => Vec::new(),
-        }
+    fn norms(normed: bool, layers: std::ops::RangeInclusive<u32>) -> Vec<String> {
+        if normed { layers.map(|layer| format!("norm{layer}")).collect() } else { Vec::new() }
     }
 }
 
@@ -121,6 +132,7 @@ impl DcganSettings {
 #[derive(Debug)]
 pub struct Generator {
     settings: DcganSettings,
+    precision: Precision,
     device: Device,
     project: Dense,
     first_norm: Option<BatchNorm>,
@@ -134,35 +146,52 @@ impl Generator {
         let (name, depth, small) = ("generator", settings.depth, settings.smallest_side());
         let widest = settings.channels(depth);
         let project = Dense::new(&(path / "project"), name, &weights, settings.latent_dim, widest * small * small);
+        let normed = settings.norm.in_generator();
+        let norm = |layer: u32, channels| DcganSettings::norm(normed, &(path / format!("norm{layer}")), channels);
         let doublings = (1..=depth)
             .map(|layer| {
                 let inputs = settings.channels(depth - layer + 1);
                 let outputs = if layer == depth { 1 } else { settings.channels(depth - layer) };
                 let up = Doubling::new(&(path / format!("up{layer}")), name, &weights, inputs, outputs);
-                let norm = (layer < depth).then(|| settings.norm(&(path / format!("norm{layer}")), outputs));
-                (up, norm.flatten())
+                (up, if layer < depth { norm(layer, outputs) } else { None })
             })
             .collect();
-        let first_norm = settings.norm(&(path / "norm0"), widest);
-        Self { settings: settings.clone(), device: path.device(), project, first_norm, doublings }
+        let first_norm = norm(0, widest);
+        let precision = Precision::Fp32;
+        Self { settings: settings.clone(), precision, device: path.device(), project, first_norm, doublings }
+    }
+
+    /// The same, to be trained in `precision`.
+    #[must_use]
+    pub fn at(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        if precision == Precision::Bf16 {
+            self.doublings.iter_mut().for_each(|(up, _)| up.halve());
+        }
+        self
+    }
+
+    /// Its weights in half precision, if it has them, by name.
+    pub fn halves(&self) -> Vec<(String, Tensor)> {
+        (1..).zip(&self.doublings).flat_map(|(layer, (up, _))| up.halves(&format!("up{layer}"))).collect()
     }
 
     /// Names of the batch norms in order of use.
     pub fn norms(&self) -> Vec<String> {
-        self.settings.norms(0..=self.settings.depth - 1)
+        DcganSettings::norms(self.settings.norm.in_generator(), 0..=self.settings.depth - 1)
     }
 
     /// - `noise`: `[b, z]`
     /// - returns: `[b, 1, n, n]` in [-1, 1]
     pub fn forward(&self, noise: &Tensor, pass: Pass) -> Tensor {
-        let small = self.settings.smallest_side();
+        let (small, kind) = (self.settings.smallest_side(), self.precision.kind(pass));
         let x = self.project.forward(noise).view([-1, self.settings.channels(self.settings.depth), small, small]);
-        let mut x = normed(self.first_norm.as_ref(), x, pass);
+        let mut x = normed(self.first_norm.as_ref(), x, pass).to_kind(kind);
         for (up, norm) in &self.doublings {
-            x = up.forward(&x.relu_());
+            x = up.forward(&x.relu_(), pass);
             x = normed(norm.as_ref(), x, pass);
         }
-        x.tanh()
+        x.to_kind(Kind::Float).tanh()
     }
 
     /// The maps that `records` are in inference, `[records, 1, n, n]`, each from latent noise of its own.
@@ -179,9 +208,13 @@ impl Generator {
 #[derive(Debug)]
 pub struct Discriminator {
     settings: DcganSettings,
+    precision: Precision,
     halvings: Vec<(Halving, Option<BatchNorm>)>,
     judge: Dense,
 }
+
+/// Slope of the discriminator's leaky ReLU.
+const LEAK: f64 = 0.2;
 
 impl Discriminator {
     /// Adds the discriminator's tensors to `path`.
@@ -193,28 +226,44 @@ impl Discriminator {
                 let inputs = if layer == 1 { 1 } else { settings.channels(layer - 1) };
                 let outputs = settings.channels(layer);
                 let down = Halving::new(&(path / format!("down{layer}")), name, &weights, inputs, outputs);
-                let norm = (layer > 1).then(|| settings.norm(&(path / format!("norm{layer}")), outputs));
-                (down, norm.flatten())
+                let path = path / format!("norm{layer}");
+                let norm = DcganSettings::norm(layer > 1 && settings.norm.in_discriminator(), &path, outputs);
+                (down, norm)
             })
             .collect();
         let inputs = settings.channels(settings.depth) * small * small;
         let judge = Dense::new(&(path / "judge"), name, &weights, inputs, 1);
-        Self { settings: settings.clone(), halvings, judge }
+        Self { settings: settings.clone(), precision: Precision::Fp32, halvings, judge }
+    }
+
+    /// The same, to be trained in `precision`.
+    #[must_use]
+    pub fn at(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        if precision == Precision::Bf16 {
+            self.halvings.iter_mut().for_each(|(down, _)| down.halve());
+        }
+        self
+    }
+
+    /// Its weights in half precision, if it has them, by name.
+    pub fn halves(&self) -> Vec<(String, Tensor)> {
+        (1..).zip(&self.halvings).flat_map(|(layer, (down, _))| down.halves(&format!("down{layer}"))).collect()
     }
 
     /// Names of the batch norms in order of use.
     pub fn norms(&self) -> Vec<String> {
-        self.settings.norms(2..=self.settings.depth)
+        DcganSettings::norms(self.settings.norm.in_discriminator(), 2..=self.settings.depth)
     }
 
     /// - `maps`: `[b, 1, n, n]` in [-1, 1]
     /// - returns: `[b]`, logits: high means real
     pub fn forward(&self, maps: &Tensor, pass: Pass) -> Tensor {
-        let mut x = maps.shallow_clone();
+        let mut x = maps.to_kind(self.precision.kind(pass));
         for (down, norm) in &self.halvings {
-            x = kernels::leaky_relu(normed(norm.as_ref(), down.forward(&x), pass), LEAK);
+            x = kernels::leaky_relu(normed(norm.as_ref(), down.forward(&x, pass), pass), LEAK);
         }
-        self.judge.forward(&x.flatten(1, -1)).squeeze_dim(1) // one logit a map
+        self.judge.forward(&x.flatten(1, -1).to_kind(Kind::Float)).squeeze_dim(1) // one logit a map
     }
 }
 

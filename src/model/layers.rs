@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, nn};
 
 use crate::kernels;
@@ -33,13 +34,94 @@ impl Weights {
     }
 }
 
-/// Whether batch norm uses the statistics of the batch, and who is told of them.
+/// Arithmetic of convolutions in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    Fp32,
+    /// Eight bits of mantissa in convolutions and in what goes between them; all else, and all that is kept from one
+    /// step to the next, in single precision.
+    Bf16,
+}
+
+impl Precision {
+    /// Of what comes into a convolution.
+    pub fn kind(self, pass: Pass) -> Kind {
+        match (self, pass) {
+            (Precision::Bf16, Pass::Training(_)) => Kind::BFloat16,
+            (Precision::Fp32 | Precision::Bf16, _) => Kind::Float,
+        }
+    }
+}
+
+/// What a forward is for: whether batch norm uses the statistics of the batch, who is told of them, and in which arithmetic.
 #[derive(Clone, Copy)]
 pub enum Pass<'a> {
-    /// Batch statistics, recorded in order of use.
+    /// Batch statistics, recorded in order of use; in the network's own precision.
     Training(&'a BatchMoments),
-    /// Running statistics.
+    /// The same in single precision and with operations alone that can be differentiated twice.
+    Smooth(&'a BatchMoments),
+    /// Running statistics, in single precision.
     Inference,
+}
+
+impl Pass<'_> {
+    /// Whether nobody will ask for a derivative of its gradient.
+    fn once_differentiable(self) -> bool {
+        match self {
+            Pass::Training(_) | Pass::Inference => true,
+            Pass::Smooth(_) => false,
+        }
+    }
+}
+
+/// A kernel and its bias, and what they are in half precision where a network trains in it.
+///
+/// The halves are a node of the graph for good: one cast of the kernel and one of the bias, whose data the trainer
+/// renews when it has moved the weights. So all forwards share a cast, and gradients come back through it in single precision.
+#[derive(Debug)]
+struct Kernel {
+    weight: Tensor,
+    bias: Tensor,
+    halves: Option<[Tensor; 2]>,
+    fast: kernels::Layer,
+}
+
+impl Kernel {
+    fn new(path: &nn::Path, network: &str, weights: &Weights, shape: &[i64], outputs: i64) -> Self {
+        Self {
+            weight: weights.fill(path, network, "weight", shape),
+            bias: path.zeros("bias", &[outputs]),
+            halves: None,
+            fast: kernels::Layer::default(),
+        }
+    }
+
+    fn halve(&mut self) {
+        let half = |tensor: &Tensor| tch::with_grad(|| tensor.to_kind(Kind::BFloat16));
+        self.halves = Some([half(&self.weight), half(&self.bias)]);
+    }
+
+    /// Kernel and bias for a forward.
+    fn of(&self, pass: Pass) -> [Tensor; 2] {
+        match (&self.halves, pass) {
+            (Some(halves), Pass::Training(_)) => {
+                // Of a frozen network no gradient is asked, which a node of the graph would not notice.
+                let asked = self.weight.requires_grad();
+                halves.each_ref().map(|half| if asked { half.shallow_clone() } else { half.detach() })
+            }
+            _ => [self.weight.shallow_clone(), self.bias.shallow_clone()],
+        }
+    }
+
+    /// Names below the network's and tensors of the halves; `layer` is this one's name.
+    fn halves(&self, layer: &str) -> impl Iterator<Item = (String, Tensor)> + use<> {
+        let [weight, bias] = ["weight", "bias"].map(|name| format!("{layer}.{name}"));
+        let halves = self.halves.as_ref().map(|[w, b]| [(weight, w.shallow_clone()), (bias, b.shallow_clone())]);
+        halves.into_iter().flatten()
+    }
 }
 
 /// Mean and biased variance of each channel, for each batch norm that a forward in training came through.
@@ -80,55 +162,57 @@ impl Dense {
 
 /// A 5x5 convolution of stride 2: halves the side.
 #[derive(Debug)]
-pub struct Halving {
-    weight: Tensor,
-    bias: Tensor,
-    kernel: kernels::Layer,
-}
+pub struct Halving(Kernel);
 
 impl Halving {
     /// From `inputs` to `outputs` channels.
     pub fn new(path: &nn::Path, network: &str, weights: &Weights, inputs: i64, outputs: i64) -> Self {
-        let weight = weights.fill(path, network, "weight", &[outputs, inputs, 5, 5]);
-        Self { weight, bias: path.zeros("bias", &[outputs]), kernel: kernels::Layer::default() }
+        Self(Kernel::new(path, network, weights, &[outputs, inputs, 5, 5], outputs))
+    }
+
+    /// From now on forwards in training compute in half precision.
+    pub fn halve(&mut self) {
+        self.0.halve();
+    }
+
+    /// The weights in half precision, if it has them, by their names in the network; `layer` is this one's.
+    pub fn halves(&self, layer: &str) -> impl Iterator<Item = (String, Tensor)> + use<> {
+        self.0.halves(layer)
     }
 
     /// `[b, inputs, h, w]` to `[b, outputs, h/2, w/2]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        let ours = self.kernel.to_narrow(x, &self.weight, &self.bias);
-        ours.unwrap_or_else(|| self.plain(x))
-    }
-
-    /// The same by libtorch, which has second derivatives too.
-    pub fn plain(&self, x: &Tensor) -> Tensor {
-        x.conv2d(&self.weight, Some(&self.bias), [2, 2], [2, 2], [1, 1], 1)
+    pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+        let [weight, bias] = self.0.of(pass);
+        let ours = pass.once_differentiable().then(|| self.0.fast.to_narrow(x, &weight, &bias)).flatten();
+        ours.unwrap_or_else(|| x.conv2d(&weight, Some(&bias), [2, 2], [2, 2], [1, 1], 1))
     }
 }
 
 /// A 5x5 transposed convolution of stride 2: doubles the side.
 #[derive(Debug)]
-pub struct Doubling {
-    weight: Tensor,
-    bias: Tensor,
-    kernel: kernels::Layer,
-}
+pub struct Doubling(Kernel);
 
 impl Doubling {
     /// From `inputs` to `outputs` channels.
     pub fn new(path: &nn::Path, network: &str, weights: &Weights, inputs: i64, outputs: i64) -> Self {
-        let weight = weights.fill(path, network, "weight", &[inputs, outputs, 5, 5]);
-        Self { weight, bias: path.zeros("bias", &[outputs]), kernel: kernels::Layer::default() }
+        Self(Kernel::new(path, network, weights, &[inputs, outputs, 5, 5], outputs))
+    }
+
+    /// From now on forwards in training compute in half precision.
+    pub fn halve(&mut self) {
+        self.0.halve();
+    }
+
+    /// The weights in half precision, if it has them, by their names in the network; `layer` is this one's.
+    pub fn halves(&self, layer: &str) -> impl Iterator<Item = (String, Tensor)> + use<> {
+        self.0.halves(layer)
     }
 
     /// `[b, inputs, h, w]` to `[b, outputs, 2h, 2w]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        let ours = self.kernel.to_wide(x, &self.weight, &self.bias);
-        ours.unwrap_or_else(|| self.plain(x))
-    }
-
-    /// The same by libtorch.
-    pub fn plain(&self, x: &Tensor) -> Tensor {
-        x.conv_transpose2d(&self.weight, Some(&self.bias), [2, 2], [2, 2], [1, 1], 1, [1, 1])
+    pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+        let [weight, bias] = self.0.of(pass);
+        let ours = pass.once_differentiable().then(|| self.0.fast.to_wide(x, &weight, &bias)).flatten();
+        ours.unwrap_or_else(|| x.conv_transpose2d(&weight, Some(&bias), [2, 2], [2, 2], [1, 1], 1, [1, 1]))
     }
 }
 
@@ -158,7 +242,7 @@ impl BatchNorm {
         }
     }
 
-    /// `[b, c, h, w]` to the same.
+    /// `[b, c, h, w]` to the same, in the precision of `x`; its own numbers are single in any case.
     pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
         let (weight, bias) = (Some(&self.weight), Some(&self.bias));
         match pass {
@@ -166,7 +250,7 @@ impl BatchNorm {
                 let (mean, variance) = (Some(&self.running_mean), Some(&self.running_variance));
                 x.batch_norm(weight, bias, mean, variance, false, 0.0, Self::EPSILON, true)
             }
-            Pass::Training(moments) => {
+            Pass::Training(moments) | Pass::Smooth(moments) => {
                 let channels = x.size()[1];
                 let members = (x.numel() as i64 / channels) as f64;
                 // With a momentum of 1 libtorch leaves the moments of this batch here, the variance unbiased.

@@ -21,7 +21,7 @@ use tch::{Device, Kind, Tensor, nn};
 use super::{Batch, Move, Objective, Place, Player, Tally};
 use crate::model::dcgan::{DcganSettings, Discriminator, Generator};
 use crate::model::layers::BatchNorm;
-use crate::model::{BatchMoments, Pass};
+use crate::model::{BatchMoments, Pass, Precision};
 use crate::rng::{Draw, Stream};
 
 /// What each player minimises.
@@ -95,6 +95,8 @@ pub enum Noise {
 pub struct GanSettings {
     /// The loss of both players.
     pub loss: Loss,
+    /// Arithmetic of convolutions in training.
+    pub precision: Precision,
     /// Probability that a map's label is flipped in the discriminator's move, drawn for each map.
     pub label_flip: f64,
     /// Decay of the average of the generator's weights, if one is kept.
@@ -155,8 +157,8 @@ impl Gan {
         let generator_store = nn::VarStore::new(device);
         let discriminator_store = nn::VarStore::new(device);
         Self {
-            generator: Generator::new(&generator_store.root(), model, seed),
-            discriminator: Discriminator::new(&discriminator_store.root(), model, seed),
+            generator: Generator::new(&generator_store.root(), model, seed).at(settings.precision),
+            discriminator: Discriminator::new(&discriminator_store.root(), model, seed).at(settings.precision),
             latent_dim: model.latent_dim,
             settings,
             generator_store,
@@ -273,6 +275,7 @@ impl Objective for Gan {
             Player {
                 name: "discriminator",
                 store: &self.discriminator_store,
+                halves: self.discriminator.halves(),
                 average: None,
                 metrics: &["discriminator_loss", "real_logit", "generated_logit"],
                 norms: self.discriminator.norms(),
@@ -281,6 +284,7 @@ impl Objective for Gan {
             Player {
                 name: "generator",
                 store: &self.generator_store,
+                halves: self.generator.halves(),
                 average: self.settings.average,
                 metrics: &["generator_loss"],
                 norms: self.generator.norms(),
@@ -373,7 +377,8 @@ impl Objective for Gan {
         let noise = draw.at(Stream::Moments, index, 0).normals((size * self.latent_dim) as usize);
         let noise = self.bring(&noise).view([size, self.latent_dim]);
         let moments = BatchMoments::default();
-        let _maps = tch::no_grad(|| self.generator.forward(&noise, Pass::Training(&moments)));
+        // As inference, for which the moments are, in single precision.
+        let _maps = tch::no_grad(|| self.generator.forward(&noise, Pass::Smooth(&moments)));
         moments.flat()
     }
 }

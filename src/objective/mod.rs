@@ -16,6 +16,8 @@ pub struct Player<'a> {
     pub name: &'static str,
     /// Its tensors.
     pub store: &'a nn::VarStore,
+    /// What follows some of them in half precision, by name.
+    pub halves: Vec<(String, Tensor)>,
     /// Decay of the moving average of its weights that is kept beside them, if any.
     pub average: Option<f64>,
     /// The numbers that it reports each step, each a mean over the global batch.

@@ -51,6 +51,8 @@ pub struct FlatSpace {
     parameter_layout: Vec<Entry>,
     state_layout: Vec<Entry>,
     views: Vec<Tensor>,
+    /// The parameters in half precision, for those who compute in it.
+    halves: Option<Tensor>,
     lent: bool,
     generation: u64,
 }
@@ -91,18 +93,43 @@ impl FlatSpace {
         let nothing = trained.iter().map(|(_, tensor)| tensor.sum(Kind::Float) * 0.0).reduce(|a, b| a + b);
         nothing.expect("a network has parameters").backward();
         for ((_, tensor), entry) in trained.iter().zip(&parameter_layout) {
-            tensor.shallow_clone().set_data(&view(&parameters, entry));
-            tensor.grad().set_data(&view(&gradient, entry));
+            tensor.shallow_clone().set_data(&view(parameters.tensor(), entry));
+            tensor.grad().set_data(&view(gradient.tensor(), entry));
         }
         for ((_, tensor), entry) in kept.iter().zip(&state_layout) {
-            tensor.shallow_clone().set_data(&view(&state, entry));
+            tensor.shallow_clone().set_data(&view(state.tensor(), entry));
         }
         let views = trained.into_iter().map(|(_, tensor)| tensor).collect();
-        let (lent, generation) = (false, 0);
-        let space =
-            Self { parameters, gradient, staging, state, parameter_layout, state_layout, views, lent, generation };
+        let (halves, lent, generation) = (None, false, 0);
+        let space = Self {
+            parameters,
+            gradient,
+            staging,
+            state,
+            parameter_layout,
+            state_layout,
+            views,
+            halves,
+            lent,
+            generation,
+        };
         space.check();
         space
+    }
+
+    /// From now on the tensors `halves`, each named as the parameter that it stands for, follow the parameters in half
+    /// precision: their data are views of one buffer, renewed whenever the parameters are changed.
+    pub fn follow(&mut self, halves: &[(String, Tensor)]) {
+        if halves.is_empty() {
+            return;
+        }
+        let flat = self.parameters.tensor().to_kind(Kind::BFloat16);
+        for (name, half) in halves {
+            let entry = self.parameter_layout.iter().find(|entry| entry.name == *name);
+            let entry = entry.expect("a half stands for a parameter");
+            half.shallow_clone().set_data(&view(&flat, entry));
+        }
+        self.halves = Some(flat);
     }
 
     /// How many parameters there are.
@@ -130,10 +157,20 @@ impl FlatSpace {
         &self.parameters
     }
 
-    /// The parameters, to be changed: never between a forward and its backward, which libtorch would refuse.
-    pub fn parameters_mut(&mut self) -> &mut Buffer {
-        self.tell_of_change();
-        &mut self.parameters
+    /// Lets `change` change the parameters: never between a forward and its backward, which libtorch would refuse.
+    pub fn change_parameters<T>(&mut self, change: impl FnOnce(&mut Buffer) -> T) -> T {
+        let result = change(&mut self.parameters);
+        self.renew();
+        result
+    }
+
+    /// Parameters have changed: what follows them follows.
+    fn renew(&mut self) {
+        self.generation += 1;
+        self.views.iter().for_each(kernels::changed);
+        if let Some(halves) = &mut self.halves {
+            halves.copy_(self.parameters.tensor());
+        }
     }
 
     /// Gradients, then the tail: the host's side, which is summed over ranks.
@@ -182,16 +219,12 @@ impl FlatSpace {
         }
     }
 
-    /// Parameters and their gradients at once, for an optimiser. On the host the gradients end in the tail.
-    pub fn parameters_and_gradient(&mut self) -> (&mut Buffer, &Buffer) {
+    /// Lets an optimiser change the parameters by their gradients. On the host the gradients end in the tail.
+    pub fn update<T>(&mut self, update: impl FnOnce(&mut Buffer, &Buffer) -> T) -> T {
         self.assert_here();
-        self.tell_of_change();
-        (&mut self.parameters, &self.gradient)
-    }
-
-    fn tell_of_change(&mut self) {
-        self.generation += 1;
-        self.views.iter().for_each(kernels::changed);
+        let result = update(&mut self.parameters, &self.gradient);
+        self.renew();
+        result
     }
 
     /// How often the parameters may have been changed: a forward and its backward want the same.
@@ -251,12 +284,12 @@ fn lay_out(tensors: &[(String, Tensor)], home: Home) -> (Vec<Entry>, Buffer) {
     let flat = Buffer::zeros(offset, home);
     tch::no_grad(|| {
         for ((_, tensor), entry) in tensors.iter().zip(&layout) {
-            view(&flat, entry).copy_(tensor);
+            view(flat.tensor(), entry).copy_(tensor);
         }
     });
     (layout, flat)
 }
 
-fn view(flat: &Buffer, entry: &Entry) -> Tensor {
-    flat.tensor().narrow(0, entry.offset as i64, entry.len() as i64).view(entry.shape.as_slice())
+fn view(flat: &Tensor, entry: &Entry) -> Tensor {
+    flat.narrow(0, entry.offset as i64, entry.len() as i64).view(entry.shape.as_slice())
 }

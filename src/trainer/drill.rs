@@ -125,10 +125,9 @@ impl Drills {
         let mut flipped = false;
         let flip = |slots: PlayerSlots| -> Result<(), std::convert::Infallible> {
             if !std::mem::replace(&mut flipped, true) {
-                slots.space.parameters_mut().change(|values| {
-                    // The highest of the mantissa: the lowest may be lost in the rounding of the next update.
-                    values[0] = f32::from_bits(values[0].to_bits() ^ (1 << 22));
-                });
+                // The highest of the mantissa: the lowest may be lost in the rounding of the next update.
+                let flip = |values: &mut [f32]| values[0] = f32::from_bits(values[0].to_bits() ^ (1 << 22));
+                slots.space.change_parameters(|parameters| parameters.change(flip));
             }
             Ok(())
         };

@@ -85,7 +85,8 @@ impl PlayerState {
             variables.get(&key).expect("each batch norm has a running mean").numel()
         };
         let moments: usize = player.norms.iter().map(|name| 3 * channels(name)).sum();
-        let space = FlatSpace::bind_at(home, player.store, player.metrics.len() + moments + 2);
+        let mut space = FlatSpace::bind_at(home, player.store, player.metrics.len() + moments + 2);
+        space.follow(&player.halves);
         let mut tail = player.metrics.len();
         let place = |name: String| {
             let entry = space.state_layout().iter().find(|entry| entry.name == name);
@@ -217,8 +218,8 @@ impl PlayerState {
         if self.on_devices.is_none() {
             self.space.stage_up();
         }
-        let (parameters, gradient) = self.space.parameters_and_gradient();
-        self.adam.update(parameters, gradient, norm);
+        let adam = &mut self.adam;
+        self.space.update(|parameters, gradient| adam.update(parameters, gradient, norm));
     }
 
     /// The means of the last sum, by name.
@@ -245,7 +246,8 @@ impl PlayerState {
     pub fn undo(&mut self) {
         self.pending.0.fill(0.0);
         self.pending.1 = 0;
-        self.adam.undo(self.space.parameters_mut());
+        let adam = &mut self.adam;
+        self.space.change_parameters(|parameters| adam.undo(parameters));
     }
 
     /// Draws running moments towards the pending ones, by the law of total variance: the variance of all is the mean
@@ -283,7 +285,7 @@ impl PlayerState {
     ) -> Option<T> {
         let average = &self.average.as_ref()?.weights;
         let (weights, state) = (self.space.parameters().clone(), self.space.state().clone());
-        self.space.parameters_mut().copy_from(average);
+        self.space.change_parameters(|parameters| parameters.copy_from(average));
         for index in 0..forwards {
             let moments = forward(index);
             for (sum, value) in self.pending.0.iter_mut().zip(in_one_piece(&moments)) {
@@ -294,7 +296,7 @@ impl PlayerState {
         self.blend_moments(1.0);
         let made = work(&self.space);
         self.space.state_mut().copy_from(&state);
-        self.space.parameters_mut().copy_from(&weights);
+        self.space.change_parameters(|parameters| parameters.copy_from(&weights));
         Some(made)
     }
 

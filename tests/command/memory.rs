@@ -2,6 +2,7 @@
 //! grows with its parameters.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -24,7 +25,13 @@ fn resident(process: u32) -> u64 {
 
 /// The memory of each rank between two pieces of work, in no order: the least that was seen over steps `steps`. What
 /// libtorch holds only for the time of a backward is not in it.
-fn between_pieces_of_work(maps: &Path, ranks: usize, latent: u64, steps: std::ops::Range<usize>) -> Vec<u64> {
+fn between_pieces_of_work(
+    maps: &Path,
+    ranks: usize,
+    latent: u64,
+    spans: &[Range<usize>],
+    allocator: &[(&str, &str)],
+) -> Vec<Vec<u64>> {
     let folder = tempfile::tempdir().expect("a folder");
     let latent = format!("model.latent_dim={latent}");
     let mut arguments = vec!["train", CONFIG, "--run", arg(folder.path()), "--data", arg(maps)];
@@ -32,7 +39,7 @@ fn between_pieces_of_work(maps: &Path, ranks: usize, latent: u64, steps: std::op
         arguments.extend(["--set", set]);
     }
     let mut program = command(ranks, &arguments);
-    program.env("MALLOC_MMAP_THRESHOLD_", MAPPED_FROM_BYTES);
+    program.envs(allocator.iter().copied());
     let mut child =
         program.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("it starts");
     let begun = Instant::now();
@@ -44,23 +51,33 @@ fn between_pieces_of_work(maps: &Path, ranks: usize, latent: u64, steps: std::op
             sleep(Duration::from_millis(1));
         }
     };
-    until(steps.start, &mut || {});
-    let processes = if ranks == 1 { vec![child.id()] } else { children(child.id()) };
-    assert_eq!(processes.len(), ranks);
-    let mut least = vec![u64::MAX; ranks];
-    until(steps.end, &mut || {
-        for (least, process) in least.iter_mut().zip(&processes) {
-            *least = (*least).min(resident(*process));
+    let mut all = Vec::new();
+    let mut processes = Vec::new();
+    for steps in spans {
+        until(steps.start, &mut || {});
+        if processes.is_empty() {
+            processes = if ranks == 1 { vec![child.id()] } else { children(child.id()) };
+            assert_eq!(processes.len(), ranks);
         }
-    });
+        let mut least = vec![u64::MAX; ranks];
+        until(steps.end, &mut || {
+            for (least, process) in least.iter_mut().zip(&processes) {
+                *least = (*least).min(resident(*process));
+            }
+        });
+        all.push(least);
+    }
     signal(processes[0], "-KILL");
     child.wait().expect("it ends");
-    least
+    all
 }
 
 /// Buffers of the length of the parameters that each rank holds.
-fn buffers(maps: &Path, ranks: usize, steps: std::ops::Range<usize>) -> Vec<f64> {
-    let [small, large] = LATENT.map(|latent| between_pieces_of_work(maps, ranks, latent, steps.clone()));
+fn buffers(maps: &Path, ranks: usize, steps: Range<usize>) -> Vec<f64> {
+    let [small, large] = LATENT.map(|latent| {
+        let allocator = [("MALLOC_MMAP_THRESHOLD_", MAPPED_FROM_BYTES)];
+        between_pieces_of_work(maps, ranks, latent, std::slice::from_ref(&steps), &allocator).remove(0)
+    });
     let parameters = (LATENT[1] - LATENT[0]) * OUTPUTS;
     small.iter().zip(&large).map(|(small, large)| (*large as f64 - *small as f64) / (4 * parameters) as f64).collect()
 }
@@ -83,4 +100,23 @@ fn a_rank_holds_the_buffers_that_the_formula_counts() {
             "{ranks} ranks: {held:?}, not {expected}"
         );
     }
+}
+
+/// What is freed stays with the allocator, unless the environment has it otherwise; so it must be used again.
+#[test]
+fn memory_does_not_grow_with_the_steps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maps = folder.path().join("maps");
+    simulated(&maps, 128);
+    let ranks = if cfg!(feature = "mpi") { 2 } else { 1 };
+    let spans = [10..15, 100..105];
+    let kept = between_pieces_of_work(&maps, ranks, LATENT[1], &spans, &[]);
+    let returned =
+        between_pieces_of_work(&maps, ranks, LATENT[1], &spans, &[("MALLOC_MMAP_THRESHOLD_", MAPPED_FROM_BYTES)]);
+    eprintln!("kept {kept:?}, returned {returned:?} bytes");
+    for (early, late) in kept[0].iter().zip(&kept[1]) {
+        assert!(*late as f64 <= 1.03 * *early as f64, "{early} bytes after 10 steps, {late} after 100");
+    }
+    // The environment is heard: there nothing that was freed is held.
+    assert!(returned[1].iter().max() < kept[1].iter().min(), "{returned:?} is less than {kept:?}");
 }

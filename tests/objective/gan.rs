@@ -1,5 +1,6 @@
 //! The GAN game: losses against their formulae, gradients against the textbook's two-step form.
 
+use skyforge::model::Precision;
 use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Objective, Place};
@@ -54,6 +55,7 @@ fn model() -> DcganSettings {
 fn settings(update: Update, noise: Noise) -> GanSettings {
     GanSettings {
         loss: Loss::NonSaturating,
+        precision: Precision::Fp32,
         label_flip: 0.0,
         average: None,
         update,

@@ -1,6 +1,6 @@
 //! Networks in flat buffers.
 
-use skyforge::optim::{Adam, AdamSettings, FlatSpace, Home};
+use skyforge::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home};
 use tch::{Device, Kind, Tensor, nn};
 
 fn network() -> (nn::VarStore, impl Fn(&Tensor) -> Tensor) {
@@ -50,7 +50,7 @@ fn backward_writes_into_the_flat_gradient_what_autograd_gives() {
 fn what_is_written_to_the_parameters_is_what_the_network_uses() {
     let (store, forward) = network();
     let mut space = FlatSpace::bind(&store, 0);
-    space.parameters_mut().clear();
+    space.change_parameters(Buffer::clear);
     assert_eq!(forward(&Tensor::ones([1, 3], (Kind::Float, Device::Cpu))).double_value(&[]), 0.0);
 }
 
@@ -99,7 +99,7 @@ fn on_a_device_the_gradient_goes_through_the_host_and_comes_back() {
     space.stage_up();
     let tripled: Vec<f32> = there.iter().map(|g| 3.0 * g).collect();
     assert_eq!(*space.device_gradient().expect("its own").host(), tripled);
-    assert_eq!(space.parameters_and_gradient().1.host(), tripled);
+    assert_eq!(space.update(|_, gradient| gradient.host().into_owned()), tripled);
 
     space.clear();
     assert_eq!(space.gradient(), [0.0; 18]);
@@ -119,7 +119,7 @@ fn on_the_host_the_gradient_is_the_one_that_is_summed() {
     space.stage_down();
     space.stage_up();
     assert_eq!((space.gradient().as_ptr(), space.gradient().to_vec()), before);
-    assert_eq!(space.parameters_and_gradient().1.as_slice().as_ptr(), before.0);
+    assert_eq!(space.update(|_, gradient| gradient.as_slice().as_ptr()), before.0);
 }
 
 /// Forward, backward, sum, update: everything but the sum over ranks.
@@ -136,11 +136,12 @@ fn a_network_learns_the_same_on_a_device_as_on_the_host() {
             space.stage_down();
             space.gradient_mut()[..16].iter_mut().for_each(|value| *value *= 2.0);
             space.stage_up();
-            let (parameters, gradient) = space.parameters_and_gradient();
-            adam.update(parameters, gradient, 1.0);
-            if step == 7 {
-                adam.undo(parameters);
-            }
+            space.update(|parameters, gradient| {
+                adam.update(parameters, gradient, 1.0);
+                if step == 7 {
+                    adam.undo(parameters);
+                }
+            });
             adam.accept();
             average.blend(0.9, space.parameters());
             space.state_mut().change(|state| state[1] += 0.5);

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use skyforge::comm::{Communicator, Threads};
+use skyforge::model::Precision;
 use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
@@ -56,6 +57,7 @@ impl Objective for Watched {
 fn settings(label_flip: f64) -> GanSettings {
     GanSettings {
         loss: Loss::Hinge, // the generator's is the mean logit of its maps, with the other sign
+        precision: Precision::Fp32,
         label_flip,
         average: None,
         update: Update::Alternating,

@@ -40,7 +40,7 @@ impl Objective for Maker {
 
     fn players(&self) -> Vec<Player<'_>> {
         let (name, metrics, norms) = ("maker", &[][..], Vec::new());
-        vec![Player { name, store: &self.store, average: None, metrics, norms, norm_momentum: 0.1 }]
+        vec![Player { name, store: &self.store, halves: Vec::new(), average: None, metrics, norms, norm_momentum: 0.1 }]
     }
 
     fn moves(&self) -> Vec<Move> {

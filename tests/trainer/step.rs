@@ -6,6 +6,7 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use skyforge::comm::{Communicator, Courier, DeviceSum, Solo, Threads};
 use skyforge::device::{self, Choice, Here};
+use skyforge::model::Precision;
 use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
@@ -42,6 +43,7 @@ impl Objective for Toy {
             .map(|(name, store)| Player {
                 name,
                 store,
+                halves: Vec::new(),
                 average: Some(0.9),
                 metrics: if name == "first" { &["first_loss"] } else { &["second_loss"] },
                 norms: Vec::new(),
@@ -194,8 +196,10 @@ fn a_rank_with_other_parameters_is_named_by_all() {
             let toy = Toy::new(None);
             let mut stepper = toy_stepper(&toy, comm);
             let flip = |slots: skyforge::checkpoint::PlayerSlots| -> Result<(), ()> {
-                let value = &mut slots.space.parameters_mut().as_mut_slice()[1];
-                *value = f32::from_bits(value.to_bits() ^ 1);
+                slots.space.change_parameters(|parameters| {
+                    let value = &mut parameters.as_mut_slice()[1];
+                    *value = f32::from_bits(value.to_bits() ^ 1);
+                });
                 Ok(())
             };
             if comm.rank() == guilty {
@@ -276,6 +280,7 @@ fn gan_with(
 fn unruffled() -> (GanSettings, AdamSettings) {
     let settings = GanSettings {
         loss: Loss::NonSaturating,
+        precision: Precision::Fp32,
         label_flip: 0.1,
         average: Some(0.99),
         update: Update::Alternating,
@@ -372,6 +377,7 @@ fn any_number_of_ranks_trains_the_same_gan() {
     tch::set_num_threads(1);
     let base = GanSettings {
         loss: Loss::NonSaturating,
+        precision: Precision::Fp32,
         label_flip: 0.1,
         average: Some(0.99),
         update: Update::Alternating,
@@ -406,6 +412,7 @@ fn running_moments_are_those_of_the_whole_batch() {
     let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
     let settings = GanSettings {
         loss: Loss::Hinge,
+        precision: Precision::Fp32,
         label_flip: 0.0,
         average: None,
         update: Update::Alternating,

@@ -3,7 +3,7 @@
 
 use skyforge::comm::{Communicator, Threads};
 use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Norm};
-use skyforge::model::{BatchMoments, Pass};
+use skyforge::model::{BatchMoments, Pass, Precision};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::{Draw, Stream};
@@ -32,6 +32,7 @@ fn one_step(comm: &dyn Communicator, update: Update) -> [Vec<f32>; 3] {
     let settings = GanSettings {
         // At birth all logits are near 0 and only real maps pull at the discriminator: nothing large cancels.
         loss: Loss::LeastSquares,
+        precision: Precision::Fp32,
         label_flip: 0.0,
         average: None,
         update,
