@@ -2,7 +2,9 @@
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::command::{self, Session, bench, doctor, evaluate, ingest, inspect, report, sample, simulate, train, words};
+use crate::command::{
+    self, Session, bench, doctor, evaluate, ingest, inspect, report, sample, simulate, stacks, train, words,
+};
 use crate::exit::Exit;
 
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
@@ -64,6 +66,9 @@ pub enum Verb {
     Bench(bench::Kind),
     /// Check what a run needs, on all ranks.
     Doctor(doctor::Arguments),
+    /// Read HDF5 files in a process that may die of it.
+    #[command(hide = true)]
+    TryStacks(stacks::Arguments),
     /// Print completions for a shell.
     Completions(words::CompletionArguments),
     /// Print the manual page, or write one for each verb.
@@ -83,6 +88,7 @@ impl Verb {
             Verb::Report(arguments) => report::run(session, arguments),
             Verb::Bench(kind) => bench::run(session, kind),
             Verb::Doctor(arguments) => doctor::run(session, arguments),
+            Verb::TryStacks(arguments) => stacks::run(arguments),
             Verb::Completions(arguments) => words::completions(session, arguments, Cli::command()),
             Verb::Man(arguments) => words::man(session, arguments, Cli::command()),
         };

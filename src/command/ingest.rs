@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::counter::Counter;
 use super::session::Session;
-use super::{CommandError, shards};
+use super::{CommandError, shards, stacks};
 use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry, Split, Transform};
 use crate::exit::Exit;
 use crate::ingest::gather::Sources;
@@ -170,6 +170,8 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
 fn open(session: &Session, arguments: &MapArguments) -> Result<Vec<Input>, CommandError> {
     let choice = Choice { hdu: arguments.hdu.clone(), dataset: arguments.dataset.clone() };
     let mine = arguments.inputs.iter().enumerate().skip(session.rank()).step_by(session.ranks());
+    let paths: Vec<&Path> = mine.clone().map(|(_, path)| path.as_path()).collect();
+    session.agree(stacks::survive(&paths, arguments.dataset.as_deref()))?;
     let opened =
         mine.map(|(number, path)| Ok((number, Input::open(path, &choice)?))).collect::<Result<Vec<_>, IngestError>>();
     let opened = session.agree(opened)?;

@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod report;
 pub mod sample;
 pub mod simulate;
+pub mod stacks;
 pub mod train;
 pub mod words;
 

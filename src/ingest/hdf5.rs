@@ -52,8 +52,9 @@ pub fn open(path: &Path, wanted: Option<&str>) -> Result<Stack, IngestError> {
 
 fn stack(dataset: &hdf5::Dataset, name: &str, file_bytes: u64) -> Result<Stack, String> {
     let kind = dataset.dtype().map_err(|error| first_line(&error))?;
-    if kind.conv_to::<f32>().is_none() {
-        return Err("holds no numbers, expected some".into());
+    // libhdf5 dies of converting numbers that are damaged to be of another size.
+    if kind.conv_to::<f32>().is_none() || ![1, 2, 4, 8].contains(&kind.size()) {
+        return Err("holds no numbers, expected some of 1, 2, 4 or 8 bytes".into());
     }
     let full_shape = dataset.shape();
     let shape =

@@ -32,6 +32,9 @@ use crate::data::DataError;
 use crate::exit::{Ends, Exit};
 use crate::files;
 
+/// How HDF5 files begin.
+const HDF5: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+
 /// What can go wrong with what is to be ingested.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
@@ -136,7 +139,7 @@ impl Input {
         let (stack, sky) = match magic.as_slice() {
             [b'S', b'I', b'M', b'P', b'L', b'E', ..] => fits::open(path, choice.hdu.as_deref())?,
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => (Stack::Plain(npy::open(path)?), Sky::default()),
-            b"\x89HDF\r\n\x1a\n" => (Stack::Hdf5(hdf5::open(path, choice.dataset.as_deref())?), Sky::default()),
+            magic if magic == HDF5 => (Stack::Hdf5(hdf5::open(path, choice.dataset.as_deref())?), Sky::default()),
             [0x1f, 0x8b, ..] => {
                 return Err(IngestError::wrong(path, "is compressed by gzip, expected an unpacked file"));
             }
@@ -148,6 +151,12 @@ impl Input {
             return Err(IngestError::wrong(path, format!("holds maps of shape {:?}, expected no 0", input.shape())));
         }
         Ok(input)
+    }
+
+    /// Whether a file begins as HDF5 files do; not where it cannot be read.
+    pub fn is_hdf5(path: &Path) -> bool {
+        let mut magic = [0; HDF5.len()];
+        File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *HDF5
     }
 
     /// `[n, h, w]`: maps, rows, columns.

@@ -109,3 +109,24 @@ fn what_cannot_be_ingested_is_refused_in_one_line() {
         assert!(!out.join("manifest.toml").exists(), "nothing is half made");
     }
 }
+
+/// libhdf5 trusts the size of a chunk: a damaged one makes it write beyond its memory. A process of its own finds out.
+#[test]
+fn a_file_that_libhdf5_dies_of_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, out) = (folder.path().join("maps.h5"), folder.path().join("out"));
+    let values: Vec<f32> = (0..4 * 24 * 24).map(|x| x as f32).collect();
+    {
+        let file = hdf5::File::create(&path).expect("the disk has room");
+        let dataset = file.new_dataset::<f32>().shape([4, 24, 24]).chunk([1, 24, 24]).shuffle().create("kappa");
+        dataset.and_then(|dataset| dataset.write_raw(&values)).expect("the disk has room");
+    }
+    let mut bytes = fs::read(&path).expect("it is there");
+    let chunk: Vec<u8> = [1_u32, 24, 24, 4].into_iter().flat_map(u32::to_le_bytes).collect();
+    let place = bytes.windows(chunk.len()).position(|window| *window == *chunk).expect("the layout is in the file");
+    bytes[place + 9] ^= 0xff; // chunks of 65,304 columns
+    fs::write(&path, &bytes).expect("the disk has room");
+    let (code, line) = refused(&["ingest", "maps", arg(&path), "--out", arg(&out), "--side", "8"]);
+    assert!(code == 65 && line.starts_with(&format!("error: {}: ", path.display())), "{code}: {line}");
+    assert!(!out.exists(), "nothing is half made");
+}

@@ -1,6 +1,7 @@
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{LazyLock, Once};
 use std::thread;
 
@@ -253,6 +254,69 @@ fn an_outcome(changes: &[Change]) -> Result<(), TestCaseError> {
         let _ = Outcome::read(&real.folder); // there, or as good as not there
         Ok::<(), String>(())
     })
+}
+
+/// Stacks as other people write them: one after the other, in chunks, in the newest layout, and without a wish.
+fn stacks(folder: &Path) {
+    let values: Vec<f32> = (0..4 * 24 * 24).map(|x| x as f32).collect();
+    let of = |name: &str| hdf5::File::create(folder.join(name)).expect("the disk has room");
+    let put = |file: &hdf5::File, chunk: Option<[usize; 3]>, name: &str| {
+        let builder = file.new_dataset::<f32>().shape([4, 24, 24]);
+        let dataset = match chunk {
+            None => builder.create(name),
+            Some(chunk) => builder.chunk(chunk).shuffle().create(name),
+        };
+        dataset.and_then(|dataset| dataset.write_raw(&values)).expect("the disk has room");
+    };
+    put(&of(STACKS[0]), None, "kappa");
+    put(&of(STACKS[1]), Some([1, 24, 24]), "kappa");
+    put(&of(STACKS[2]), Some([3, 7, 24]), "kappa");
+    let latest = hdf5::File::with_options().with_fapl(|access| access.libver_latest()).create(folder.join(STACKS[3]));
+    let latest = latest.expect("the disk has room");
+    put(&latest, Some([2, 8, 8]), "kappa");
+    latest.create_group("deep").expect("the disk has room");
+}
+
+const STACKS: [&str; 4] = ["plain.h5", "maps.h5", "odd.h5", "latest.h5"];
+
+/// The program itself ingests it, since libhdf5 may die of it, with 8 GB at most.
+fn a_stack(changes: &[Change], file: usize) -> Result<(), TestCaseError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    stacks(folder.path());
+    let (path, out) = (folder.path().join(STACKS[file]), folder.path().join("out"));
+    let bytes = fs::read(&path).expect("it is there");
+    fs::write(&path, changed(&bytes, changes)).expect("the disk has room");
+    let script = format!("ulimit -v 8000000; exec {} \"$@\"", env!("CARGO_BIN_EXE_skyforge"));
+    let words = [path.as_os_str(), "--side".as_ref(), "8".as_ref(), "--out".as_ref(), out.as_os_str()];
+    let output = Command::new("timeout").args(["60", "sh", "-c", &script, "sh", "ingest", "maps"]).args(words).output();
+    let output = output.expect("it can be started");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = text.lines().last().unwrap_or_default();
+    match output.status.code() {
+        Some(0) => {}
+        Some(65) => {
+            prop_assert!(line.starts_with(&format!("error: {}: ", path.display())), "it names the file: {text}")
+        }
+        other => prop_assert!(false, "{other:?}: {text}"),
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 60, ..ProptestConfig::default() })]
+    #[test]
+    fn a_changed_stack_is_ingested_or_named(changes in changes(), file in 0..STACKS.len()) {
+        a_stack(&changes, file)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1_000, ..ProptestConfig::default() })]
+    #[test]
+    #[ignore = "minutes long: a thousand cases"]
+    fn a_thousand_changed_stacks_are_ingested_or_named(changes in changes(), file in 0..STACKS.len()) {
+        a_stack(&changes, file)?;
+    }
 }
 
 macro_rules! laws {

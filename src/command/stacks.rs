@@ -1,0 +1,98 @@
+//! `skyforge try-stacks`: reads HDF5 files in a process that may die of it, for `ingest`.
+//!
+//! libhdf5 trusts what it reads, and some damaged files kill the program inside it. Our own shards have a seal; other
+//! people's files are read once in a process of their own before anything hangs on them.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::CommandError;
+use super::output::say;
+use crate::exit::Exit;
+use crate::ingest::{Choice, IngestError, Input};
+
+/// What files may ask for: a chunk of half as much can be unpacked.
+const MEMORY: u64 = 2 << 30;
+
+/// Numbers that are read at once.
+const AT_ONCE: usize = 1 << 22;
+
+/// Reads HDF5 files and says the number of each before.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Path of the dataset in each file
+    #[arg(long)]
+    dataset: Option<String>,
+    /// The files
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+}
+
+/// Reads all, or says what is wrong with the first that cannot be read.
+pub fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+    // A damaged file can make libhdf5 ask for all there is.
+    let pages = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = pages.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
+    let limit = Rlimit { current: Some(4096 * pages + MEMORY), maximum: getrlimit(Resource::As).maximum };
+    let _ = setrlimit(Resource::As, limit); // where less is allowed already, that holds
+    let choice = Choice { hdu: None, dataset: arguments.dataset.clone() };
+    for (number, path) in arguments.inputs.iter().enumerate() {
+        say(&number.to_string())?;
+        read(&Input::open(path, &choice)?)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn read(input: &Input) -> Result<(), IngestError> {
+    let [n, h, w] = input.shape();
+    let mut reader = input.reader()?;
+    let step = (AT_ONCE / w).clamp(1, h);
+    let mut values = vec![0.0; step * w];
+    for map in 0..n {
+        for start in (0..h).step_by(step) {
+            let rows = start..(start + step).min(h);
+            let count = rows.len() * w;
+            reader.read_rows(map, rows, &mut values[..count])?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a process lives through reading those of `inputs` that are HDF5 files.
+pub fn survive(inputs: &[&Path], dataset: Option<&str>) -> Result<(), IngestError> {
+    let stacks: Vec<&Path> = inputs.iter().copied().filter(|path| Input::is_hdf5(path)).collect();
+    if stacks.is_empty() {
+        return Ok(());
+    }
+    let itself = PathBuf::from("/proc/self/exe");
+    let mut command = Command::new(&itself);
+    command.arg("try-stacks").args(dataset.map(|name| format!("--dataset={name}"))).arg("--").args(&stacks);
+    // It is no rank.
+    let of_a_launcher =
+        |name: &str| ["OMPI_", "PMI", "MPI_", "PALS_", "SLURM_"].iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| of_a_launcher(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    let tried = command.stdin(Stdio::null()).output();
+    let tried = tried.map_err(|source| IngestError::File { path: itself, source })?;
+    if tried.status.success() {
+        return Ok(());
+    }
+    let number = String::from_utf8_lossy(&tried.stdout).lines().last().and_then(|line| line.parse().ok());
+    let path = stacks[number.unwrap_or(0).min(stacks.len() - 1)].to_owned();
+    let fault = match tried.status.signal() {
+        Some(signal) => format!("is damaged: libhdf5 dies of reading it (signal {signal}), expected a whole HDF5 file"),
+        None => {
+            let told = String::from_utf8_lossy(&tried.stderr);
+            let line = told.lines().last().unwrap_or("cannot be read");
+            let line = line.strip_prefix("error: ").unwrap_or(line);
+            line.strip_prefix(&format!("{}: ", path.display())).unwrap_or(line).to_owned()
+        }
+    };
+    Err(IngestError::Wrong { path, fault })
+}
