@@ -112,6 +112,21 @@ impl Dataset {
 
     /// The same into a block that has been used before, whose memory is used again. On an error its content is of no use.
     pub fn read_block_into(&self, block: u64, into: &mut Block) -> Result<(), DataError> {
+        self.with_block(block, into, Shard::read_block)
+    }
+
+    /// The same with each map, `[channels, h, w]` in physical units, read into its place in `maps`, one for each record of the
+    /// block; `beside` has its parameters and names, and no map.
+    pub fn read_block_to(&self, block: u64, maps: &mut [&mut [f32]], beside: &mut Block) -> Result<(), DataError> {
+        self.with_block(block, beside, |shard, file, index, beside| shard.read_block_to(file, index, maps, beside))
+    }
+
+    fn with_block(
+        &self,
+        block: u64,
+        into: &mut Block,
+        read: impl FnOnce(&Shard, &File, u64, &mut Block) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
         let blocks = self.blocks();
         if block >= blocks.number() {
             return Err(DataError::Usage(format!(
@@ -124,7 +139,7 @@ impl Dataset {
         let shard = self.shard(index)?;
         let file = self.file(index, shard)?;
         into.first_record = first;
-        shard.read_block(&file, (first - self.starts[index]) / blocks.block_rows, into)
+        read(shard, &file, (first - self.starts[index]) / blocks.block_rows, into)
     }
 
     /// Reads everything and checks every checksum. The first error in order of records.

@@ -1,9 +1,8 @@
 //! From blocks on disk to microbatches in the network's range, prepared ahead of the step that uses them.
 //!
-//! A thread fills the microbatches of the next window while those of this one are used. A block is read and verified in a buffer
-//! that stays in a processor's cache, and each of its records goes from there to its row of its microbatch at once, transformed: a
-//! record comes from memory once and goes there once. Memory is that of this worker's records of two windows. Blocks are shared out
-//! over rayon's threads; what is handed over depends on no thread count.
+//! A thread fills the microbatches of the next window while those of this one are used. The maps of a block are read straight
+//! into their rows of their microbatches, and verified and transformed there, so that they are moved once. Memory is that of this
+//! worker's records of two windows. Blocks are shared out over rayon's threads; what is handed over depends on no thread count.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -166,7 +165,7 @@ impl Loader {
             plan,
             start: start_position,
             open: None,
-            blocks: Mutex::default(),
+            free: Mutex::default(),
             stop: Arc::clone(&stop),
         };
         let thread = thread::Builder::new().name("load".into());
@@ -250,15 +249,24 @@ struct Filler {
     position: u64,
     /// The microbatch that it is in, where that reaches over from the last window.
     open: Option<Microbatch>,
-    /// What blocks are read into.
-    blocks: Mutex<Vec<Block>>,
+    /// Used again and again.
+    free: Mutex<Vec<Room>>,
     stop: Arc<AtomicBool>,
+}
+
+/// What a thread reads a block into, besides microbatches.
+#[derive(Default)]
+struct Room {
+    block: Block,
+    /// Maps that nobody here asked for.
+    unused: Vec<f32>,
 }
 
 /// Where a record goes.
 struct Row<'a> {
     position: u64,
-    row_of_piece: u32,
+    /// Its row in the piece.
+    of_piece: u32,
     values: &'a mut [f32],
     parameters: &'a mut [f32],
     id: &'a mut u64,
@@ -274,7 +282,7 @@ impl Filler {
     fn run(mut self, out: &SyncSender<Filled>, used: &Receiver<Microbatch>) {
         loop {
             let window = self.sampler.window(self.position);
-            let filled = self.fill(window, used);
+            let filled = self.fill(window, used).unwrap_or_else(|error| VecDeque::from([Err(error)]));
             let failed = filled.iter().any(Result::is_err);
             if out.send(filled).is_err() || failed {
                 return;
@@ -283,33 +291,25 @@ impl Filler {
     }
 
     /// Fills what of this worker's microbatches is in the window, and hands out those that are complete.
-    fn fill(&mut self, window: Window, used: &Receiver<Microbatch>) -> Filled {
+    fn fill(&mut self, window: Window, used: &Receiver<Microbatch>) -> Result<Filled, DataError> {
         let Window { positions, pieces, mut order } = window;
         let mut microbatches = self.begin(&positions, used);
         let outcomes = self.read(&positions, &pieces, &order, &mut microbatches, None);
-        let first_bad = match self.judge(&pieces, outcomes) {
-            Err(error) => return VecDeque::from([Err(error)]),
-            Ok(Judged { mut first_bad, sound, skipped_rows, damage }) => {
-                microbatches[0].skipped_rows += skipped_rows;
-                if let Some(damage) = damage {
-                    let changed = match stand_in(&mut order, &sound) {
-                        Some(changed) => changed,
-                        None => return VecDeque::from([Err(damage)]),
-                    };
-                    let again = self.read(&positions, &pieces, &order, &mut microbatches, Some(&changed));
-                    match self.judge(&pieces, again) {
-                        Err(error) => return VecDeque::from([Err(error)]),
-                        Ok(Judged { damage: Some(error), .. }) => return VecDeque::from([Err(error)]),
-                        Ok(judged) => first_bad = earlier(first_bad, judged.first_bad),
-                    }
-                }
-                first_bad
+        let Judged { mut first_bad, sound, skipped_rows, damage } = self.judge(&pieces, outcomes)?;
+        microbatches[0].skipped_rows += skipped_rows;
+        if let Some(damage) = damage {
+            let Some(changed) = stand_in(&mut order, &sound) else { return Err(damage) };
+            let outcomes = self.read(&positions, &pieces, &order, &mut microbatches, Some(&changed));
+            let again = self.judge(&pieces, outcomes)?;
+            if let Some(damage) = again.damage {
+                return Err(damage); // it was sound a moment ago
             }
-        };
+            first_bad = earlier(first_bad, again.first_bad);
+        }
         let rows = self.plan.rows() as u64;
         if let Some((bad, error)) = first_bad {
             let before = microbatches.into_iter().filter(|microbatch| microbatch.position + rows <= bad);
-            return before.map(Ok).chain([Err(error)]).collect();
+            return Ok(before.map(Ok).chain([Err(error)]).collect());
         }
         let last = microbatches.last().expect("the position is in the window").position;
         if last + rows > positions.end {
@@ -318,7 +318,7 @@ impl Filler {
         } else {
             self.position = self.plan.next_mine(self.start, last + rows);
         }
-        microbatches.into_iter().map(Ok).collect()
+        Ok(microbatches.into_iter().map(Ok).collect())
     }
 
     /// Room for this worker's microbatches in a window; the first may have begun before it.
@@ -362,33 +362,65 @@ impl Filler {
                 let index = position.wrapping_sub(positions.start) as usize;
                 if positions.contains(&position) && again.is_none_or(|again| again[index]) {
                     let Place { piece, row } = order[index];
-                    rows_of[piece as usize].push(Row { position, row_of_piece: row, values, parameters, id });
+                    rows_of[piece as usize].push(Row { position, of_piece: row, values, parameters, id });
                 }
             }
         }
         let read = |(rows, piece): (Vec<Row>, &Piece)| {
-            if again.is_some() && rows.is_empty() { Ok(None) } else { self.read_piece(piece, rows) }
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(DataError::Ended);
+            }
+            let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut room = free().pop().unwrap_or_default();
+            let outcome = match again {
+                None => self.read_piece(piece, rows, &mut room),
+                Some(_) if rows.is_empty() => Ok(None),
+                Some(_) => self.copy_piece(piece, rows, &mut room),
+            };
+            free().push(room);
+            outcome
         };
         rows_of.into_par_iter().zip(pieces).map(read).collect()
     }
 
-    fn read_piece(&self, piece: &Piece, rows: Vec<Row>) -> Outcome {
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(DataError::Ended);
+    /// Reads a block whose records go to one place each, or to none.
+    fn read_piece(&self, piece: &Piece, mut rows: Vec<Row>, room: &mut Room) -> Outcome {
+        let records = self.dataset.blocks().records(piece.block);
+        let row_of = |row: &Row| (piece.first_record - records.start) as usize + row.of_piece as usize;
+        rows.sort_unstable_by_key(|row| row.of_piece);
+        let count = (records.end - records.start) as usize;
+        room.unused.resize((count - rows.len()) * self.record_len, 0.0);
+        let mut unused = room.unused.chunks_exact_mut(self.record_len);
+        let mut maps: Vec<&mut [f32]> = Vec::with_capacity(count);
+        for row in &mut rows {
+            let here = row_of(row) - maps.len();
+            maps.extend(unused.by_ref().take(here));
+            maps.push(std::mem::take(&mut row.values));
         }
-        let free = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut block = free().pop().unwrap_or_default();
-        let outcome = self.dataset.read_block_into(piece.block, &mut block);
-        let outcome = outcome.map(|()| rows.into_iter().filter_map(|row| self.place(&block, piece, row)).reduce(first));
-        free().push(block);
-        outcome
+        maps.extend(unused);
+        self.dataset.read_block_to(piece.block, &mut maps, &mut room.block)?;
+        let place = |row: Row| {
+            let at = row_of(&row);
+            let values = std::mem::take(&mut maps[at]);
+            self.finish(&room.block, at, &mut Row { values, ..row })
+        };
+        Ok(rows.into_iter().filter_map(place).reduce(first))
     }
 
-    /// Puts a record where it goes, transformed.
-    fn place(&self, block: &Block, piece: &Piece, to: Row) -> Option<Bad> {
-        let record = piece.first_record + u64::from(to.row_of_piece);
-        let row = (record - block.records().start) as usize;
-        block.copy_row(row, to.values);
+    /// Reads a block whose records may go to several places.
+    fn copy_piece(&self, piece: &Piece, rows: Vec<Row>, room: &mut Room) -> Outcome {
+        self.dataset.read_block_into(piece.block, &mut room.block)?;
+        let block = &room.block;
+        let place = |mut row: Row| {
+            let at = (piece.first_record - block.records().start) as usize + row.of_piece as usize;
+            block.copy_row(at, row.values);
+            self.finish(block, at, &mut row)
+        };
+        Ok(rows.into_iter().filter_map(place).reduce(first))
+    }
+
+    /// What a map still needs that lies in its place: name, parameters, transform.
+    fn finish(&self, block: &Block, row: usize, to: &mut Row) -> Option<Bad> {
         *to.id = block.id(row);
         for (to, value) in to.parameters.iter_mut().zip(block.parameters(row)) {
             *to = value;
@@ -396,6 +428,7 @@ impl Filler {
         if self.transform == (Transform::Identity {}) {
             return None; // a verified block is finite
         }
+        let record = block.records().start + row as u64;
         let outcome = self.transform.forward(to.values);
         outcome.err().map(|source| (to.position, DataError::Domain { record, source }))
     }

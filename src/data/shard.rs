@@ -15,6 +15,7 @@
 //! file and says where each dataset lies; rows go by `pread` and `pwrite`.
 
 use std::fs::File;
+use std::io::{self, IoSliceMut};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -363,26 +364,82 @@ impl Shard {
 
     /// Reads one block of this shard into `block` and verifies it: its checksum, and that every value of x is finite.
     pub fn read_block(&self, file: &File, index: u64, block: &mut Block) -> Result<(), DataError> {
+        let rows = self.begin(index, block);
+        self.x.read(file, &rows, block.record_bytes, &mut block.x).map_err(DataError::file(&self.path))?;
+        self.read_beside(file, &rows, block)?;
+        let mut hash = Xxh3::new();
+        hash.update(&block.x);
+        self.verify(index, &rows, hash, block, block.first_not_finite())
+    }
+
+    /// Reads the maps of one block of this shard into `maps`, `[channels, h, w]` each, the rest of it into `block`, which then
+    /// holds no map, and verifies it as `read_block` does.
+    pub fn read_block_to(
+        &self,
+        file: &File,
+        index: u64,
+        maps: &mut [&mut [f32]],
+        block: &mut Block,
+    ) -> Result<(), DataError> {
+        /// So many bytes of maps are in a processor's own cache between reading and verifying.
+        const CACHED: usize = 256 << 10;
+        let (rows, row_bytes) = (self.begin(index, block), block.record_bytes);
+        assert_eq!(maps.len(), block.rows, "there is a place for each row");
+        let mut hash = Xxh3::new();
+        let mut not_finite = None;
+        let mut row = rows.start;
+        for some in maps.chunks_mut((CACHED / row_bytes.max(1)).max(1)) {
+            self.x.scatter(file, row, row_bytes, some).map_err(DataError::file(&self.path))?;
+            for map in some {
+                hash.update(bytemuck::cast_slice(map));
+                for value in map.iter_mut().filter(|_| cfg!(target_endian = "big")) {
+                    *value = f32::from_bits(value.to_bits().swap_bytes());
+                }
+                // Without a way out, so that the compiler takes many values at once.
+                if not_finite.is_none() && map.iter().fold(false, |bad, value| bad | !value.is_finite()) {
+                    let found = map.iter().position(|value| !value.is_finite()).expect("one value is not finite");
+                    not_finite = Some((row - rows.start, found, map[found]));
+                }
+                row += 1;
+            }
+        }
+        block.x.clear();
+        self.read_beside(file, &rows, block)?;
+        self.verify(index, &rows, hash, block, not_finite)
+    }
+
+    /// The rows of a block, of whose sizes `block` is told.
+    fn begin(&self, index: u64, block: &mut Block) -> Range<u64> {
         let start = index * self.block_rows;
         let rows = start..(start + self.block_rows).min(self.rows);
         block.rows = (rows.end - rows.start) as usize;
         block.record_bytes = 4 * self.shape.iter().product::<usize>();
         block.parameters = self.parameters;
-        self.x.read(file, &rows, block.record_bytes, &mut block.x).map_err(DataError::file(&self.path))?;
-        self.parameter_values
-            .read(file, &rows, 4 * self.parameters, &mut block.parameter_values)
-            .map_err(DataError::file(&self.path))?;
-        self.ids.read(file, &rows, 8, &mut block.ids).map_err(DataError::file(&self.path))?;
+        rows
+    }
 
-        let mut hash = Xxh3::new();
-        hash.update(&block.x);
+    /// Reads parameters and names.
+    fn read_beside(&self, file: &File, rows: &Range<u64>, block: &mut Block) -> Result<(), DataError> {
+        let parameters = self.parameter_values.read(file, rows, 4 * self.parameters, &mut block.parameter_values);
+        parameters.and_then(|()| self.ids.read(file, rows, 8, &mut block.ids)).map_err(DataError::file(&self.path))
+    }
+
+    /// Whether a block is what was written and every value a number; `hash` has seen its maps.
+    fn verify(
+        &self,
+        index: u64,
+        rows: &Range<u64>,
+        mut hash: Xxh3,
+        block: &Block,
+        not_finite: Option<(u64, usize, f32)>,
+    ) -> Result<(), DataError> {
         hash.update(&block.parameter_values);
         hash.update(&block.ids);
         let (found, wanted) = (hash.digest(), self.checksums[index as usize]);
         if found != wanted {
-            return Err(DataError::Damaged { shard: self.name.clone(), rows, found, wanted });
+            return Err(DataError::Damaged { shard: self.name.clone(), rows: rows.clone(), found, wanted });
         }
-        match block.first_not_finite() {
+        match not_finite {
             None => Ok(()),
             Some((row, index, value)) => {
                 Err(DataError::NotFinite { shard: self.name.clone(), row: rows.start + row, index, value })
@@ -430,6 +487,39 @@ impl Block {
 }
 
 impl Column {
+    /// Reads the bytes of neighbouring rows from `first` on, each into its own place.
+    fn scatter(&self, file: &File, first: u64, row_bytes: usize, rows: &mut [&mut [f32]]) -> io::Result<()> {
+        /// The most places of a read that POSIX grants everywhere on Linux.
+        const PLACES: usize = 1024;
+        let mut place = first * row_bytes as u64;
+        match self {
+            Self::At(start) => {
+                place += start;
+                let mut places: Vec<IoSliceMut> =
+                    rows.iter_mut().map(|row| IoSliceMut::new(bytemuck::cast_slice_mut(row))).collect();
+                let mut left = places.as_mut_slice();
+                while !left.is_empty() {
+                    let now = left.len().min(PLACES);
+                    match rustix::io::preadv(file, &mut left[..now], place) {
+                        Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                        Ok(bytes) => {
+                            place += bytes as u64;
+                            IoSliceMut::advance_slices(&mut left, bytes);
+                        }
+                        Err(rustix::io::Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+            }
+            Self::Copied(bytes) => {
+                for (row, bytes) in rows.iter_mut().zip(bytes[place as usize..].chunks_exact(row_bytes)) {
+                    bytemuck::cast_slice_mut(row).copy_from_slice(bytes);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn read(&self, file: &File, rows: &Range<u64>, row_bytes: usize, to: &mut Vec<u8>) -> std::io::Result<()> {
         let first = rows.start as usize * row_bytes;
         let length = (rows.end - rows.start) as usize * row_bytes;

@@ -94,10 +94,32 @@ fn count(map: &[f32], bins: PixelBins, lanes: &mut [[u32; LANES]]) {
     let mut columns = [0_u32; RUN];
     for run in map.chunks(RUN) {
         for (column, x) in columns.iter_mut().zip(run) {
-            *column = ((x - low) * scale + 1.0).clamp(0.0, top) as u32;
+            *column = whole(((x - low) * scale + 1.0).clamp(0.0, top));
         }
         for (at, &column) in columns[..run.len()].iter().enumerate() {
             lanes[column as usize][at % LANES] += 1;
+        }
+    }
+}
+
+/// The whole part of 0 <= x < 2^23. A conversion would look after all that is no such number, one pixel after the other; this
+/// takes many at once and a quarter of the time.
+fn whole(x: f32) -> u32 {
+    const LAST_BIT_IS_ONE: f32 = (1 << 23) as f32;
+    let nearest = x + LAST_BIT_IS_ONE;
+    nearest.to_bits() - LAST_BIT_IS_ONE.to_bits() - u32::from(nearest - LAST_BIT_IS_ONE > x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+
+    #[test]
+    fn the_whole_part_is_what_a_conversion_gives() {
+        let halves = (0..1000).map(|x| x as f32 / 2.0);
+        let near = (1..1000).flat_map(|x| [(x as f32).next_down(), (x as f32).next_up()]);
+        for x in halves.chain(near).chain([0.0, f32::MIN_POSITIVE, 8_388_607.0, 8_388_606.5]) {
+            assert_eq!(whole(x), x as u32, "{x}");
         }
     }
 }

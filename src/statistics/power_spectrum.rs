@@ -103,9 +103,15 @@ struct Workspace {
     rows: Vec<Complex<f32>>,
     columns: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
-    power: Vec<f32>,
-    sums: Vec<f64>,
+    squares: Vec<f32>,
+    /// Of `ABREAST` columns.
+    power: [Vec<f32>; ABREAST],
+    sums: [Vec<f64>; ABREAST],
 }
+
+/// Columns that are summed together, each into sums of its own: neighbours in a column go to the same bin, and would wait for
+/// each other.
+const ABREAST: usize = 4;
 
 impl Workspace {
     fn new(plan: &Plan) -> Self {
@@ -117,8 +123,9 @@ impl Workspace {
             rows: vec![zero; side * half],
             columns: vec![zero; side * half],
             scratch: vec![zero; scratch],
-            power: vec![0.0; half],
-            sums: vec![0.0; bins(side) + 1],
+            squares: vec![0.0; side],
+            power: std::array::from_fn(|_| vec![0.0; half]),
+            sums: std::array::from_fn(|_| vec![0.0; bins(side) + 1]),
         }
     }
 
@@ -137,36 +144,66 @@ impl Workspace {
         transpose(&self.rows, side, half, &mut self.columns); // [s/2+1, s]
         plan.along_columns.process_with_scratch(&mut self.columns, &mut self.scratch);
 
-        self.sums.fill(0.0);
-        for (column, (modes, bin_of_mode)) in self.columns.chunks_exact(side).zip(&plan.bin_of_mode).enumerate() {
-            // The other half of the plane is this one's conjugate, but for the columns that are their own.
-            let copies = if column == 0 || 2 * column == side { 1.0 } else { 2.0 };
-            fold(modes, copies, &mut self.power);
-            for (&bin, &power) in bin_of_mode.iter().zip(&self.power) {
-                self.sums[bin as usize] += f64::from(power);
+        self.sums.iter_mut().for_each(|sums| sums.fill(0.0));
+        for (group, columns) in self.columns.chunks(ABREAST * side).enumerate() {
+            let bin_of_mode = &plan.bin_of_mode[group * ABREAST..];
+            let columns = columns.chunks_exact(side);
+            let here = columns.len();
+            for ((column, modes), power) in (group * ABREAST..).zip(columns).zip(&mut self.power) {
+                // The other half of the plane is this one's conjugate, but for the columns that are their own.
+                let copies = if column == 0 || 2 * column == side { 1.0 } else { 2.0 };
+                fold(modes, copies, &mut self.squares, power);
+            }
+            // Bins grow with the column, so that the last one is the first to leave them.
+            let together = if here == ABREAST { bin_of_mode[ABREAST - 1].len() } else { 0 };
+            let ([a, b, c, d], [p, q, r, s]) = (&mut self.sums, &self.power);
+            if let [i, j, k, l, ..] = bin_of_mode {
+                for row in 0..together {
+                    a[i[row] as usize] += f64::from(p[row]);
+                    b[j[row] as usize] += f64::from(q[row]);
+                    c[k[row] as usize] += f64::from(r[row]);
+                    d[l[row] as usize] += f64::from(s[row]);
+                }
+            }
+            for ((bins, power), sums) in bin_of_mode[..here].iter().zip(&self.power).zip(&mut self.sums) {
+                for (&bin, &power) in bins.iter().zip(power).skip(together) {
+                    sums[bin as usize] += f64::from(power);
+                }
             }
         }
-        for ((out, sum), weight) in spectrum.iter_mut().zip(&self.sums[1..]).zip(&plan.weight) {
-            *out = (sum * weight) as f32;
+        for (bin, (out, weight)) in spectrum.iter_mut().zip(&plan.weight).enumerate() {
+            *out = (self.sums.iter().map(|sums| sums[bin + 1]).sum::<f64>() * weight) as f32;
         }
     }
 }
 
 /// Power at row wavenumbers 0..=s/2, both signs together, times `copies`.
-fn fold(modes: &[Complex<f32>], copies: f32, power: &mut [f32]) {
+fn fold(modes: &[Complex<f32>], copies: f32, squares: &mut [f32], power: &mut [f32]) {
     let side = modes.len();
-    power[0] = modes[0].norm_sqr() * copies;
-    let both_signs = power[1..].iter_mut().zip(&modes[1..]).zip(modes.iter().rev());
-    for ((out, up), down) in both_signs {
-        *out = (up.norm_sqr() + down.norm_sqr()) * copies;
+    for (square, mode) in squares.iter_mut().zip(modes) {
+        *square = mode.norm_sqr();
+    }
+    power[0] = squares[0] * copies;
+    for ((out, up), down) in power[1..].iter_mut().zip(&squares[1..]).zip(squares.iter().rev()) {
+        *out = (up + down) * copies;
     }
     if side.is_multiple_of(2) {
-        power[side / 2] = modes[side / 2].norm_sqr() * copies;
+        power[side / 2] = squares[side / 2] * copies;
     }
 }
 
-/// Mean of a map: single precision within runs of 64 pixels, double across them.
+/// Mean of a map: single precision within runs of 64 pixels, eight sums in each, double across them.
 fn mean(map: &[f32]) -> f32 {
-    let total: f64 = map.chunks(64).map(|run| f64::from(run.iter().sum::<f32>())).sum();
+    let run = |run: &[f32]| {
+        let (eights, rest) = run.as_chunks::<8>();
+        let mut sums = [0.0_f32; 8];
+        for eight in eights {
+            for (sum, x) in sums.iter_mut().zip(eight) {
+                *sum += x;
+            }
+        }
+        f64::from(sums.iter().chain(rest).sum::<f32>())
+    };
+    let total: f64 = map.chunks(64).map(run).sum();
     (total / map.len() as f64) as f32
 }

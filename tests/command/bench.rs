@@ -64,7 +64,7 @@ fn the_work_of_a_step_is_what_its_form_says() {
     let (generator, discriminator) = (fresh - shared, shared - simultaneous);
     assert!((4.0 * generator + 8.0 * discriminator - fresh).abs() < 1.0);
     // The generator's move is shared by two batches.
-    assert!((two_to_one - (fresh - (3.0 * generator + 2.0 * discriminator) / 2.0)).abs() < 1.0);
+    assert!((two_to_one - (fresh - 1.5 * generator - discriminator)).abs() < 1.0);
 }
 
 #[test]
