@@ -153,6 +153,7 @@ impl Generator {
     pub fn at(mut self, precision: Precision) -> Self {
         self.precision = precision;
         if precision == Precision::Bf16 {
+            self.project.halve();
             self.doublings.iter_mut().for_each(|(up, _)| up.halve());
         }
         self
@@ -160,7 +161,8 @@ impl Generator {
 
     /// Its weights in half precision, if it has them, by name.
     pub fn halves(&self) -> Vec<(String, Tensor)> {
-        (1..).zip(&self.doublings).flat_map(|(layer, (up, _))| up.halves(&format!("up{layer}"))).collect()
+        let ups = (1..).zip(&self.doublings).flat_map(|(layer, (up, _))| up.halves(&format!("up{layer}")));
+        self.project.halves("project").chain(ups).collect()
     }
 
     /// Names of the batch norms in order of use.
@@ -172,8 +174,13 @@ impl Generator {
     /// - returns: `[b, 1, n, n]` in [-1, 1]
     pub fn forward(&self, noise: &Tensor, pass: Pass) -> Tensor {
         let (small, kind) = (self.settings.smallest_side(), self.precision.kind(pass));
-        let x = self.project.forward(noise).view([-1, self.settings.channels(self.settings.depth), small, small]);
-        let mut x = normed(self.first_norm.as_ref(), x, pass).to_kind(kind);
+        let x = self.project.forward(&noise.to_kind(kind), pass).view([
+            -1,
+            self.settings.channels(self.settings.depth),
+            small,
+            small,
+        ]);
+        let mut x = normed(self.first_norm.as_ref(), x, pass);
         for (up, norm) in &self.doublings {
             x = up.forward(&x.relu_(), pass);
             x = normed(norm.as_ref(), x, pass);
@@ -250,14 +257,15 @@ impl Discriminator {
         for (down, norm) in &self.halvings {
             x = leaky_relu(&normed(norm.as_ref(), down.forward(&x, pass), pass));
         }
-        self.judge.forward(&x.flatten(1, -1).to_kind(Kind::Float)).squeeze_dim(1) // one logit a map
+        // Of single precision, which costs nothing for one number a map.
+        self.judge.forward(&x.flatten(1, -1).to_kind(Kind::Float), pass).squeeze_dim(1) // one logit a map
     }
 }
 
 /// x where that is positive, else `LEAK` x. libtorch's `leaky_relu` takes no slope through tch; its backward does, and as
 /// a function of the gradient it is the same function, of which it is the derivative too.
 fn leaky_relu(x: &Tensor) -> Tensor {
-    x.leaky_relu_backward(&x.detach(), LEAK, false)
+    x.detach().leaky_relu_backward(x, LEAK, false)
 }
 
 /// What a norm, if there is one, makes of `x`.
