@@ -25,6 +25,8 @@ pub enum Stream {
     Simulation = 8,
     /// Order of ingested records.
     Ingest = 9,
+    /// Where between a real and a generated map the gradient penalty is asked for.
+    Interpolation = 10,
 }
 
 /// The source of all chance of a run.

@@ -19,7 +19,7 @@ use crate::device::Choice;
 use crate::exit::{Ends, Exit};
 use crate::files;
 use crate::model::dcgan::Norm;
-use crate::objective::gan::{GanSettings, Noise, Update};
+use crate::objective::gan::{GanSettings, Loss, Noise, Penalty, Update};
 use crate::one_line;
 use crate::trainer::Cut;
 
@@ -140,6 +140,7 @@ impl RunConfig {
         GanSettings {
             loss: gan.loss,
             precision: trainer.precision,
+            penalty: (gan.penalty > 0.0).then_some(Penalty { weight: gan.penalty, every: gan.penalty_every }),
             label_flip: gan.label_flip,
             average: (gan.ema > 0.0).then_some(gan.ema),
             update: trainer.update,
@@ -168,10 +169,8 @@ impl RunConfig {
 
     /// What no section can check alone.
     fn check(&self) -> Result<(), ConfigError> {
-        let RunFile { batch, model, trainer, optimiser, objective, data, .. } = &self.file;
-        let value = |key: &str, value: &dyn std::fmt::Display, wanted: &str| {
-            Err(ConfigError::Value { key: key.into(), value: value.to_string(), wanted: wanted.into() })
-        };
+        let RunFile { batch, model, trainer, optimiser, data, .. } = &self.file;
+        self.check_game()?;
         if batch.microbatches == 0 || !batch.microbatches.is_power_of_two() {
             return value("batch.microbatches", &batch.microbatches, "a power of two");
         }
@@ -238,13 +237,6 @@ impl RunConfig {
         if data.window_blocks == 0 {
             return value("data.window_blocks", &0, "1 or more");
         }
-        let ObjectiveSection::Gan(gan) = objective;
-        if !(0.0..=1.0).contains(&gan.label_flip) {
-            return value("objective.label_flip", &gan.label_flip, "a probability, 0 to 1");
-        }
-        if !(0.0..1.0).contains(&gan.ema) {
-            return value("objective.ema", &gan.ema, "a decay of at least 0 (none is kept) and below 1");
-        }
         for (player, adam) in [("discriminator", optimiser.discriminator), ("generator", optimiser.generator)] {
             let numbers = [
                 ("learning_rate", adam.learning_rate, f64::MIN_POSITIVE..f64::INFINITY, "a positive number"),
@@ -261,6 +253,37 @@ impl RunConfig {
         }
         Ok(())
     }
+
+    /// Whether the rules of the game are any, and fit the networks.
+    fn check_game(&self) -> Result<(), ConfigError> {
+        let (ObjectiveSection::Gan(gan), ModelSection::Dcgan(dcgan)) = (&self.file.objective, &self.file.model);
+        if !(0.0..f64::INFINITY).contains(&gan.penalty) {
+            return value("objective.penalty", &gan.penalty, "a weight, or 0 for no gradient penalty");
+        }
+        if gan.loss == Loss::Wasserstein && gan.penalty == 0.0 {
+            let wanted = "a positive weight for loss = \"wasserstein\", 10 in Gulrajani et al. 2017";
+            return value("objective.penalty", &0, wanted);
+        }
+        if gan.penalty_every == 0 {
+            return value("objective.penalty_every", &0, "1 or more steps");
+        }
+        if gan.penalty > 0.0 && dcgan.norm.in_discriminator() {
+            let wanted = "\"generator\" or \"none\", since objective.penalty is of each map alone";
+            return value("model.norm", &"batch", wanted);
+        }
+        if !(0.0..=1.0).contains(&gan.label_flip) {
+            return value("objective.label_flip", &gan.label_flip, "a probability, 0 to 1");
+        }
+        if !(0.0..1.0).contains(&gan.ema) {
+            return value("objective.ema", &gan.ema, "a decay of at least 0 (none is kept) and below 1");
+        }
+        Ok(())
+    }
+}
+
+/// The value of `key` cannot be.
+fn value<T>(key: &str, value: &dyn std::fmt::Display, wanted: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::Value { key: key.into(), value: value.to_string(), wanted: wanted.into() })
 }
 
 /// Reads settings of any kind out of a table, unknown keys refused; the error says which key and why.

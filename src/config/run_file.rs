@@ -91,12 +91,24 @@ pub enum ObjectiveSection {
 pub struct GanSection {
     /// Of both players.
     pub loss: Loss,
+    /// Weight of the gradient penalty on the discriminator; 0 = none.
+    #[serde(default)]
+    pub penalty: f64,
+    /// Steps from one gradient penalty to the next, which then counts as many times.
+    #[serde(default = "GanSection::each_step")]
+    pub penalty_every: u64,
     /// Probability that a map's label is flipped, drawn for each map.
     #[serde(default)]
     pub label_flip: f64,
     /// Decay of the average of the generator's weights that samples are made with; 0 = none is kept.
     #[serde(default)]
     pub ema: f64,
+}
+
+impl GanSection {
+    fn each_step() -> u64 {
+        1
+    }
 }
 
 /// How each player moves.

@@ -166,6 +166,7 @@ impl Generator {
     pub fn at(mut self, precision: Precision) -> Self {
         self.precision = precision;
         if precision == Precision::Bf16 {
+            self.project.halve();
             self.doublings.iter_mut().for_each(|(up, _)| up.halve());
         }
         self
@@ -173,7 +174,8 @@ impl Generator {
 
     /// Its weights in half precision, if it has them, by name.
     pub fn halves(&self) -> Vec<(String, Tensor)> {
-        (1..).zip(&self.doublings).flat_map(|(layer, (up, _))| up.halves(&format!("up{layer}"))).collect()
+        let ups = (1..).zip(&self.doublings).flat_map(|(layer, (up, _))| up.halves(&format!("up{layer}")));
+        self.project.halves("project").chain(ups).collect()
     }
 
     /// Names of the batch norms in order of use.
@@ -185,8 +187,13 @@ impl Generator {
     /// - returns: `[b, 1, n, n]` in [-1, 1]
     pub fn forward(&self, noise: &Tensor, pass: Pass) -> Tensor {
         let (small, kind) = (self.settings.smallest_side(), self.precision.kind(pass));
-        let x = self.project.forward(noise).view([-1, self.settings.channels(self.settings.depth), small, small]);
-        let mut x = normed(self.first_norm.as_ref(), x, pass).to_kind(kind);
+        let x = self.project.forward(&noise.to_kind(kind), pass).view([
+            -1,
+            self.settings.channels(self.settings.depth),
+            small,
+            small,
+        ]);
+        let mut x = normed(self.first_norm.as_ref(), x, pass);
         for (up, norm) in &self.doublings {
             x = up.forward(&x.relu_(), pass);
             x = normed(norm.as_ref(), x, pass);
@@ -263,7 +270,8 @@ impl Discriminator {
         for (down, norm) in &self.halvings {
             x = kernels::leaky_relu(normed(norm.as_ref(), down.forward(&x, pass), pass), LEAK);
         }
-        self.judge.forward(&x.flatten(1, -1).to_kind(Kind::Float)).squeeze_dim(1) // one logit a map
+        // Of single precision, which costs nothing for one number a map.
+        self.judge.forward(&x.flatten(1, -1).to_kind(Kind::Float), pass).squeeze_dim(1) // one logit a map
     }
 }
 

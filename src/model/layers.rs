@@ -143,20 +143,28 @@ impl BatchMoments {
 
 /// A fully connected layer.
 #[derive(Debug)]
-pub struct Dense {
-    weight: Tensor,
-    bias: Tensor,
-}
+pub struct Dense(Kernel);
 
 impl Dense {
     /// From `inputs` to `outputs` numbers, of the network called `network`.
     pub fn new(path: &nn::Path, network: &str, weights: &Weights, inputs: i64, outputs: i64) -> Self {
-        Self { weight: weights.fill(path, network, "weight", &[outputs, inputs]), bias: path.zeros("bias", &[outputs]) }
+        Self(Kernel::new(path, network, weights, &[outputs, inputs], outputs))
+    }
+
+    /// From now on forwards in training compute in half precision.
+    pub fn halve(&mut self) {
+        self.0.halve();
+    }
+
+    /// The weights in half precision, if it has them, by their names in the network; `layer` is this one's.
+    pub fn halves(&self, layer: &str) -> impl Iterator<Item = (String, Tensor)> + use<> {
+        self.0.halves(layer)
     }
 
     /// `[b, inputs]` to `[b, outputs]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+    pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+        let [weight, bias] = self.0.of(pass);
+        x.linear(&weight, Some(&bias))
     }
 }
 

@@ -8,8 +8,12 @@
 //! | non-saturating | the same | softplus(-f) | Goodfellow et al. 2014, section 3 |
 //! | least squares | (r - 1)^2/2 + f^2/2 | (f - 1)^2/2 | Mao et al. 2017, eq. 9, a = 0, b = c = 1 |
 //! | hinge | max(0, 1 - r) + max(0, 1 + f) | -f | Lim and Ye 2017 |
+//! | Wasserstein | f - r | -f | Arjovsky et al. 2017, eq. 2 |
 //!
 //! each averaged over the batch. A flipped label trades a map's two discriminator terms.
+//!
+//! The gradient penalty (Gulrajani et al. 2017, eq. 3) adds lambda (|dD/dx| - 1)^2 to what the discriminator minimises, at
+//! a map x drawn between each real map and a generated one; every n-th step n times as much (Karras et al. 2020, B).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -36,6 +40,9 @@ pub enum Loss {
     LeastSquares,
     /// Margins of 1.
     Hinge,
+    /// Mean logits: the distance between real and generated maps, for a discriminator that a gradient penalty holds to
+    /// slopes of 1.
+    Wasserstein,
 }
 
 impl Loss {
@@ -45,6 +52,7 @@ impl Loss {
             Loss::NonSaturating | Loss::Minimax => logits.neg().softplus(),
             Loss::LeastSquares => (logits - 1.0).square() * 0.5,
             Loss::Hinge => (logits.neg() + 1.0).relu(),
+            Loss::Wasserstein => logits.neg(),
         }
     }
 
@@ -54,6 +62,7 @@ impl Loss {
             Loss::NonSaturating | Loss::Minimax => logits.softplus(),
             Loss::LeastSquares => logits.square() * 0.5,
             Loss::Hinge => (logits + 1.0).relu(),
+            Loss::Wasserstein => logits.shallow_clone(),
         }
     }
 
@@ -63,8 +72,30 @@ impl Loss {
             Loss::NonSaturating => logits.neg().softplus(),
             Loss::Minimax => logits.softplus().neg(),
             Loss::LeastSquares => (logits - 1.0).square() * 0.5,
-            Loss::Hinge => logits.neg(),
+            Loss::Hinge | Loss::Wasserstein => logits.neg(),
         }
+    }
+}
+
+/// What holds the slope of the discriminator to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Penalty {
+    /// Its weight in the loss, lambda.
+    pub weight: f64,
+    /// Steps from one to the next, n.
+    pub every: u64,
+}
+
+impl Penalty {
+    /// The mean over maps of lambda (|d logit/d map| - 1)^2, with the graph behind it.
+    ///
+    /// - `maps`: `[b, 1, n, n]`, which want gradients
+    /// - `logits`: `[b]`, made of them by operations that can be differentiated twice
+    pub fn of(&self, maps: &Tensor, logits: &Tensor) -> Tensor {
+        let slopes = Tensor::run_backward(&[logits.sum(Kind::Float)], &[maps], true, true).remove(0);
+        // A root has no derivative at 0, where a discriminator that says nothing would be.
+        let norms = (slopes.flatten(1, -1).square().sum_dim_intlist(1, false, Kind::Float) + 1e-12).sqrt(); // [b]
+        (norms - 1.0).square().mean(Kind::Float) * self.weight
     }
 }
 
@@ -97,6 +128,8 @@ pub struct GanSettings {
     pub loss: Loss,
     /// Arithmetic of convolutions in training.
     pub precision: Precision,
+    /// What holds the slope of the discriminator to 1, if anything.
+    pub penalty: Option<Penalty>,
     /// Probability that a map's label is flipped in the discriminator's move, drawn for each map.
     pub label_flip: f64,
     /// Decay of the average of the generator's weights, if one is kept.
@@ -141,11 +174,17 @@ struct Generated {
     moments: Vec<Tensor>,
 }
 
+/// Maps `[b, 1, n, n]`, what the discriminator says to them, `[b]`, and the moments of that forward.
+struct Judged {
+    maps: Tensor,
+    logits: Tensor,
+    moments: Vec<Tensor>,
+}
+
 /// What a move has made of a microbatch so far.
 pub struct GanGraph {
     size: i64,
-    /// Logits of real maps, and the moments of that forward.
-    real: Option<(Tensor, Vec<Tensor>)>,
+    real: Option<Judged>,
     generated: Option<Generated>,
     /// Simultaneous form: the generator's loss by each generated pixel, `[b, 1, n, n]`, and that loss.
     pull: Option<(Tensor, Tensor)>,
@@ -180,10 +219,24 @@ impl Gan {
         Tensor::from_slice(values).to_device(self.generator_store.device())
     }
 
-    fn judge(&self, maps: &Tensor) -> (Tensor, Vec<Tensor>) {
+    fn judge(&self, maps: Tensor) -> Judged {
         let moments = BatchMoments::default();
-        let logits = self.discriminator.forward(maps, Pass::Training(&moments));
-        (logits, moments.flat())
+        let logits = self.discriminator.forward(&maps, Pass::Training(&moments));
+        Judged { maps, logits, moments: moments.flat() }
+    }
+
+    /// The gradient penalty of the discriminator between `real` and `generated` maps, with its graph; nothing in steps
+    /// without one.
+    fn penalty(&self, a_move: &Move, place: &Place, real: &Tensor, generated: &Tensor) -> Option<Tensor> {
+        let penalty = self.settings.penalty.filter(|penalty| place.step.is_multiple_of(penalty.every))?;
+        let mut chance = place.chance(Stream::Interpolation, a_move.turn, a_move.turns);
+        let size = real.size()[0];
+        let shares: Vec<f32> = (0..size).map(|_| chance.uniform() as f32).collect();
+        let between = tch::no_grad(|| generated.lerp_tensor(real, &self.bring(&shares).view([size, 1, 1, 1])));
+        let between = between.set_requires_grad(true);
+        let moments = BatchMoments::default();
+        let logits = self.discriminator.forward(&between, Pass::Smooth(&moments));
+        Some(penalty.of(&between, &logits))
     }
 
     /// Where labels are flipped: 1, else 0; `[b]` for real maps and for generated ones.
@@ -221,31 +274,33 @@ impl Gan {
             tch::no_grad(|| self.generate(place, a_move, Stream::Noise, graph.size))
         };
         let leaf = generated.maps.detach().set_requires_grad(simultaneous);
-        let (generated_logits, generated_moments) = self.judge(&leaf);
-        let (real_logits, real_moments) = graph.real.take().expect("the move began with real maps");
+        let fake = self.judge(leaf);
+        let real = graph.real.take().expect("the move began with real maps");
         let flips = self.flips(place, a_move, graph.size);
-        let loss = self.discriminator_loss(&real_logits, &generated_logits, flips.as_ref());
+        let loss = self.discriminator_loss(&real.logits, &fake.logits, flips.as_ref());
         if simultaneous {
             // To the leaf only: the discriminator's weights gain nothing from the generator's loss.
-            let generator_loss = self.settings.loss.of_generator(&generated_logits).mean(Kind::Float);
+            let generator_loss = self.settings.loss.of_generator(&fake.logits).mean(Kind::Float);
             let scaled = &generator_loss * place.share();
-            let pull = Tensor::run_backward(&[scaled], &[&leaf], true, false).remove(0);
+            let pull = Tensor::run_backward(&[scaled], &[&fake.maps], true, false).remove(0);
             graph.pull = Some((pull, generator_loss.detach()));
         }
         (&loss * place.share()).backward();
+        let mut metrics = vec![loss.detach()];
+        metrics.extend([&real, &fake].map(|judged| judged.logits.detach().mean(Kind::Float)));
+        if let Some(penalty) = self.settings.penalty {
+            let made = self.penalty(a_move, place, &real.maps, &fake.maps.detach());
+            if let Some(made) = &made {
+                (made * (penalty.every as f64 * place.share())).backward();
+            }
+            metrics.push(made.map_or_else(|| Tensor::from(0.0_f32), |made| made.detach()));
+        }
         if simultaneous {
             graph.generated = Some(generated);
         } else if keep_generated {
             self.shared.borrow_mut().insert(place.microbatch, generated);
         }
-        Tally {
-            metrics: vec![
-                loss.detach(),
-                real_logits.detach().mean(Kind::Float),
-                generated_logits.detach().mean(Kind::Float),
-            ],
-            moments: vec![real_moments, generated_moments],
-        }
+        Tally { metrics, moments: vec![real.moments, fake.moments] }
     }
 
     /// The generator's gradient.
@@ -257,8 +312,8 @@ impl Gan {
         } else {
             // The discriminator's weights are not asked for, which saves a third of its backward.
             let frozen = Frozen::new(&self.discriminator_store);
-            let (logits, _) = self.judge(&generated.maps);
-            let loss = self.settings.loss.of_generator(&logits).mean(Kind::Float);
+            let judged = self.judge(generated.maps);
+            let loss = self.settings.loss.of_generator(&judged.logits).mean(Kind::Float);
             (&loss * place.share()).backward();
             drop(frozen);
             loss.detach()
@@ -277,7 +332,11 @@ impl Objective for Gan {
                 store: &self.discriminator_store,
                 halves: self.discriminator.halves(),
                 average: None,
-                metrics: &["discriminator_loss", "real_logit", "generated_logit"],
+                metrics: if self.settings.penalty.is_some() {
+                    &["discriminator_loss", "real_logit", "generated_logit", "gradient_penalty"]
+                } else {
+                    &["discriminator_loss", "real_logit", "generated_logit"]
+                },
                 norms: self.discriminator.norms(),
                 norm_momentum: BatchNorm::MOMENTUM,
             },
@@ -327,7 +386,7 @@ impl Objective for Gan {
     fn begin(&self, a_move: &Move, place: &Place, batch: Batch) -> GanGraph {
         let mut graph = GanGraph { size: batch.size(), real: None, generated: None, pull: None };
         if let Batch::Records(maps) = batch {
-            graph.real = Some(self.judge(&maps.to_device(self.discriminator_store.device())));
+            graph.real = Some(self.judge(maps.to_device(self.discriminator_store.device())));
         } else {
             let generated = match self.settings.noise {
                 Noise::Fresh => self.generate(place, a_move, Stream::GeneratorNoise, graph.size),
@@ -358,6 +417,9 @@ impl Objective for Gan {
     }
 
     fn symptom(&self, metrics: &[(String, f64)]) -> Option<&'static str> {
+        if self.settings.loss == Loss::Wasserstein {
+            return None; // its logits are distances, of any size and from any zero
+        }
         let of = |name: &str| metrics.iter().find(|(have, _)| have == name).map(|(_, value)| *value);
         let losses = [of("discriminator_loss")?, of("generator_loss")?];
         let gap = of("real_logit")? - of("generated_logit")?;

@@ -71,7 +71,7 @@ fn unknown_keys_and_words_are_refused_wherever_they_are_with_what_was_meant() {
         ("data.paht=3", "unknown key `data.paht`, did you mean `data.path`"),
         (
             "objective.loss=hinje",
-            "unknown value `hinje`, expected one of `non_saturating`, `minimax`, `least_squares`, `hinge`, did you mean `hinge`",
+            "unknown value `hinje`, expected one of `non_saturating`, `minimax`, `least_squares`, `hinge`, `wasserstein`, did you mean `hinge`",
         ),
         ("trainer.device=gpu", "unknown value `gpu`, expected one of `auto`, `cpu`, `cuda`"),
     ] {
@@ -115,6 +115,16 @@ fn values_that_cannot_be_are_refused_with_what_was_wanted() {
             vec!["trainer.update=simultaneous", "trainer.generator_moves=2"],
             "`trainer.generator_moves` is 2, expected 1 where moves are simultaneous or share their noise",
         ),
+        (
+            vec!["objective.loss=wasserstein"],
+            "`objective.penalty` is 0, expected a positive weight for loss = \"wasserstein\", 10 in Gulrajani et al. 2017",
+        ),
+        (
+            vec!["objective.loss=wasserstein", "objective.penalty=10.0"],
+            "`model.norm` is batch, expected \"generator\" or \"none\", since objective.penalty is of each map alone",
+        ),
+        (vec!["objective.penalty=-1.0"], "`objective.penalty` is -1, expected a weight, or 0 for no gradient penalty"),
+        (vec!["objective.penalty_every=0"], "`objective.penalty_every` is 0, expected 1 or more steps"),
         (vec!["trainer.checkpoint_every=0"], "`trainer.checkpoint_every` is 0, expected 1 or more steps"),
     ] {
         assert_eq!(refused(TEXT, &sets), message);
@@ -169,12 +179,14 @@ fn length_and_reports_are_no_part_of_what_a_run_is() {
         identity(&["trainer.steps=99", "trainer.log_every=3", "trainer.measure_every=2000", "data.path=x"])
     );
     for set in [
+        "objective.penalty_every=2",
         "trainer.measure_maps=64",
         "seed=8",
         "batch.global=128",
         "model.width=8",
         "objective.loss=minimax",
         "trainer.noise=shared",
+        "trainer.precision=bf16",
     ] {
         assert_ne!(identity(&[]), identity(&[set]), "{set}");
     }

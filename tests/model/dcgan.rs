@@ -2,9 +2,9 @@
 
 use skyforge::device::{self, Choice, Here};
 use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Norm};
-use skyforge::model::{BatchMoments, Pass};
+use skyforge::model::{BatchMoments, Pass, Precision};
 use skyforge::rng::{Draw, Stream};
-use tch::{Device, Tensor, nn};
+use tch::{Device, Kind, Tensor, nn};
 
 fn settings(side: i64, width: i64) -> DcganSettings {
     DcganSettings { side, width, depth: 4, latent_dim: 64, norm: Norm::Batch }
@@ -112,6 +112,46 @@ fn networks_without_norms_have_no_state_and_see_each_map_alone() {
     let difference = logits(&noise(8)).narrow(0, 3, 1) - logits(&noise(8).narrow(0, 3, 1));
     assert!(difference.abs().max().double_value(&[]) < 1e-6);
     assert!(moments.flat().is_empty());
+}
+
+/// The discriminator that a gradient penalty wants beside a generator that keeps its norms.
+#[test]
+fn norms_in_the_generator_alone_leave_the_discriminator_to_each_map() {
+    let mixed = DcganSettings { norm: Norm::Generator, ..settings(64, 4) };
+    let (generator, discriminator) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
+    let g = Generator::new(&generator.root(), &mixed, 0);
+    let d = Discriminator::new(&discriminator.root(), &mixed, 0);
+    assert_eq!(g.norms(), ["norm0", "norm1", "norm2", "norm3"]);
+    assert!(d.norms().is_empty());
+    assert!(discriminator.variables().keys().all(|name| !name.starts_with("norm")));
+}
+
+/// Training alone is in half precision: what is said of maps, and the maps that are kept, are of single precision.
+#[test]
+fn half_precision_is_for_training_alone() {
+    let run = |precision: Precision| {
+        let (generator, discriminator) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
+        let g = Generator::new(&generator.root(), &settings(64, 4), 0).at(precision);
+        let d = Discriminator::new(&discriminator.root(), &settings(64, 4), 0).at(precision);
+        let moments = BatchMoments::default();
+        let both = |pass: Pass| {
+            tch::no_grad(|| {
+                let maps = g.forward(&noise(8), pass);
+                let logits = d.forward(&maps, pass);
+                assert_eq!((maps.kind(), logits.kind()), (Kind::Float, Kind::Float));
+                [maps, logits]
+            })
+        };
+        let all = [Pass::Training(&moments), Pass::Smooth(&moments), Pass::Inference].map(both);
+        assert!(moments.flat().iter().all(|moment| moment.kind() == Kind::Float));
+        all
+    };
+    let [single, half] = [Precision::Fp32, Precision::Bf16].map(run);
+    for (here, there) in single[0].iter().zip(&half[0]) {
+        let (difference, size) = ((here - there).norm().double_value(&[]), here.norm().double_value(&[]));
+        assert!(difference > 1e-4 * size && difference < 0.02 * size, "{difference} of {size}");
+    }
+    assert_eq!(single[1..], half[1..]);
 }
 
 /// To the precision of TF32, in which convolutions may be done there.

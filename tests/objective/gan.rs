@@ -1,11 +1,11 @@
-//! The GAN game: losses against their formulae, gradients against the textbook's two-step form.
+//! The GAN game: losses against their formulae, gradients against the textbook's two-step form and finite differences.
 
 use skyforge::model::Precision;
 use skyforge::model::dcgan::{DcganSettings, Norm};
-use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
+use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
 use skyforge::objective::{Batch, Objective, Place};
 use skyforge::rng::{Draw, Stream};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 const LOGITS: [f32; 5] = [-3.0, -0.5, 0.0, 0.7, 4.0];
 
@@ -36,6 +36,9 @@ fn each_loss_is_its_formula() {
     check(&Loss::Hinge.of_real(&logits), |r| (1.0 - r).max(0.0));
     check(&Loss::Hinge.of_generated(&logits), |f| (1.0 + f).max(0.0));
     check(&Loss::Hinge.of_generator(&logits), |f| -f);
+    check(&Loss::Wasserstein.of_real(&logits), |r| -r);
+    check(&Loss::Wasserstein.of_generated(&logits), |f| f);
+    check(&Loss::Wasserstein.of_generator(&logits), |f| -f);
 }
 
 #[test]
@@ -56,6 +59,7 @@ fn settings(update: Update, noise: Noise) -> GanSettings {
     GanSettings {
         loss: Loss::NonSaturating,
         precision: Precision::Fp32,
+        penalty: None,
         label_flip: 0.0,
         average: None,
         update,
@@ -75,7 +79,10 @@ fn real_maps() -> Tensor {
 
 /// Gradients of both players, in name order, after one step's moves from the same weights.
 fn gradients(settings: GanSettings) -> Vec<Vec<f32>> {
-    let gan = Gan::new(&model(), settings, 1, Device::Cpu);
+    gradients_of(&Gan::new(&model(), settings, 1, Device::Cpu))
+}
+
+fn gradients_of(gan: &Gan) -> Vec<Vec<f32>> {
     let maps = real_maps();
     for a_move in gan.moves() {
         let batch = if a_move.wants_records { Batch::Records(&maps) } else { Batch::Size(8) };
@@ -172,4 +179,87 @@ fn there_is_one_logit_a_map() {
     let gan = Gan::new(&model(), settings(Update::Alternating, Noise::Fresh), 1, Device::Cpu);
     let judge = &gan.players()[0].store.variables()["judge.weight"];
     assert_eq!(judge.size(), [1, 8 * 16]);
+}
+
+/// A critic with the same slope everywhere pays lambda (|w| - 1)^2 at any map.
+#[test]
+fn a_linear_critic_pays_for_the_length_of_its_slope() {
+    for (weight, length) in [(10.0, 3.0_f64), (10.0, 1.0), (0.5, 0.25), (2.0, 0.0)] {
+        let slope = Tensor::from_slice(&Draw::new(4).at(Stream::Simulation, 1, 0).normals(256)).view([1, 1, 16, 16]);
+        let slope = &slope * (length / slope.norm().double_value(&[]));
+        let maps = real_maps().set_requires_grad(true);
+        let logits = (&maps * &slope).flatten(1, -1).sum_dim_intlist(1, false, Kind::Float) + 7.0;
+        let penalty = Penalty { weight, every: 3 }.of(&maps, &logits).double_value(&[]);
+        assert!((penalty - weight * (length - 1.0).powi(2)).abs() < 1e-5, "{penalty} for a slope of {length}");
+    }
+}
+
+/// A critic without batch norm, with a gradient penalty.
+fn critic(penalty: Option<Penalty>, update: Update) -> Gan {
+    let model = DcganSettings { norm: Norm::Generator, ..model() };
+    Gan::new(&model, GanSettings { loss: Loss::Wasserstein, penalty, ..settings(update, Noise::Fresh) }, 1, Device::Cpu)
+}
+
+/// The gradient that the penalty leaves in the discriminator is how the penalty grows with the weights.
+#[test]
+fn the_gradient_of_the_penalty_is_that_of_finite_differences() {
+    let penalty = Some(Penalty { weight: 10.0, every: 1 });
+    let with = gradients_of(&critic(penalty, Update::Alternating));
+    let without = gradients_of(&critic(None, Update::Alternating));
+    let gradient: Vec<f64> = with[0].iter().zip(&without[0]).map(|(a, b)| f64::from(a - b)).collect();
+    let length = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+    assert!(length > 0.1, "the penalty has a gradient: {length}");
+    // The penalty with weights that have gone `by` along its gradient.
+    let after = |by: f64| {
+        let gan = critic(penalty, Update::Alternating);
+        let players = gan.players();
+        let mut named: Vec<_> = players[0].store.variables().into_iter().collect();
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut offset = 0;
+        for (_, mut tensor) in named {
+            let count = tensor.numel();
+            let towards: Vec<f32> = gradient[offset..offset + count].iter().map(|g| (by * g / length) as f32).collect();
+            tch::no_grad(|| tensor += Tensor::from_slice(&towards).view_as(&tensor));
+            offset += count;
+        }
+        assert_eq!(offset, gradient.len());
+        let a_move = &gan.moves()[0];
+        let mut graph = gan.begin(a_move, &place(), Batch::Records(&real_maps()));
+        gan.finish(a_move, 0, &place(), &mut graph).metrics[3].double_value(&[])
+    };
+    let step = 3e-3;
+    let slope = (after(step) - after(-step)) / (2.0 * step);
+    assert!((slope / length - 1.0).abs() < 0.03, "{slope} by differences, {length} by backward");
+}
+
+/// A penalty that comes every third step counts three times then, and between them nothing is different.
+#[test]
+fn a_lazy_penalty_counts_as_often_as_it_was_left_out() {
+    for update in [Update::Alternating, Update::Simultaneous] {
+        let of = |penalty: Option<Penalty>| gradients_of(&critic(penalty, update));
+        let lazy = |every: u64| Some(Penalty { weight: 10.0, every });
+        let (none, each, fifth, third) = (of(None), of(lazy(1)), of(lazy(5)), of(lazy(3)));
+        assert_eq!(place().step, 5);
+        assert_eq!(third, none, "step 5 is no multiple of 3");
+        assert_eq!(each[1], none[1], "the generator does not feel it");
+        let scale = each[0].iter().zip(&none[0]).fold(0.0_f32, |most, (a, b)| most.max((a - b).abs()));
+        assert!(scale > 0.0);
+        for ((none, each), fifth) in none[0].iter().zip(&each[0]).zip(&fifth[0]) {
+            assert!((fifth - none - 5.0 * (each - none)).abs() < 1e-4 * scale, "{none}, {each}, {fifth}");
+        }
+    }
+}
+
+/// Half precision rounds to 1 in 256, several times on the way.
+#[test]
+fn gradients_in_half_precision_are_those_of_single_precision_to_its_rounding() {
+    for update in [Update::Alternating, Update::Simultaneous] {
+        let of = |precision| gradients(GanSettings { precision, ..settings(update, Noise::Fresh) });
+        for (single, half) in of(Precision::Fp32).iter().zip(of(Precision::Bf16)) {
+            let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+            let size = norm(&mut single.iter().copied());
+            let difference = norm(&mut single.iter().zip(&half).map(|(a, b)| a - b));
+            assert!(difference > 1e-5 * size && difference < 0.1 * size, "{difference} of {size}");
+        }
+    }
 }

@@ -172,3 +172,36 @@ fn a_device_lends_no_slices() {
     let (store, _) = network();
     let _ = FlatSpace::bind_at(DEVICE, &store, 0).parameters().as_slice();
 }
+
+/// What follows the weights in half precision is what they are, rounded, after everything that may change them; and
+/// gradients come back through it in single precision, with nothing asked for what is frozen.
+#[test]
+fn halves_follow_the_parameters_and_gradients_come_back_through_them() {
+    let (store, _) = network();
+    let weight = store.variables()["z.weight"].shallow_clone();
+    let half = weight.to_kind(Kind::BFloat16);
+    for home in [Home::Host, Home::Device(Device::Cpu)] {
+        let mut space = FlatSpace::bind_at(home, &store, 2);
+        space.follow(&[("z.weight".to_owned(), half.shallow_clone())]);
+        let same = |what: &str| assert_eq!(half, weight.to_kind(Kind::BFloat16), "after {what}, {home:?}");
+        same("the start");
+        space.clear();
+        (&half * &half).to_kind(Kind::Float).sum(Kind::Float).backward();
+        space.stage_down();
+        let entry = space.parameter_layout().iter().find(|entry| entry.name == "z.weight").expect("it is there");
+        let doubled: Vec<f32> =
+            (weight.to_kind(Kind::BFloat16).to_kind(Kind::Float) * 2.0).flatten(0, -1).try_into().expect("numbers");
+        assert_eq!(space.gradient()[entry.range()], doubled);
+        let mut adam = Adam::new(AdamSettings { learning_rate: 0.1, ..AdamSettings::default() }, space.len(), home);
+        let before = half.copy();
+        space.update(|parameters, gradient| adam.update(parameters, gradient, 1.0));
+        assert_ne!(half, before);
+        same("an update");
+        space.change_parameters(|parameters| adam.undo(parameters));
+        same("an undo");
+        assert_eq!(half, before);
+        space.change_parameters(|parameters| parameters.change(|values| values.fill(0.3)));
+        same("a change");
+        space.check();
+    }
+}

@@ -58,6 +58,7 @@ fn settings(label_flip: f64) -> GanSettings {
     GanSettings {
         loss: Loss::Hinge, // the generator's is the mean logit of its maps, with the other sign
         precision: Precision::Fp32,
+        penalty: None,
         label_flip,
         average: None,
         update: Update::Alternating,

@@ -8,7 +8,7 @@ use skyforge::comm::{Communicator, Courier, DeviceSum, Solo, Threads};
 use skyforge::device::{self, Choice, Here};
 use skyforge::model::Precision;
 use skyforge::model::dcgan::{DcganSettings, Norm};
-use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
+use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::{AdamSettings, Buffer, Home};
 use skyforge::rng::{Draw, Stream};
@@ -238,7 +238,8 @@ fn gan_with(
     settings: &GanSettings,
     overlap: bool,
 ) -> Vec<u32> {
-    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
+    let norm = if settings.penalty.is_some() { Norm::Generator } else { Norm::Batch };
+    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm };
     let gan = Gan::new(&model, settings.clone(), 7, device);
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper = Stepper::new_at(home, &gan, comm, Draw::new(7), cut, |_| adam);
@@ -281,6 +282,7 @@ fn unruffled() -> (GanSettings, AdamSettings) {
     let settings = GanSettings {
         loss: Loss::NonSaturating,
         precision: Precision::Fp32,
+        penalty: None,
         label_flip: 0.1,
         average: Some(0.99),
         update: Update::Alternating,
@@ -378,6 +380,7 @@ fn any_number_of_ranks_trains_the_same_gan() {
     let base = GanSettings {
         loss: Loss::NonSaturating,
         precision: Precision::Fp32,
+        penalty: None,
         label_flip: 0.1,
         average: Some(0.99),
         update: Update::Alternating,
@@ -388,8 +391,14 @@ fn any_number_of_ranks_trains_the_same_gan() {
     let several = GanSettings { discriminator_moves: 2, generator_moves: 3, ..base.clone() };
     let shared = GanSettings { noise: Noise::Shared, ..base.clone() };
     let together = GanSettings { update: Update::Simultaneous, ..base.clone() };
+    let half = GanSettings { precision: Precision::Bf16, ..base.clone() };
+    let half_together = GanSettings { precision: Precision::Bf16, ..together.clone() };
+    // In steps 0 and 2 of 0 to 2.
+    let penalty = Some(Penalty { weight: 10.0, every: 2 });
+    let critic = GanSettings { loss: Loss::Wasserstein, penalty, ..several.clone() };
+    let half_critic = GanSettings { precision: Precision::Bf16, update: Update::Simultaneous, penalty, ..base.clone() };
     let mut seen = Vec::new();
-    for settings in [base, several, shared, together] {
+    for settings in [base, several, shared, together, half, half_together, critic, half_critic] {
         let alone = gan_after_three_steps(&Solo, &settings, false);
         assert!(gan_after_three_steps(&Solo, &settings, true) == alone, "begun early, {settings:?}");
         for ranks in 1..=4 {
@@ -413,6 +422,7 @@ fn running_moments_are_those_of_the_whole_batch() {
     let settings = GanSettings {
         loss: Loss::Hinge,
         precision: Precision::Fp32,
+        penalty: None,
         label_flip: 0.0,
         average: None,
         update: Update::Alternating,
@@ -441,4 +451,57 @@ fn running_moments_are_those_of_the_whole_batch() {
     };
     near(find("norm0.running_mean"), 0.0, mean);
     near(find("norm0.running_var"), 1.0, variance);
+}
+
+/// In half precision too every forward sees the weights that are there: what looks at averaged weights, a refused step and
+/// a restored checkpoint change nothing.
+#[test]
+fn in_half_precision_looking_undoing_and_restoring_change_nothing() {
+    tch::set_num_threads(1);
+    let settings =
+        GanSettings { precision: Precision::Bf16, update: Update::Simultaneous, average: Some(0.5), ..unruffled().0 };
+    let settings = GanSettings { discriminator_moves: 1, ..settings };
+    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
+    let maps = |step: u64, poison: f64| -> Vec<Tensor> {
+        let one = |m: u32| {
+            let values = Draw::new(2).at(Stream::Simulation, step, m).normals(4 * 256);
+            Tensor::from_slice(&values).view([4, 1, 16, 16]).tanh() * poison
+        };
+        (0..4).map(one).collect()
+    };
+    let bits = |stepper: &Stepper<Gan>| -> Vec<u32> {
+        let of = |player| stepper.parameters(player).iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        ["discriminator", "generator"].map(of).concat()
+    };
+    let adam = AdamSettings { learning_rate: 0.01, ..AdamSettings::default() };
+    let cut = Cut { global: 16, microbatches: 4 };
+    let straight = {
+        let gan = Gan::new(&model, settings.clone(), 7, Device::Cpu);
+        let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| adam);
+        for step in 0..4 {
+            stepper.step(step, Some(&maps(step, 1.0)), None, &|| false);
+        }
+        bits(&stepper)
+    };
+    let gan = Gan::new(&model, settings.clone(), 7, Device::Cpu);
+    let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| adam);
+    for step in 0..4 {
+        stepper.with_records(|_| ());
+        stepper.make(&[0..5]);
+        let (ended, _) = stepper.step(step, Some(&maps(step, f64::NAN)), None, &|| false);
+        assert!(matches!(ended, Ended::NotFinite { .. }));
+        let kept = ["discriminator", "generator"].map(|player| stepper.parameters(player).into_owned());
+        let fill = |with: [Vec<f32>; 2]| {
+            move |slots: skyforge::checkpoint::PlayerSlots| -> Result<(), ()> {
+                let values = &with[usize::from(slots.name == "generator")];
+                slots.space.change_parameters(|parameters| parameters.write(values));
+                Ok(())
+            }
+        };
+        stepper.restore(fill(kept.clone().map(|values| vec![0.5; values.len()]))).expect("filled");
+        stepper.restore(fill(kept)).expect("filled");
+        let (ended, _) = stepper.step(step, Some(&maps(step, 1.0)), None, &|| false);
+        assert!(matches!(ended, Ended::Accepted { .. }));
+    }
+    assert!(bits(&stepper) == straight);
 }

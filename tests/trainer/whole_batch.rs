@@ -33,6 +33,7 @@ fn one_step(comm: &dyn Communicator, update: Update) -> [Vec<f32>; 3] {
         // At birth all logits are near 0 and only real maps pull at the discriminator: nothing large cancels.
         loss: Loss::LeastSquares,
         precision: Precision::Fp32,
+        penalty: None,
         label_flip: 0.0,
         average: None,
         update,
