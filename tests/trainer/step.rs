@@ -487,7 +487,7 @@ fn in_half_precision_looking_undoing_and_restoring_change_nothing() {
     let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| adam);
     for step in 0..4 {
         stepper.with_records(|_| ());
-        stepper.make(&[0..5]);
+        stepper.make(std::slice::from_ref(&(0..5)));
         let (ended, _) = stepper.step(step, Some(&maps(step, f64::NAN)), None, &|| false);
         assert!(matches!(ended, Ended::NotFinite { .. }));
         let kept = ["discriminator", "generator"].map(|player| stepper.parameters(player).into_owned());
