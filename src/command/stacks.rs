@@ -85,14 +85,13 @@ pub fn survive(inputs: &[&Path], dataset: Option<&str>) -> Result<(), IngestErro
     }
     let number = String::from_utf8_lossy(&tried.stdout).lines().last().and_then(|line| line.parse().ok());
     let path = stacks[number.unwrap_or(0).min(stacks.len() - 1)].to_owned();
-    let fault = match tried.status.signal() {
-        Some(signal) => format!("is damaged: libhdf5 dies of reading it (signal {signal}), expected a whole HDF5 file"),
-        None => {
-            let told = String::from_utf8_lossy(&tried.stderr);
-            let line = told.lines().last().unwrap_or("cannot be read");
-            let line = line.strip_prefix("error: ").unwrap_or(line);
-            line.strip_prefix(&format!("{}: ", path.display())).unwrap_or(line).to_owned()
-        }
+    let fault = if let Some(signal) = tried.status.signal() {
+        format!("is damaged: libhdf5 dies of reading it (signal {signal}), expected a whole HDF5 file")
+    } else {
+        let told = String::from_utf8_lossy(&tried.stderr);
+        let line = told.lines().last().unwrap_or("cannot be read");
+        let line = line.strip_prefix("error: ").unwrap_or(line);
+        line.strip_prefix(&format!("{}: ", path.display())).unwrap_or(line).to_owned()
     };
     Err(IngestError::Wrong { path, fault })
 }
