@@ -311,7 +311,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 150, ..ProptestConfig::default() })]
     #[test]
     #[ignore = "minutes long: hundreds of cases"]
     fn hundreds_of_changed_stacks_are_ingested_or_named(changes in changes(), file in 0..STACKS.len()) {
