@@ -112,7 +112,16 @@ fn every_verb_shows_an_example() {
     for verb in
         ["", "simulate", "simulate maps", "ingest", "ingest maps", "inspect", "train", "sample", "evaluate", "report"]
             .into_iter()
-            .chain(["bench", "bench step", "bench allreduce", "doctor", "completions", "man"])
+            .chain([
+                "bench",
+                "bench step",
+                "bench allreduce",
+                "bench loader",
+                "bench statistics",
+                "doctor",
+                "completions",
+                "man",
+            ])
     {
         let mut arguments: Vec<&str> = verb.split_whitespace().collect();
         arguments.push("--help");

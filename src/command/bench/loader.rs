@@ -36,19 +36,19 @@ pub struct Arguments {
     #[arg(long, default_value = "train", requires = "data")]
     split: String,
     /// How many random maps: of 64 px, 10,000 are 164 MB
-    #[arg(long, default_value_t = 10_000, conflicts_with = "data", value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
+    #[arg(long, default_value_t = 10_000, allow_negative_numbers = true, conflicts_with = "data", value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
     maps: u64,
     /// Their side in pixels
-    #[arg(long, default_value_t = 64, conflicts_with = "data", value_parser = clap::value_parser!(u16).range(1..=8192))]
+    #[arg(long, default_value_t = 64, allow_negative_numbers = true, conflicts_with = "data", value_parser = clap::value_parser!(u16).range(1..=8192))]
     side: u16,
     /// Leaves the random maps in this new folder
     #[arg(long, conflicts_with = "data")]
     keep: Option<PathBuf>,
     /// Records of a batch, for each rank
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    #[arg(long, default_value_t = 64, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch: u32,
     /// Batches of a round
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 2000, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     batches: u64,
     #[command(flatten)]
     pace: PaceArguments,

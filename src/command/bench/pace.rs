@@ -16,7 +16,7 @@ use crate::command::session::Session;
 #[derive(Debug, Args)]
 pub(super) struct PaceArguments {
     /// Rounds, after one that warms up
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
     /// Begin each round when a line comes in on stdin, and print one JSON line after it; all ranks on one machine
     #[arg(long, conflicts_with = "rounds")]

@@ -27,13 +27,13 @@ use crate::statistics::power_spectrum::power_spectra;
   skyforge bench statistics --maps 2000 --side 256 --threads 1")]
 pub struct Arguments {
     /// How many maps
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(2..=1 << 24))]
+    #[arg(long, default_value_t = 2000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(2..=1 << 24))]
     maps: u32,
     /// Their side in pixels
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(SMALLEST_SIDE as i64..=8192))]
+    #[arg(long, default_value_t = 256, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(SMALLEST_SIDE as i64..=8192))]
     side: u16,
     /// Bins of the histogram
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 50, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
     bins: u16,
     /// Threads of a rank; where it is not given: its processors
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
