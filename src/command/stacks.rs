@@ -78,6 +78,8 @@ pub fn survive(inputs: &[&Path], dataset: Option<&str>) -> Result<(), IngestErro
     for (name, _) in std::env::vars_os().filter(|(name, _)| of_a_launcher(&name.to_string_lossy())) {
         command.env_remove(name);
     }
+    // Large pieces are mappings of their own there, whose ends are found out by who writes beyond them.
+    command.env("MALLOC_MMAP_THRESHOLD_", "131072");
     let tried = command.stdin(Stdio::null()).output();
     let tried = tried.map_err(|source| IngestError::File { path: itself, source })?;
     if tried.status.success() {
