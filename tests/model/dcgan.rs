@@ -149,7 +149,7 @@ fn half_precision_is_for_training_alone() {
     let [single, half] = [Precision::Fp32, Precision::Bf16].map(run);
     for (here, there) in single[0].iter().zip(&half[0]) {
         let (difference, size) = ((here - there).norm().double_value(&[]), here.norm().double_value(&[]));
-        assert!(difference > 1e-4 * size && difference < 0.02 * size, "{difference} of {size}");
+        assert!(difference > 1e-4 * size && difference < 0.05 * size, "{difference} of {size}");
     }
     assert_eq!(single[1..], half[1..]);
 }
