@@ -9,7 +9,7 @@ use clap::Args;
 use super::CommandError;
 use super::output::say;
 use super::session::Session;
-use crate::data::{DataError, Dataset, DatasetWriter, Header};
+use crate::data::{DataError, Dataset, DatasetWriter, Header, Kind};
 use crate::exit::Exit;
 use crate::files;
 use crate::statistics::{Comparison, ComparisonSettings, Maps, compare};
@@ -90,7 +90,14 @@ fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let generated = Dataset::open(&folder)?;
     let reference = Dataset::open(&arguments.against)?;
-    let (shape, wanted) = (generated.manifest().shape, reference.manifest().shape);
+    for (dataset, folder) in [(&generated, &folder), (&reference, &arguments.against)] {
+        let kind = dataset.manifest().kind;
+        if kind != Kind::Maps {
+            let reason = format!("holds {}, expected maps", kind.name());
+            return Err(DataError::Manifest { path: folder.clone(), reason }.into());
+        }
+    }
+    let (shape, wanted) = (&generated.manifest().shape, &reference.manifest().shape);
     if shape != wanted || generated.manifest().unit != reference.manifest().unit {
         let reason = format!(
             "records are {shape:?} in unit {}, expected {wanted:?} in unit {} as in {}",

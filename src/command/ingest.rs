@@ -351,7 +351,7 @@ impl About<'_> {
         Ok(Header {
             kind: Kind::Maps,
             count: self.order.count(),
-            shape: [1, side, side],
+            shape: vec![1, side, side],
             unit: sky.unit.clone().unwrap_or_else(|| "1".into()),
             parameters: Vec::new(),
             transform: match self.arguments.transform {
@@ -361,6 +361,7 @@ impl About<'_> {
             },
             splits,
             field: sky.pixel_arcmin.map(|pixel| Field { side_deg: pixel * side as f64 / 60.0, pixel_arcmin: pixel }),
+            axis: None,
             source: self.source(sky, &moments),
         })
     }

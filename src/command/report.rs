@@ -177,6 +177,6 @@ fn examples(folder: &Path) -> Result<Option<ExampleMaps>, CommandError> {
         return Ok(None);
     }
     let dataset = Dataset::open(folder)?;
-    let [_, side, _] = dataset.manifest().shape;
+    let [_, side, _] = dataset.manifest().shape[..] else { return Ok(None) };
     Ok(Some(ExampleMaps { pixels: dataset.read(0..dataset.manifest().count)?, side }))
 }

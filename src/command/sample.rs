@@ -96,6 +96,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         transform: facts.transform,
         splits: std::collections::BTreeMap::new(),
         field: facts.field,
+        axis: None,
         source,
     };
     let writer = session.agree(DatasetWriter::create(&out, header))?;
@@ -190,7 +191,7 @@ fn open_checkpoint(arguments: &Arguments) -> Result<Checkpoint, CommandError> {
 /// What a checkpoint says of the data its networks learned from.
 struct Facts {
     model: ModelSection,
-    shape: [usize; 3],
+    shape: Vec<usize>,
     unit: String,
     transform: Transform,
     field: Option<Field>,

@@ -114,12 +114,13 @@ fn header(arguments: &MapArguments, maps: &MassMaps) -> Header {
     Header {
         kind: Kind::Maps,
         count: arguments.count,
-        shape: [1, maps.side(), maps.side()],
+        shape: vec![1, maps.side(), maps.side()],
         unit: "1".into(),
         parameters: Vec::new(),
         transform: maps.default_transform(),
         splits,
         field: Some(Field { side_deg: pixel_arcmin * maps.side() as f64 / 60.0, pixel_arcmin }),
+        axis: None,
         source,
     }
 }

@@ -152,7 +152,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 fn identity(config: &RunConfig, dataset: &Dataset, transform: Transform, device: Device) -> toml::Table {
     let manifest = dataset.manifest();
     let mut facts = toml::Table::new();
-    facts.insert("shape".into(), toml::Value::try_from(manifest.shape).expect("a shape is an array"));
+    facts.insert("shape".into(), toml::Value::try_from(&manifest.shape).expect("a shape is an array"));
     facts.insert("checksum".into(), dataset.checksum().into());
     facts.insert("unit".into(), manifest.unit.clone().into());
     facts.insert("transform".into(), toml::Value::try_from(transform).expect("a transform is a table"));
@@ -188,9 +188,9 @@ pub(super) fn enough_processors(threads: usize) -> Result<(), ConfigError> {
 
 /// Whether the networks can take the records.
 pub(super) fn fits(dataset: &Dataset, folder: &Path, side: i64) -> Result<(), DataError> {
-    let shape = dataset.manifest().shape;
+    let shape = &dataset.manifest().shape;
     let wanted = [1, side as usize, side as usize];
-    if shape == wanted {
+    if *shape == wanted {
         return Ok(());
     }
     let reason = format!("records are {shape:?}, expected {wanted:?} for model.side = {side}");

@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::DataError;
 use super::normalise::Transform;
+use super::spectral_axis::SpectralAxis;
 use crate::{files, one_line};
 
 /// The format that this program writes and reads.
@@ -33,8 +34,10 @@ const MOST_SHARDS: u64 = 1 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// 2-D fields.
+    /// 2-D fields: `[channels, h, w]`.
     Maps,
+    /// Quantities over wavelength: `[channels, points]`.
+    Spectra,
 }
 
 impl Kind {
@@ -42,6 +45,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Maps => "maps",
+            Self::Spectra => "spectra",
         }
     }
 }
@@ -129,8 +133,8 @@ pub struct Header {
     pub kind: Kind,
     /// How many records.
     pub count: u64,
-    /// `[channels, h, w]`.
-    pub shape: [usize; 3],
+    /// Of one record: `[channels, h, w]` or `[channels, points]`.
+    pub shape: Vec<usize>,
     /// Unit of the values, "1" for none.
     pub unit: String,
     /// What each record carries beside its map; may be empty.
@@ -141,6 +145,8 @@ pub struct Header {
     pub splits: BTreeMap<String, Split>,
     /// Which piece of the sky a map covers, where that is known.
     pub field: Option<Field>,
+    /// Wavelengths and channels of spectra.
+    pub axis: Option<SpectralAxis>,
     /// How it was made: free, but the same for the same data, so no times; paths only of runs.
     pub source: toml::Table,
 }
@@ -167,8 +173,27 @@ impl Header {
         if self.shape.contains(&0) {
             return Err(format!("`shape` is {:?}, expected no 0", self.shape));
         }
+        self.check_shape()?;
         self.transform.validate().map_err(|reason| format!("`transform`: {reason}"))?;
         self.splits.iter().try_for_each(|(name, split)| split.validate(name, self.count))
+    }
+
+    /// Whether the shape is one of its kind.
+    fn check_shape(&self) -> Result<(), String> {
+        match (self.kind, &self.axis) {
+            (Kind::Maps, None) if self.shape.len() == 3 => Ok(()),
+            (Kind::Maps, None) => Err(format!("`shape` is {:?}, expected [channels, h, w] of maps", self.shape)),
+            (Kind::Maps, Some(_)) => Err("`axis` is set, expected none for maps".into()),
+            (Kind::Spectra, None) => Err("`axis` is not set, expected the wavelengths of spectra".into()),
+            (Kind::Spectra, Some(axis)) => {
+                axis.validate()?;
+                let wanted = [axis.channels.len(), axis.wavelength_um.len()];
+                if self.shape == wanted {
+                    return Ok(());
+                }
+                Err(format!("`shape` is {:?}, expected {wanted:?} from `axis`", self.shape))
+            }
+        }
     }
 }
 
@@ -196,8 +221,8 @@ pub struct Manifest {
     pub kind: Kind,
     /// How many records.
     pub count: u64,
-    /// `[channels, h, w]`.
-    pub shape: [usize; 3],
+    /// Of one record: `[channels, h, w]` or `[channels, points]`.
+    pub shape: Vec<usize>,
     /// How a number is stored.
     pub dtype: Dtype,
     /// Unit of the values, "1" for none.
@@ -213,6 +238,9 @@ pub struct Manifest {
     /// Which piece of the sky a map covers, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Field>,
+    /// Wavelengths and channels of spectra.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axis: Option<SpectralAxis>,
     /// How it was made.
     pub source: toml::Table,
     /// What each record carries beside its map.
@@ -227,7 +255,7 @@ impl Manifest {
     pub fn new(header: Header, shards: Vec<ShardEntry>) -> Self {
         let block_rows = header.layout().block_rows;
         let checksum = checksum_of(shards.iter().map(|shard| &shard.checksum));
-        let Header { kind, count, shape, unit, parameters, transform, splits, field, source } = header;
+        let Header { kind, count, shape, unit, parameters, transform, splits, field, axis, source } = header;
         Self {
             format: FORMAT,
             kind,
@@ -240,6 +268,7 @@ impl Manifest {
             transform,
             splits,
             field,
+            axis,
             source,
             parameters,
             shards,
@@ -330,12 +359,13 @@ impl Manifest {
         Header {
             kind: self.kind,
             count: self.count,
-            shape: self.shape,
+            shape: self.shape.clone(),
             unit: self.unit.clone(),
             parameters: self.parameters.clone(),
             transform: self.transform,
             splits: self.splits.clone(),
             field: self.field,
+            axis: self.axis.clone(),
             source: self.source.clone(),
         }
     }

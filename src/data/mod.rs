@@ -1,12 +1,13 @@
 //! Records on disk and their way to the network: folders of HDF5 shards, read in whole blocks, shuffled and transformed.
 //!
-//! A *record* is one map `[channels, h, w]`; a *shard* is a file; a *block* is about 1 MiB of neighbouring records, the unit
+//! A *record* is one map `[channels, h, w]` or spectrum `[channels, points]`; a *shard* is a file; a *block* is about 1 MiB of neighbouring records, the unit
 //! that is read, checked and shuffled; a *dataset* is a folder of shards with a `manifest.toml`.
 
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub mod atmosphere;
 pub mod dataset;
 pub mod loader;
 pub mod manifest;
@@ -14,6 +15,7 @@ pub mod normalise;
 pub mod sampler;
 mod seal;
 pub mod shard;
+pub mod spectral_axis;
 pub mod writer;
 
 pub use dataset::{Block, Dataset};
@@ -22,6 +24,7 @@ pub use manifest::{Blocks, Dtype, Field, Header, Kind, Layout, Manifest, Paramet
 pub use normalise::{DomainError, Transform};
 pub use sampler::{Piece, Place, Sampler, Window};
 pub use shard::Rows;
+pub use spectral_axis::{Channel, SpectralAxis};
 pub use writer::DatasetWriter;
 
 use crate::exit::{Ends, Exit};

@@ -187,7 +187,7 @@ fn make_empty(path: &Path, header: &Header, rows: u64, block_rows: u64) -> hdf5:
     file.new_attr::<VarLenUnicode>().create("kind")?.write_scalar(&text(header.kind.name())?)?;
 
     let rows_here = rows as usize;
-    let x_shape: Vec<usize> = std::iter::once(rows_here).chain(header.shape).collect();
+    let x_shape: Vec<usize> = std::iter::once(rows_here).chain(header.shape.iter().copied()).collect();
     let x = room::<f32>(&file, &x_shape, "x")?;
     x.new_attr::<VarLenUnicode>().create("unit")?.write_scalar(&text(&header.unit)?)?;
     let mut parameters_place = 0;

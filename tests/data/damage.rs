@@ -16,7 +16,7 @@ const RECORDS: u64 = 24;
 /// One shard of small maps with parameters: 24 KiB of maps.
 fn small() -> TempDir {
     let folder = TempDir::new().unwrap();
-    let header = Header { shape: [1, 16, 16], ..with_parameters(RECORDS) };
+    let header = Header { shape: vec![1, 16, 16], ..with_parameters(RECORDS) };
     let writer = DatasetWriter::create(folder.path(), header).unwrap();
     let entry = writer
         .write_blocks::<DataError>(0, |_, rows| {

@@ -13,12 +13,13 @@ pub fn header(count: u64) -> Header {
     Header {
         kind: Kind::Maps,
         count,
-        shape: [1, SIDE, SIDE],
+        shape: vec![1, SIDE, SIDE],
         unit: "1".into(),
         parameters: Vec::new(),
         transform: Transform::Identity {},
         splits: [("train".to_string(), Split::from(0..count))].into(),
         field: None,
+        axis: None,
         source: toml::toml! { made_by = "a test" },
     }
 }

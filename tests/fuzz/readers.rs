@@ -90,12 +90,13 @@ fn dataset(folder: &Path) {
     let header = Header {
         kind: Kind::Maps,
         count,
-        shape: [1, 64, 64],
+        shape: vec![1, 64, 64],
         unit: "1".into(),
         parameters: vec![parameter("omega_m"), parameter("sigma_8")],
         transform: Transform::Identity {},
         splits: [("train".to_owned(), Split::from(0..count))].into(),
         field: None,
+        axis: None,
         source: toml::toml! { made_by = "a test" },
     };
     let writer = DatasetWriter::create(folder, header).expect("a folder");

@@ -78,12 +78,13 @@ fn sky(folder: &Path) -> Dataset {
     let header = Header {
         kind: Kind::Maps,
         count: 256,
-        shape: [1, SIDE, SIDE],
+        shape: vec![1, SIDE, SIDE],
         unit: "1".into(),
         parameters: Vec::new(),
         transform: TRANSFORM,
         splits: [("train".to_owned(), Split::from(0..256))].into(),
         field: None,
+        axis: None,
         source: toml::Table::new(),
     };
     let writer = DatasetWriter::create(folder, header).expect("the disk has room");

@@ -160,12 +160,13 @@ fn random_maps(session: &Session, folder: &Path, arguments: &Arguments) -> Resul
     let header = Header {
         kind: Kind::Maps,
         count: arguments.maps,
-        shape: [1, side, side],
+        shape: vec![1, side, side],
         unit: "1".into(),
         parameters: Vec::new(),
         transform: Transform::default(),
         splits: BTreeMap::from([("train".into(), Split::from(0..arguments.maps))]),
         field: None,
+        axis: None,
         source: toml::Table::from_iter([("made_by".into(), "bench loader".into())]),
     };
     let draw = Draw::new(0);

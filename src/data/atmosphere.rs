@@ -1,0 +1,44 @@
+//! The seven parameters of an exoplanet's atmosphere that ExoGAN knows, in the order in which datasets hold them.
+//!
+//! Ranges and levels are those of its training set (Zingales & Waldmann 2018): each parameter on ten equally spaced levels.
+
+use super::manifest::Parameter;
+
+/// A Jupiter mass in kg, ExoGAN's.
+pub const JUPITER_MASS_KG: f64 = 1.898e27;
+/// A Jupiter radius in m: the volumetric mean, ExoGAN's, not the equatorial one.
+pub const JUPITER_RADIUS_M: f64 = 6.9911e7;
+
+/// One of the seven.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantity {
+    /// Its name in datasets, tables and settings.
+    pub name: &'static str,
+    /// Its unit; dex for the decimal logarithm of a volume mixing ratio.
+    pub unit: &'static str,
+    /// Least and greatest value of ExoGAN's training set.
+    pub range: (f64, f64),
+}
+
+/// Levels of each quantity in ExoGAN's training set, equally spaced over its range, both ends among them.
+pub const LEVELS: u32 = 10;
+
+const fn mixing_ratio(name: &'static str) -> Quantity {
+    Quantity { name, unit: "dex", range: (-8.0, -1.0) }
+}
+
+/// All seven.
+pub const QUANTITIES: [Quantity; 7] = [
+    mixing_ratio("log10_h2o"),
+    mixing_ratio("log10_co2"),
+    mixing_ratio("log10_co"),
+    mixing_ratio("log10_ch4"),
+    Quantity { name: "planet_mass", unit: "M_Jup", range: (0.8, 2.0) },
+    Quantity { name: "planet_radius", unit: "R_Jup", range: (0.8, 1.5) },
+    Quantity { name: "temperature", unit: "K", range: (1000.0, 2000.0) },
+];
+
+/// All seven as a dataset lists them.
+pub fn parameters() -> Vec<Parameter> {
+    QUANTITIES.iter().map(|quantity| Parameter { name: quantity.name.into(), unit: quantity.unit.into() }).collect()
+}

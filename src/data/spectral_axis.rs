@@ -1,0 +1,97 @@
+//! Wavelengths and channels of a dataset of spectra.
+//!
+//! A record is `[channels, points]`: the depth alone where it was simulated, or depth, errors and what was observed.
+
+use serde::{Deserialize, Serialize};
+
+/// What a channel of a spectrum holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// (Rp/Rs)^2; 0 where nothing was observed.
+    Depth,
+    /// One standard deviation downwards; 0 where nothing was observed.
+    ErrorBelow,
+    /// One standard deviation upwards; 0 where nothing was observed.
+    ErrorAbove,
+    /// 1 where the depth was observed, 0 where it was not.
+    Observed,
+}
+
+/// All channels of a spectrum that was observed, in their order.
+pub const OBSERVED: [Channel; 4] = [Channel::Depth, Channel::ErrorBelow, Channel::ErrorAbove, Channel::Observed];
+
+/// The points at which spectra are known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpectralAxis {
+    /// What stands in a record, in order: `["depth"]`, or all of `OBSERVED`.
+    pub channels: Vec<Channel>,
+    /// Centres of the bins in micrometres, ascending or descending.
+    pub wavelength_um: Vec<f64>,
+}
+
+impl SpectralAxis {
+    /// Whether spectra of this axis have errors, and points that were not observed.
+    pub fn is_observed(&self) -> bool {
+        self.channels == OBSERVED
+    }
+
+    /// Borders of the bins in micrometres, `[points + 1]`, in the order of the points.
+    pub fn edges_um(&self) -> Vec<f64> {
+        edges(&self.wavelength_um)
+    }
+
+    /// Checks all that it says; the error says what is wrong.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.channels != [Channel::Depth] && !self.is_observed() {
+            return Err(
+                "`axis.channels` are not [\"depth\"] nor all of depth, error_below, error_above, observed".into()
+            );
+        }
+        check_wavelengths(&self.wavelength_um).map_err(|fault| format!("`axis.wavelength_um` {fault}"))
+    }
+}
+
+/// A grid that has a name: `exogan` (515 points of ExoGAN, 50.2 down to 0.30 um) and `exogan-362` (those from 16.0 to 0.44 um, which
+/// its follow-up kept); none for another name. Each point is 1.01 times the next, a resolving power of 101 (ExoGAN_public, `wnw_grid.txt`).
+pub fn named_grid(name: &str) -> Option<Vec<f64>> {
+    let points = match name {
+        "exogan" => 0..515,
+        "exogan-362" => 115..477,
+        _ => return None,
+    };
+    Some(points.map(|i| 0.3015 * 1.01_f64.powi(514 - i)).collect())
+}
+
+/// The names that `named_grid` knows.
+pub const GRIDS: [&str; 2] = ["exogan", "exogan-362"];
+
+/// Borders of bins around `centres` that ascend or descend: the geometric means of neighbours, the outer ones as far off as the
+/// inner ones, so that bins of constant resolving power join.
+pub fn edges(centres: &[f64]) -> Vec<f64> {
+    let n = centres.len();
+    let between = |i: usize| (centres[i - 1] * centres[i]).sqrt();
+    let first = centres[0] * centres[0] / between(1);
+    let last = centres[n - 1] * centres[n - 1] / between(n - 1);
+    std::iter::once(first).chain((1..n).map(between)).chain(std::iter::once(last)).collect()
+}
+
+/// Two or more positive wavelengths, each beyond the one before, in one direction.
+pub fn check_wavelengths(wavelength_um: &[f64]) -> Result<(), String> {
+    if wavelength_um.len() < 2 {
+        return Err(format!("has {} points, expected at least 2", wavelength_um.len()));
+    }
+    if let Some(bad) = wavelength_um.iter().find(|um| !(um.is_finite() && **um > 0.0)) {
+        return Err(format!("has {bad}, expected positive wavelengths"));
+    }
+    let descends = wavelength_um[1] < wavelength_um[0];
+    let wrong = wavelength_um.windows(2).find(|pair| pair[0] == pair[1] || (pair[1] < pair[0]) != descends);
+    match wrong {
+        Some(pair) => {
+            let order = if descends { "descending" } else { "ascending" };
+            Err(format!("has {} after {}, expected {order} wavelengths", pair[1], pair[0]))
+        }
+        None => Ok(()),
+    }
+}
