@@ -79,7 +79,7 @@ impl Verb {
     /// Does it on this rank and says how the program ends.
     pub fn run(&self) -> Exit {
         let act = |session: &Session| match self {
-            Verb::Simulate(simulate::What::Maps(arguments)) => simulate::maps(session, arguments),
+            Verb::Simulate(what) => simulate::run(session, what),
             Verb::Ingest(ingest::What::Maps(arguments)) => ingest::maps(session, arguments),
             Verb::Inspect(arguments) => inspect::run(session, arguments),
             Verb::Train(arguments) => train::run(session, arguments),

@@ -22,6 +22,14 @@ pub fn share(
     (mine, Counter::new(session, unit, units, total))
 }
 
+/// A shard that an attempt with the same settings has finished before it was cut off.
+pub fn kept(writer: &DatasetWriter, shard: usize, counter: &Counter) -> Option<ShardEntry> {
+    let entry = writer.kept(shard)?;
+    log::info!("{} is whole from an earlier attempt, kept", entry.file);
+    counter.add(entry.rows);
+    Some(entry)
+}
+
 /// All ranks' shards become a dataset.
 pub fn finish<E: Ends + Into<CommandError>>(
     session: &Session,

@@ -157,6 +157,13 @@ impl Header {
         Layout::new(self.count, 4 * self.shape.iter().product::<usize>() as u64)
     }
 
+    /// A number that is the same for the same header and version of the program: shards of one attempt to make a dataset are known by it.
+    pub fn recipe(&self) -> u64 {
+        let manifest = Manifest::new(self.clone(), Vec::new());
+        let text = toml::to_string(&manifest).expect("a manifest is plain tables, numbers and strings");
+        xxh3_64(format!("{text}{}", env!("CARGO_PKG_VERSION")).as_bytes())
+    }
+
     /// Checks everything that can be checked before a record is there.
     pub fn validate(&self) -> Result<(), String> {
         if self.count == 0 {

@@ -78,7 +78,7 @@ impl Places {
 impl ShardWriter {
     /// Makes `path` for `rows` records of a dataset. A `.part` that a crash left behind is overwritten.
     pub fn create(path: &Path, header: &Header, rows: u64) -> Result<Self, DataError> {
-        let name = file_name(path);
+        let name = files::name_of(path);
         let part = files::part_of(path);
         let block_rows = header.layout().block_rows;
         // The system says better than HDF5 why a file cannot be made.
@@ -184,6 +184,7 @@ fn make_empty(path: &Path, header: &Header, rows: u64, block_rows: u64) -> hdf5:
         .with_fcpl(|creation| creation.obj_track_times(false))
         .create(path)?;
     file.new_attr::<u32>().create("format")?.write_scalar(&FORMAT)?;
+    file.new_attr::<u64>().create("recipe")?.write_scalar(&header.recipe())?;
     file.new_attr::<VarLenUnicode>().create("kind")?.write_scalar(&text(header.kind.name())?)?;
 
     let rows_here = rows as usize;
@@ -232,6 +233,7 @@ fn place_of(dataset: &hdf5::Dataset) -> hdf5::Result<u64> {
 pub struct Shard {
     name: String,
     path: PathBuf,
+    recipe: Option<u64>,
     rows: u64,
     shape: Vec<usize>,
     parameters: usize,
@@ -274,8 +276,9 @@ impl Shard {
             let parameters = if file.link_exists("parameters") { Some(file.dataset("parameters")?) } else { None };
             let full_shape = x.shape();
             let shard = Self {
-                name: file_name(path),
+                name: files::name_of(path),
                 path: path.to_path_buf(),
+                recipe: file.attr("recipe").and_then(|recipe| recipe.read_scalar()).ok(),
                 rows: full_shape.first().copied().unwrap_or(0) as u64,
                 shape: full_shape.get(1..).unwrap_or_default().to_vec(),
                 parameters: parameters.as_ref().map_or(0, |dataset| dataset.shape().get(1).copied().unwrap_or(0)),
@@ -317,7 +320,7 @@ impl Shard {
         let bytes = File::open(path).map_err(DataError::file(path))?;
         if let Err(seal::Broken { found, wanted }) = seal::check(&bytes).map_err(DataError::file(path))? {
             let reason = format!("is damaged outside its rows: checksum {found:016x}, expected {wanted:016x}");
-            return Err(DataError::Shard { shard: file_name(path), reason });
+            return Err(DataError::Shard { shard: files::name_of(path), reason });
         }
         let (shard, format) = read().map_err(hdf5_error(path))?;
         if format != FORMAT {
@@ -325,6 +328,11 @@ impl Shard {
             return Err(DataError::Shard { shard: shard.name, reason });
         }
         Ok(shard)
+    }
+
+    /// What its dataset's header came to when it was written; none in files of others.
+    pub fn recipe(&self) -> Option<u64> {
+        self.recipe
     }
 
     /// Records in it.
@@ -553,10 +561,6 @@ fn to_bytes<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u8; N], to: 
     for (to, value) in to.as_chunks_mut::<N>().0.iter_mut().zip(values) {
         *to = bytes(*value);
     }
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Why HDF5 could not make a file: where the system refused, its number stands somewhere in the story.

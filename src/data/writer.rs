@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::DataError;
 use super::manifest::{FILE_NAME, Header, Layout, Manifest, ShardEntry};
-use super::shard::{Rows, ShardWriter};
+use super::shard::{Block, Rows, Shard, ShardWriter};
 use crate::files;
 
 /// A dataset being written. Each rank makes its own, writes the shards that fall to it, and shares its `ShardEntry`s; one
@@ -58,6 +58,26 @@ impl DatasetWriter {
         self.layout.shard_rows.len()
     }
 
+    /// The shard as an earlier attempt has left it, where that wrote the same records of the same dataset and nothing of it is damaged. For
+    /// those whose records follow from the header alone.
+    pub fn kept(&self, index: usize) -> Option<ShardEntry> {
+        let path = self.path(index);
+        let bytes = fs::metadata(&path).ok()?.len();
+        let shard = Shard::open(&path).ok()?;
+        let records = &self.layout.shard_rows[index];
+        let same = shard.recipe() == Some(self.header.recipe())
+            && shard.rows() == records.end - records.start
+            && shard.block_rows() == self.layout.block_rows;
+        if !same {
+            return None;
+        }
+        let file = shard.file().ok()?;
+        let mut block = Block::default();
+        let whole = (0..shard.rows().div_ceil(shard.block_rows()))
+            .all(|index| shard.read_block(&file, index, &mut block).is_ok());
+        whole.then(|| ShardEntry { file: files::name_of(&path), rows: shard.rows(), bytes, checksum: shard.checksum() })
+    }
+
     /// Writes one shard of maps without parameters, each named by its number: `fill(record, map)` fills a map `[channels, h, w]`
     /// of zeros with physical values.
     pub fn write_shard(&self, index: usize, mut fill: impl FnMut(u64, &mut [f32])) -> Result<ShardEntry, DataError> {
@@ -78,7 +98,7 @@ impl DatasetWriter {
         mut fill: impl FnMut(Range<u64>, &mut Rows) -> Result<(), E>,
     ) -> Result<ShardEntry, E> {
         let records = self.layout.shard_rows[index].clone();
-        let path = self.folder.join(format!("shard-{index:05}.h5"));
+        let path = self.path(index);
         let mut shard = ShardWriter::create(&path, &self.header, records.end - records.start)?;
         let mut rows = Rows::default();
         while !shard.next_rows().is_empty() {
@@ -122,6 +142,10 @@ impl DatasetWriter {
         let manifest = Manifest::new(self.header, entries);
         manifest.write(&self.folder)?;
         Ok(manifest)
+    }
+
+    fn path(&self, index: usize) -> PathBuf {
+        self.folder.join(format!("shard-{index:05}.h5"))
     }
 
     fn record_len(&self) -> usize {

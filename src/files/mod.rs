@@ -41,6 +41,11 @@ fn expect(
     }
 }
 
+/// The name of a file in its folder.
+pub fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// The name under which `path` is written until it is whole.
 pub fn part_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().map(std::ffi::OsStr::to_os_string).unwrap_or_default();

@@ -1,12 +1,13 @@
 //! The built-in skies: records made from a formula and a seed, the same wherever they are made.
 //!
-//! Convergence maps: background -> matter power -> angular power -> fields on a grid.
+//! Convergence maps: background -> matter power -> angular power -> fields on a grid. Transmission spectra: see `spectra`.
 
 pub mod convergence_power;
 pub mod cosmology;
 pub mod grid_power;
 pub mod mass_maps;
 pub mod matter_power;
+pub mod spectra;
 
 pub use convergence_power::ConvergencePower;
 pub use cosmology::Cosmology;

@@ -1,25 +1,17 @@
-//! `skyforge simulate`: datasets of built-in skies.
+//! `skyforge simulate maps`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use rayon::prelude::*;
 
-use super::session::Session;
-use super::{CommandError, shards};
-use crate::config::{ConfigError, Override, apply};
-use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry, Split};
+use super::{check_test, settings, splits};
+use crate::command::session::Session;
+use crate::command::{CommandError, shards};
+use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry};
 use crate::exit::Exit;
-use crate::simulate::{MassMapSettings, MassMaps};
-
-/// The built-in skies.
-#[derive(Debug, Subcommand)]
-pub enum What {
-    /// Weak-lensing convergence maps: lognormal or Gaussian fields of a chosen angular power spectrum.
-    Maps(MapArguments),
-}
+use crate::simulate::MassMaps;
 
 /// Weak-lensing convergence maps: lognormal or Gaussian fields of a chosen angular power spectrum.
 ///
@@ -30,7 +22,7 @@ pub enum What {
 
 Keys of --set: field (lognormal, gaussian), side, pixel_arcmin, side_deg, oversize, source_redshift, shift, table,
 cosmology.omega_m, cosmology.omega_b, cosmology.sigma_8, cosmology.n_s, cosmology.h")]
-pub struct MapArguments {
+pub struct Arguments {
     /// The dataset folder, which must not hold one yet
     #[arg(long)]
     out: PathBuf,
@@ -49,13 +41,8 @@ pub struct MapArguments {
 }
 
 /// Simulates this rank's shards of a dataset of maps.
-pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, CommandError> {
-    if !(0.0..1.0).contains(&arguments.test) {
-        return Err(CommandError::Usage(format!(
-            "--test is {}, expected a share of at least 0 and below 1",
-            arguments.test
-        )));
-    }
+pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+    check_test(arguments.test)?;
     let maps = session.agree(settings(&arguments.sets).and_then(|settings| Ok(MassMaps::new(&settings)?)))?;
     let header = header(arguments, &maps);
     let begun = Instant::now();
@@ -65,6 +52,9 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
     let written: Result<Vec<ShardEntry>, _> = mine
         .into_par_iter()
         .map(|shard| {
+            if let Some(entry) = shards::kept(&writer, shard, &counter) {
+                return Ok(entry);
+            }
             let mut workspace = maps.workspace();
             writer.write_shard(shard, |record, map| {
                 maps.map(arguments.seed, record, &mut workspace, map);
@@ -86,28 +76,7 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
     Ok(Exit::Done)
 }
 
-/// Settings with `--set` applied to the defaults.
-fn settings(sets: &[String]) -> Result<MassMapSettings, CommandError> {
-    let mut table = toml::Table::new();
-    for set in sets {
-        apply(&mut table, &set.parse::<Override>()?)?;
-    }
-    let settings = crate::config::read(toml::Value::Table(table)).map_err(|fault| ConfigError::Override {
-        option: "--set",
-        argument: sets.join(" --set "),
-        fault,
-    })?;
-    Ok(settings)
-}
-
-fn header(arguments: &MapArguments, maps: &MassMaps) -> Header {
-    let train = arguments.count - (arguments.count as f64 * arguments.test).round() as u64;
-    let parts = [("train", 0..train), ("test", train..arguments.count)];
-    let splits: BTreeMap<String, Split> = parts
-        .into_iter()
-        .filter(|(_, records)| !records.is_empty())
-        .map(|(name, records)| (name.to_owned(), Split::new([records])))
-        .collect();
+fn header(arguments: &Arguments, maps: &MassMaps) -> Header {
     let mut source = maps.describe();
     source.insert("seed".into(), (arguments.seed as i64).into());
     let pixel_arcmin = maps.grid().pixel_rad.to_degrees() * 60.0;
@@ -118,7 +87,7 @@ fn header(arguments: &MapArguments, maps: &MassMaps) -> Header {
         unit: "1".into(),
         parameters: Vec::new(),
         transform: maps.default_transform(),
-        splits,
+        splits: splits(arguments.count, arguments.test),
         field: Some(Field { side_deg: pixel_arcmin * maps.side() as f64 / 60.0, pixel_arcmin }),
         axis: None,
         source,

@@ -1,0 +1,66 @@
+//! `skyforge simulate`: datasets of built-in skies.
+
+pub mod carbon_monoxide;
+pub mod maps;
+pub mod spectra;
+
+use std::collections::BTreeMap;
+
+use clap::Subcommand;
+use serde::de::DeserializeOwned;
+
+use super::CommandError;
+use super::session::Session;
+use crate::config::{ConfigError, Override, apply};
+use crate::data::Split;
+use crate::exit::Exit;
+
+/// The built-in skies.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// Weak-lensing convergence maps: lognormal or Gaussian fields of a chosen angular power spectrum.
+    Maps(maps::Arguments),
+    /// Transmission spectra of exoplanets with their seven parameters.
+    Spectra(spectra::Arguments),
+    /// The table of cross sections of carbon monoxide, computed from molecular constants, for `spectra`.
+    CarbonMonoxide(carbon_monoxide::Arguments),
+}
+
+/// Makes what is asked for, together with the other ranks.
+pub fn run(session: &Session, what: &What) -> Result<Exit, CommandError> {
+    match what {
+        What::Maps(arguments) => maps::run(session, arguments),
+        What::Spectra(arguments) => spectra::run(session, arguments),
+        What::CarbonMonoxide(arguments) => carbon_monoxide::run(session, arguments),
+    }
+}
+
+/// Whether `--test` is a share.
+fn check_test(test: f64) -> Result<(), CommandError> {
+    if (0.0..1.0).contains(&test) {
+        return Ok(());
+    }
+    Err(CommandError::Usage(format!("--test is {test}, expected a share of at least 0 and below 1")))
+}
+
+/// Settings with `--set` applied to the defaults.
+fn settings<T: DeserializeOwned>(sets: &[String]) -> Result<T, CommandError> {
+    let mut table = toml::Table::new();
+    for set in sets {
+        apply(&mut table, &set.parse::<Override>()?)?;
+    }
+    let settings = crate::config::read(toml::Value::Table(table)).map_err(|fault| ConfigError::Override {
+        option: "--set",
+        argument: sets.join(" --set "),
+        fault,
+    })?;
+    Ok(settings)
+}
+
+/// The last share of the records is held back.
+fn splits(count: u64, test: f64) -> BTreeMap<String, Split> {
+    let train = count - (count as f64 * test).round() as u64;
+    let parts = [("train", 0..train), ("test", train..count)];
+    let full = parts.into_iter().filter(|(_, records)| !records.is_empty());
+    full.map(|(name, records)| (name.to_owned(), Split::new([records]))).collect()
+}

@@ -1,0 +1,172 @@
+//! `skyforge simulate spectra`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use rayon::prelude::*;
+
+use super::{check_test, settings, splits};
+use crate::command::session::Session;
+use crate::command::{CommandError, shards};
+use crate::data::spectral_axis::OBSERVED;
+use crate::data::{
+    Channel, Dataset, DatasetWriter, Header, Kind, Rows, ShardEntry, SpectralAxis, Transform, atmosphere,
+};
+use crate::exit::Exit;
+use crate::simulate::SimulateError;
+use crate::simulate::spectra::{Atmosphere, Draws, ForwardModel, SpectrumSettings, SpectrumWorkspace};
+
+/// Transmission spectra of exoplanets with their seven parameters.
+///
+/// Isothermal atmospheres of hydrogen and helium with H2O, CO2, CO and CH4. The parameters are the points of ExoGAN's grid (ten levels of
+/// each of seven, ten million in all, in an order that depends on the seed) or anywhere between. The same seed gives the same
+/// record number i, and the same bytes on disk, on any number of ranks; shards that an earlier, cut off attempt has finished are kept.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  scripts/get_opacities data/opacities
+  mpirun -n 2 skyforge simulate spectra --out data/spectra --count 100000 --set opacities=data/opacities
+
+Keys of --set: grid (exogan, exogan-362, or a text file of um), sampling (native, binned), opacities (built-in, or a folder of tables),
+order (grid, continuous, table), parameter_table, first, log10_h2o, log10_co2, log10_co, log10_ch4, planet_mass, planet_radius, temperature (ranges, as in
+temperature=[1000,2000]), star_radius, helium_to_hydrogen, layers, bottom_pa, top_pa, rayleigh, cloud_top_pa, noise_ppm,
+noise_table")]
+pub struct Arguments {
+    /// The dataset folder, which must not hold one yet
+    #[arg(long)]
+    out: PathBuf,
+    /// How many spectra; the whole grid has 10000000
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
+    count: u64,
+    /// All chance follows from it
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: u64,
+    /// Share of the spectra that is held back as the split `test`
+    #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]
+    test: f64,
+    /// Sets a value, as in order=continuous, noise_ppm=20, opacities=data/opacities; may be given again
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+}
+
+/// Simulates this rank's shards of a dataset of spectra.
+pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+    check_test(arguments.test)?;
+    let (model, draws) = session.agree(prepare(arguments))?;
+    tell(&model);
+    let begun = Instant::now();
+    let writer = session.agree(DatasetWriter::create(&arguments.out, header(arguments, &model)))?;
+    let maker = Maker { model: &model, draws: &draws, seed: arguments.seed };
+    let (mine, counter) = shards::share(session, &writer, "spectrum", "spectra");
+    let written: Result<Vec<ShardEntry>, CommandError> = mine
+        .into_par_iter()
+        .map(|shard| {
+            if let Some(entry) = shards::kept(&writer, shard, &counter) {
+                return Ok(entry);
+            }
+            let mut workspace = SpectrumWorkspace::default();
+            writer.write_blocks(shard, |records, rows| {
+                let n = records.end - records.start;
+                maker.make(records.start, rows, &mut workspace)?;
+                counter.add(n);
+                Ok::<(), CommandError>(())
+            })
+        })
+        .collect();
+    drop(counter);
+    shards::finish(session, writer, written)?;
+    let dataset = session.agree(Dataset::open(&arguments.out))?;
+    let seconds = begun.elapsed().as_secs_f64();
+    log::info!(
+        "{} spectra of {} points in {seconds:.1} s, {:.0} a second: {}, checksum {}",
+        arguments.count,
+        model.wavelength_um().len(),
+        arguments.count as f64 / seconds,
+        arguments.out.display(),
+        dataset.checksum()
+    );
+    Ok(Exit::Done)
+}
+
+fn prepare(arguments: &Arguments) -> Result<(ForwardModel, Draws), CommandError> {
+    let settings: SpectrumSettings = settings(&arguments.sets)?;
+    let draws = Draws::new(arguments.seed, &settings, arguments.count)?;
+    Ok((ForwardModel::new(&settings)?, draws))
+}
+
+/// What a user may not expect of the opacities.
+fn tell(model: &ForwardModel) {
+    if model.settings().opacities == "built-in" {
+        log::info!("opacities are the built-in bands, smooth and without lines; scripts/get_opacities fetches tables");
+    }
+    let missing: Vec<&str> = model.missing().iter().map(|molecule| molecule.formula()).collect();
+    if !missing.is_empty() {
+        log::warn!("no table of {}: not absorbing, though among the parameters", missing.join(", "));
+    }
+    if model.bare_bins() > 0 {
+        log::warn!(
+            "{} of {} points lie beyond all tables: nothing absorbs there",
+            model.bare_bins(),
+            model.wavelength_um().len()
+        );
+    }
+}
+
+/// Makes records.
+struct Maker<'a> {
+    model: &'a ForwardModel,
+    draws: &'a Draws,
+    seed: u64,
+}
+
+impl Maker<'_> {
+    /// Fills the rows from record `first` on.
+    fn make(&self, first: u64, rows: &mut Rows, workspace: &mut SpectrumWorkspace) -> Result<(), SimulateError> {
+        let points = self.model.wavelength_um().len();
+        let record_len = rows.values.len() / rows.ids.len();
+        let quantities = atmosphere::QUANTITIES.len();
+        let records = rows.values.chunks_exact_mut(record_len).zip(rows.parameters.chunks_exact_mut(quantities));
+        for (record, ((values, row), id)) in (first..).zip(records.zip(&mut rows.ids)) {
+            let parameters = self.draws.parameters(record);
+            *id = self.draws.id(record);
+            for (to, parameter) in row.iter_mut().zip(parameters) {
+                *to = parameter as f32;
+            }
+            let depth = &mut values[..points];
+            self.model.spectrum(&Atmosphere::new(&parameters), workspace, depth).map_err(|pressure| {
+                let value =
+                    format!("{:.4}, mass {:.4}, temperature {:.0}", parameters[5], parameters[4], parameters[6]);
+                let wanted =
+                    format!("a planet that holds its atmosphere: record {record} loses it at {pressure:.1e} Pa");
+                SimulateError::setting("planet_radius", &value, wanted)
+            })?;
+            if let Some(noise) = self.model.noise() {
+                noise.add(self.seed, *id, depth);
+                let (below, rest) = values[points..].split_at_mut(points);
+                let (above, observed) = rest.split_at_mut(points);
+                below.copy_from_slice(noise.sigma());
+                above.copy_from_slice(noise.sigma());
+                observed.fill(1.0);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn header(arguments: &Arguments, model: &ForwardModel) -> Header {
+    let channels = if model.noise().is_some() { OBSERVED.to_vec() } else { vec![Channel::Depth] };
+    let mut source = model.describe();
+    source.insert("seed".into(), (arguments.seed as i64).into());
+    Header {
+        kind: Kind::Spectra,
+        count: arguments.count,
+        shape: vec![channels.len(), model.wavelength_um().len()],
+        unit: "1".into(),
+        parameters: atmosphere::parameters(),
+        transform: Transform::default(),
+        splits: splits(arguments.count, arguments.test),
+        field: None,
+        axis: Some(SpectralAxis { channels, wavelength_um: model.wavelength_um().to_vec() }),
+        source,
+    }
+}

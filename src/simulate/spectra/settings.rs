@@ -1,0 +1,195 @@
+//! What spectra are to be.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::draws::Order;
+use super::noise::Noise;
+use super::opacities::BUILT_IN;
+use super::sampling::Sampling;
+use crate::data::atmosphere::QUANTITIES;
+use crate::data::spectral_axis::{GRIDS, check_wavelengths, named_grid};
+use crate::simulate::SimulateError;
+
+/// Least and greatest value of each parameter that the physics here can do anything with.
+pub(super) const LEGAL: [(f64, f64); QUANTITIES.len()] =
+    [(-30.0, -0.31), (-30.0, -0.31), (-30.0, -0.31), (-30.0, -0.31), (1e-4, 100.0), (1e-2, 100.0), (10.0, 10_000.0)];
+
+/// What spectra are to be. Ranges are least and greatest values, in the units of `data::atmosphere`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpectrumSettings {
+    /// `exogan`, `exogan-362`, or a text file of wavelengths in um.
+    pub grid: String,
+    /// Where the transfer of light is computed.
+    pub sampling: Sampling,
+    /// A folder of tables, or `built-in`.
+    pub opacities: String,
+    /// How parameters are drawn.
+    pub order: Order,
+    /// A text table with a line of the parameters' names and a row a record, for `order` = table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter_table: Option<PathBuf>,
+    /// Place in that order of the first record: any part of the grid can be made on its own.
+    pub first: u64,
+    /// Decimal logarithm of the volume mixing ratio of water.
+    pub log10_h2o: [f64; 2],
+    /// The same of carbon dioxide.
+    pub log10_co2: [f64; 2],
+    /// The same of carbon monoxide.
+    pub log10_co: [f64; 2],
+    /// The same of methane.
+    pub log10_ch4: [f64; 2],
+    /// In Jupiter masses.
+    pub planet_mass: [f64; 2],
+    /// At the bottom of the atmosphere, in Jupiter radii.
+    pub planet_radius: [f64; 2],
+    /// In K.
+    pub temperature: [f64; 2],
+    /// In solar radii.
+    pub star_radius: f64,
+    /// Volume of helium over that of hydrogen.
+    pub helium_to_hydrogen: f64,
+    /// Of equal depth in ln P.
+    pub layers: usize,
+    /// Pressure at the planet's radius, in Pa.
+    pub bottom_pa: f64,
+    /// Pressure at the top, in Pa.
+    pub top_pa: f64,
+    /// Whether molecules scatter.
+    pub rayleigh: bool,
+    /// Nothing is seen below this pressure, in Pa: a grey cloud.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud_top_pa: Option<f64>,
+    /// Standard deviation of the noise, in parts per million of the star's light.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise_ppm: Option<f64>,
+    /// The same from a text table of wavelength in um and standard deviation of the depth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise_table: Option<PathBuf>,
+}
+
+impl Default for SpectrumSettings {
+    fn default() -> Self {
+        let [log10_h2o, log10_co2, log10_co, log10_ch4, planet_mass, planet_radius, temperature] =
+            QUANTITIES.map(|quantity| [quantity.range.0, quantity.range.1]);
+        Self {
+            grid: "exogan".into(),
+            sampling: Sampling::default(),
+            opacities: BUILT_IN.into(),
+            order: Order::default(),
+            parameter_table: None,
+            first: 0,
+            log10_h2o,
+            log10_co2,
+            log10_co,
+            log10_ch4,
+            planet_mass,
+            planet_radius,
+            temperature,
+            star_radius: 1.0,
+            helium_to_hydrogen: 0.17647,
+            layers: 100,
+            bottom_pa: 1e6,
+            top_pa: 1e-5,
+            rayleigh: true,
+            cloud_top_pa: None,
+            noise_ppm: None,
+            noise_table: None,
+        }
+    }
+}
+
+impl SpectrumSettings {
+    /// Ranges of all seven parameters, in the order of `QUANTITIES`.
+    pub fn ranges(&self) -> [(f64, f64); QUANTITIES.len()] {
+        [
+            self.log10_h2o,
+            self.log10_co2,
+            self.log10_co,
+            self.log10_ch4,
+            self.planet_mass,
+            self.planet_radius,
+            self.temperature,
+        ]
+        .map(|[low, high]| (low, high))
+    }
+
+    /// Checks what can be checked without a file.
+    pub fn validate(&self) -> Result<(), SimulateError> {
+        for (((low, high), quantity), (least, most)) in self.ranges().into_iter().zip(QUANTITIES).zip(LEGAL) {
+            if !(least <= low && low <= high && high <= most) {
+                let value = format!("[{low}, {high}]");
+                let wanted = format!("least and greatest value between {least} and {most}");
+                return Err(SimulateError::setting(quantity.name, &value, wanted));
+            }
+        }
+        let most: f64 = self.ranges()[..4].iter().map(|(_, high)| 10_f64.powf(*high)).sum();
+        if most > 0.99 {
+            let wanted = "greatest mixing ratios of the four molecules that add up to at most 0.99";
+            return Err(SimulateError::setting("log10_h2o", &format!("[.., {}]", self.log10_h2o[1]), wanted));
+        }
+        let positive = |name, value: f64, most: f64| {
+            if value > 0.0 && value <= most {
+                return Ok(());
+            }
+            Err(SimulateError::setting(name, &value, format!("more than 0 and at most {most:e}")))
+        };
+        positive("star_radius", self.star_radius, 1e4)?;
+        positive("bottom_pa", self.bottom_pa, 1e10)?;
+        positive("top_pa", self.top_pa, 0.1 * self.bottom_pa)?;
+        if !(0.0..=1e3).contains(&self.helium_to_hydrogen) {
+            return Err(SimulateError::setting("helium_to_hydrogen", &self.helium_to_hydrogen, "0 to 1000"));
+        }
+        if !(2..=1000).contains(&self.layers) {
+            return Err(SimulateError::setting("layers", &self.layers, "2 to 1000"));
+        }
+        if let Some(top) = self.cloud_top_pa {
+            positive("cloud_top_pa", top, 1e10)?;
+        }
+        match (self.noise_ppm, &self.noise_table) {
+            (Some(ppm), Some(_)) => Err(SimulateError::setting("noise_ppm", &ppm, "nothing beside `noise_table`")),
+            (Some(ppm), None) => positive("noise_ppm", ppm, 1e6),
+            _ => Ok(()),
+        }
+    }
+
+    /// Centres of the bins in um.
+    pub fn wavelengths(&self) -> Result<Vec<f64>, SimulateError> {
+        if let Some(grid) = named_grid(&self.grid) {
+            return Ok(grid);
+        }
+        let path = Path::new(&self.grid);
+        if !path.exists() {
+            let wanted = format!("{}, or a text file of wavelengths in um", GRIDS.join(", "));
+            return Err(SimulateError::setting("grid", &self.grid, wanted));
+        }
+        let text = std::fs::read_to_string(path).map_err(|source| SimulateError::Read { path: path.into(), source })?;
+        let mut grid = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default();
+            let Some(word) = line.split([' ', '\t', ',']).find(|word| !word.is_empty()) else { continue };
+            let Ok(um) = word.parse() else {
+                let problem = format!("`{word:.30}` is no number, expected a wavelength in um");
+                return Err(SimulateError::Table { path: path.into(), line: number + 1, problem });
+            };
+            grid.push(um);
+        }
+        let whole = |problem| SimulateError::WholeTable { path: path.into(), problem };
+        check_wavelengths(&grid).map_err(whole)?;
+        if grid.len() > 1 << 20 || grid.iter().any(|um| !(0.01..=1e4).contains(um)) {
+            return Err(whole("expected at most 1048576 wavelengths of 0.01 to 10000 um".into()));
+        }
+        Ok(grid)
+    }
+
+    /// The noise that is asked for.
+    pub(super) fn noise(&self, wavelength_um: &[f64]) -> Result<Option<Noise>, SimulateError> {
+        match (&self.noise_table, self.noise_ppm) {
+            (Some(path), _) => Noise::read(path, wavelength_um).map(Some),
+            (None, Some(ppm)) => Ok(Some(Noise::constant(1e-6 * ppm, wavelength_um.len()))),
+            (None, None) => Ok(None),
+        }
+    }
+}
