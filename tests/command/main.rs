@@ -17,3 +17,4 @@ mod killed;
 mod main_job;
 mod memory;
 mod ranks;
+mod spectra;

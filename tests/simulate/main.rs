@@ -4,3 +4,4 @@ mod convergence_power;
 mod cosmology;
 mod mass_maps;
 mod matter_power;
+mod spectra;

@@ -4,6 +4,7 @@ pub(super) mod allreduce;
 mod limit;
 mod loader;
 mod pace;
+mod spectra;
 mod statistics;
 mod step;
 
@@ -26,6 +27,8 @@ pub enum Kind {
     Allreduce(allreduce::Arguments),
     /// Spectra, histograms and tests of maps.
     Statistics(statistics::Arguments),
+    /// Simulated transmission spectra.
+    Spectra(spectra::Arguments),
 }
 
 /// Times on this rank, together with the others.
@@ -34,6 +37,7 @@ pub fn run(session: &Session, kind: &Kind) -> Result<Exit, CommandError> {
         Kind::Step(arguments) => step::run(session, arguments),
         Kind::Loader(arguments) => loader::run(session, arguments),
         Kind::Statistics(arguments) => statistics::run(session, arguments),
+        Kind::Spectra(arguments) => spectra::run(session, arguments),
         Kind::Allreduce(arguments) => allreduce::run(session, arguments),
     }
 }

@@ -44,7 +44,7 @@ fn check_test(test: f64) -> Result<(), CommandError> {
 }
 
 /// Settings with `--set` applied to the defaults.
-fn settings<T: DeserializeOwned>(sets: &[String]) -> Result<T, CommandError> {
+pub(super) fn settings<T: DeserializeOwned>(sets: &[String]) -> Result<T, CommandError> {
     let mut table = toml::Table::new();
     for set in sets {
         apply(&mut table, &set.parse::<Override>()?)?;

@@ -8,9 +8,8 @@ use super::noise::Noise;
 use super::opacities::Opacities;
 use super::sampling::{Binning, Sampling, interpolate, work_grid};
 use super::settings::SpectrumSettings;
-use super::transit::{LANES, Ray, absorbed};
+use super::transit::{LANES, Ray, Sources, absorbed};
 use super::{BARN_M2, CrossSections, Molecule, rayleigh};
-use crate::data::atmosphere::JUPITER_RADIUS_M;
 use crate::simulate::SimulateError;
 
 /// A solar radius in m (IAU 2015, nominal).
@@ -204,19 +203,14 @@ impl ForwardModel {
     ) -> Result<(), f64> {
         workspace.layers.set(atmosphere, &self.pressures, self.settings.helium_to_hydrogen)?;
         let star_m2 = (self.settings.star_radius * SOLAR_RADIUS_M).powi(2);
-        let sources = self.columns(star_m2, workspace);
+        self.columns(star_m2, workspace);
         let SpectrumWorkspace { columns, rays, opacity, fine, layers, .. } = workspace;
         // The planet, and what is below the cloud.
         let dark = layers.borders_m[self.opaque].powi(2) / star_m2;
-        debug_assert!(
-            self.opaque > 0 || (dark * star_m2).sqrt() >= 0.999 * atmosphere.planet_radius * JUPITER_RADIUS_M
-        );
-        opacity.resize(sources, [0.0; LANES]);
         fine.resize(self.points, 0.0);
-        let rows = self.rows(atmosphere);
+        let sources = self.sources(atmosphere);
         for (block, fine) in fine.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            self.fill(&rows, block * LANES, opacity);
-            let taken = absorbed(opacity, columns, rays);
+            let taken = absorbed(&sources, block * LANES, columns, rays, opacity);
             for (fine, taken) in fine.iter_mut().zip(taken) {
                 *fine = dark as f32 + taken;
             }
@@ -228,8 +222,8 @@ impl ForwardModel {
         Ok(())
     }
 
-    /// Columns of all rays above the cloud, in barns^-1; returns the number of sources.
-    fn columns(&self, star_m2: f64, workspace: &mut SpectrumWorkspace) -> usize {
+    /// Columns of all rays above the cloud, in barns^-1.
+    fn columns(&self, star_m2: f64, workspace: &mut SpectrumWorkspace) {
         let SpectrumWorkspace { layers, path_m, sums, columns, rays, .. } = workspace;
         // Scattering and collisions come first: each ray meets them, and then as many nodes as it has pressures.
         let fixed = usize::from(self.scattering.is_some()) + usize::from(!self.collisions.is_empty());
@@ -271,73 +265,38 @@ impl ForwardModel {
             let ring = layers.borders_m[layer + 1].powi(2) - layers.borders_m[layer].powi(2);
             rays.push(Ray { sources: met, weight: (ring / star_m2) as f32 });
         }
-        sources
     }
 
-    /// Which rows of which tables an atmosphere needs, with which factors.
-    fn rows(&self, atmosphere: &Atmosphere) -> Rows<'_> {
+    /// What absorbs in an atmosphere: scattering, collisions, then the nodes of each group of tables.
+    fn sources(&self, atmosphere: &Atmosphere) -> Sources<'_> {
         let (hydrogen, helium) = atmosphere.fill(self.settings.helium_to_hydrogen);
-        let [h2o, co2, co, ch4] = atmosphere.mixing_ratios;
-        let ratios = [hydrogen, helium, h2o, co2, co, ch4].map(|ratio| ratio as f32);
         let temperature = atmosphere.temperature;
-        let pairs = self.collisions.iter().map(|pair| {
-            let (low, high, share) = between(&pair.temperatures_k, temperature);
-            let partners = hydrogen * if pair.helium { helium } else { hydrogen };
-            let row = |t: usize| &pair.curves[t * self.points..(t + 1) * self.points];
-            [(row(low), (partners * (1.0 - share)) as f32), (row(high), (partners * share) as f32)]
-        });
-        let mut nodes = Vec::new();
+        let mut sources = Sources::default();
+        if let Some(scattering) = &self.scattering {
+            let [h2o, co2, co, ch4] = atmosphere.mixing_ratios;
+            let ratios = [hydrogen, helium, h2o, co2, co, ch4].map(|ratio| ratio as f32);
+            sources.push(scattering.iter().map(Vec::as_slice).zip(ratios));
+        }
+        if !self.collisions.is_empty() {
+            sources.push(self.collisions.iter().flat_map(|pair| {
+                let (low, high, share) = between(&pair.temperatures_k, temperature);
+                let partners = hydrogen * if pair.helium { helium } else { hydrogen };
+                let row = |t: usize| &pair.curves[t * self.points..(t + 1) * self.points];
+                [(row(low), (partners * (1.0 - share)) as f32), (row(high), (partners * share) as f32)]
+            }));
+        }
         for group in &self.groups {
             for pressure in 0..group.pressures_pa.len() {
-                let of = |table: &'_ CrossSections| {
+                sources.push(group.tables.iter().flat_map(|table| {
                     let ratio = atmosphere.mixing_ratios[table.molecule.index()];
                     let (low, high, share) = between(&table.temperatures_k, temperature);
-                    [(low, (ratio * (1.0 - share)) as f32), (high, (ratio * share) as f32)]
-                };
-                nodes.push(
-                    group
-                        .tables
-                        .iter()
-                        .flat_map(|table| of(table).map(|(t, factor)| (table.node(t, pressure), factor)))
-                        .collect(),
-                );
+                    [(low, ratio * (1.0 - share)), (high, ratio * share)]
+                        .map(|(t, factor)| (table.node(t, pressure), factor as f32))
+                }));
             }
         }
-        Rows { ratios, pairs: pairs.flatten().collect(), nodes }
+        sources
     }
-
-    /// Opacities of all sources at `LANES` points from `start` on.
-    fn fill(&self, rows: &Rows, start: usize, opacity: &mut [[f32; LANES]]) {
-        let mut sources = opacity.iter_mut();
-        let mut next = |terms: &mut dyn Iterator<Item = (&[f32], f32)>| {
-            let source = sources.next().expect("each source has its place");
-            *source = [0.0; LANES];
-            for (row, factor) in terms {
-                let row: &[f32; LANES] = row[start..start + LANES].try_into().expect("as many as that");
-                for (sum, value) in source.iter_mut().zip(row) {
-                    *sum += factor * value;
-                }
-            }
-        };
-        if let Some(scattering) = &self.scattering {
-            next(&mut scattering.iter().map(Vec::as_slice).zip(rows.ratios));
-        }
-        if !rows.pairs.is_empty() {
-            next(&mut rows.pairs.iter().copied());
-        }
-        for node in &rows.nodes {
-            next(&mut node.iter().copied());
-        }
-    }
-}
-
-/// Rows of opacity and what each counts.
-struct Rows<'a> {
-    /// Of hydrogen, helium and the four molecules.
-    ratios: [f32; 6],
-    pairs: Vec<(&'a [f32], f32)>,
-    /// Of each node of each group.
-    nodes: Vec<Vec<(&'a [f32], f32)>>,
 }
 
 /// Tables that share pressures side by side, those with most pressures last: a ray skips what lies above its pressure there.

@@ -85,7 +85,7 @@ impl Binning {
         for (bin, mean) in to.iter_mut().enumerate() {
             let weights = &self.weights[self.starts[bin] as usize..self.starts[bin + 1] as usize];
             let values = &from[self.first[bin] as usize..][..weights.len()];
-            *mean = weights.iter().zip(values).fold(0.0, |sum, (weight, value)| weight.mul_add(*value, sum));
+            *mean = weights.iter().zip(values).map(|(weight, value)| weight * value).sum();
         }
     }
 }

@@ -20,44 +20,99 @@ pub struct Ray {
     pub weight: f32,
 }
 
-/// Adds what the rings of all rays take away, at `LANES` wavenumbers.
+/// What sources absorb: each a sum of rows of tables with factors.
+#[derive(Clone, Debug, Default)]
+pub struct Sources<'a> {
+    terms: Vec<(&'a [f32], f32)>,
+    /// Where the terms of each source end.
+    ends: Vec<usize>,
+}
+
+impl<'a> Sources<'a> {
+    /// One more source.
+    pub fn push(&mut self, terms: impl IntoIterator<Item = (&'a [f32], f32)>) {
+        self.terms.extend(terms.into_iter().filter(|(_, factor)| *factor != 0.0));
+        self.ends.push(self.terms.len());
+    }
+}
+
+/// What the rings of all rays take away, at `LANES` wavenumbers from `start` on.
 ///
-/// - `opacity`: `[s, LANES]`
 /// - `columns`: `[n, s]`, of which a ray meets the first `sources`
+/// - `opacity`: room for `[s, LANES]`
 /// - returns: sum over rays of weight (1 - exp(-opacity columns)), `[LANES]`
-pub fn absorbed(opacity: &[[f32; LANES]], columns: &[f32], rays: &[Ray]) -> [f32; LANES] {
+pub fn absorbed(
+    sources: &Sources,
+    start: usize,
+    columns: &[f32],
+    rays: &[Ray],
+    opacity: &mut Vec<[f32; LANES]>,
+) -> [f32; LANES] {
     #[cfg(target_arch = "x86_64")]
     {
         if std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("fma") {
             #[expect(unsafe_code, reason = "the same Rust, compiled for vectors that were asked for one line above")]
             // SAFETY: the processor has AVX-512 and FMA.
-            return unsafe { absorbed_avx512(opacity, columns, rays) };
+            return unsafe { absorbed_avx512(sources, start, columns, rays, opacity) };
         }
         if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
             #[expect(unsafe_code, reason = "the same Rust, compiled for vectors that were asked for one line above")]
             // SAFETY: the processor has AVX2 and FMA.
-            return unsafe { absorbed_avx2(opacity, columns, rays) };
+            return unsafe { absorbed_avx2(sources, start, columns, rays, opacity) };
         }
     }
-    absorbed_anywhere(opacity, columns, rays)
+    absorbed_anywhere(sources, start, columns, rays, opacity)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,fma")]
-fn absorbed_avx512(opacity: &[[f32; LANES]], columns: &[f32], rays: &[Ray]) -> [f32; LANES] {
-    absorbed_anywhere(opacity, columns, rays)
+fn absorbed_avx512(
+    sources: &Sources,
+    start: usize,
+    columns: &[f32],
+    rays: &[Ray],
+    opacity: &mut Vec<[f32; LANES]>,
+) -> [f32; LANES] {
+    absorbed_anywhere(sources, start, columns, rays, opacity)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn absorbed_avx2(opacity: &[[f32; LANES]], columns: &[f32], rays: &[Ray]) -> [f32; LANES] {
-    absorbed_anywhere(opacity, columns, rays)
+fn absorbed_avx2(
+    sources: &Sources,
+    start: usize,
+    columns: &[f32],
+    rays: &[Ray],
+    opacity: &mut Vec<[f32; LANES]>,
+) -> [f32; LANES] {
+    absorbed_anywhere(sources, start, columns, rays, opacity)
 }
 
 #[inline(always)]
-fn absorbed_anywhere(opacity: &[[f32; LANES]], columns: &[f32], rays: &[Ray]) -> [f32; LANES] {
+fn absorbed_anywhere(
+    sources: &Sources,
+    start: usize,
+    columns: &[f32],
+    rays: &[Ray],
+    opacity: &mut Vec<[f32; LANES]>,
+) -> [f32; LANES] {
+    opacity.clear();
+    let mut from = 0;
+    // No ray meets pressures beyond the deepest one's.
+    let met = rays.iter().map(|ray| ray.sources).max().unwrap_or(0);
+    for &to in &sources.ends[..met] {
+        let mut sum = [0.0; LANES];
+        for (row, factor) in &sources.terms[from..to] {
+            let row: &[f32; LANES] = row[start..start + LANES].try_into().expect("as many as that");
+            for (sum, value) in sum.iter_mut().zip(row) {
+                *sum = factor.mul_add(*value, *sum);
+            }
+        }
+        opacity.push(sum);
+        from = to;
+    }
     let mut sum = [0.0; LANES];
-    for (ray, columns) in rays.iter().zip(columns.chunks_exact(opacity.len())) {
+    for (ray, columns) in rays.iter().zip(columns.chunks_exact(sources.ends.len())) {
         let mut depth = [0.0; LANES];
         for (opacity, column) in opacity[..ray.sources].iter().zip(columns) {
             for (depth, opacity) in depth.iter_mut().zip(opacity) {
@@ -106,10 +161,16 @@ mod tests {
 
     #[test]
     fn all_processors_give_the_same_bits() {
-        let opacity: Vec<[f32; LANES]> =
-            (0..3).map(|s| std::array::from_fn(|lane| (1.0 + s as f32) * 0.37 * (lane as f32 + 0.1))).collect();
+        let rows: Vec<Vec<f32>> =
+            (0..3).map(|s| (0..2 * LANES).map(|i| (1.0 + s as f32) * 0.37 * (i as f32 + 0.1)).collect()).collect();
+        let mut sources = Sources::default();
+        for (i, row) in rows.iter().enumerate() {
+            sources.push([(row.as_slice(), 0.3), (rows[0].as_slice(), i as f32)]);
+        }
         let columns: Vec<f32> = (0..12).map(|i| 0.03 * (1 + i) as f32).collect();
         let rays: Vec<Ray> = (0..4).map(|i| Ray { sources: 3 - i % 2, weight: 0.1 + i as f32 }).collect();
-        assert_eq!(absorbed(&opacity, &columns, &rays), absorbed_anywhere(&opacity, &columns, &rays));
+        let mut room = Vec::new();
+        let fast = absorbed(&sources, LANES, &columns, &rays, &mut room);
+        assert_eq!(fast, absorbed_anywhere(&sources, LANES, &columns, &rays, &mut room));
     }
 }
