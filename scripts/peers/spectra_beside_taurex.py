@@ -114,7 +114,7 @@ def draw(images, ours, native, fine, taurex, genuine):
 
     images.mkdir(parents=True, exist_ok=True)
     grid = exogan_grid()
-    planet = dict(zip(NAMES, [-4.0, -6.0, -2.5, -5.5, 1.0, 1.1, 1500.0]))
+    planet = dict(zip(NAMES, [-5.0, -7.5, -3.0, -6.5, 1.0, 1.1, 1500.0]))
     rows = [list(planet.values())]
     rows += [[-12.0 if name == gas else value for name, value in planet.items()] for gas in GASES.values()]
     depth = 100 * ours.spectra(rows, "exogan")

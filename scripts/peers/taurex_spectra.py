@@ -8,6 +8,7 @@ Its reader of Exo_Transmit's tables takes pressures as bar where the files have 
 
 import argparse
 import logging
+import os
 import time
 import warnings
 
@@ -25,13 +26,14 @@ def model_with(opacities, pressures):
     from taurex.cache import CIACache, OpacityCache
     from taurex.chemistry import ConstantGas, TaurexChemistry
     from taurex.constants import MJUP, RJUP, RSOL
-    from taurex.contributions import AbsorptionContribution, RayleighContribution
+    from taurex.contributions import AbsorptionContribution, CIAContribution, RayleighContribution
     from taurex.model import TransmissionModel
     from taurex.planet import Planet
     from taurex.stellar import BlackbodyStar
     from taurex.temperature import Isothermal
 
     OpacityCache().set_opacity_path(opacities)
+    CIACache().set_cia_path(opacities)
     for molecule in ["H2O", "CO2", "CO", "CH4"]:
         try:
             table = OpacityCache()[molecule]
@@ -50,6 +52,9 @@ def model_with(opacities, pressures):
     )
     model.add_contribution(AbsorptionContribution())
     model.add_contribution(RayleighContribution())
+    pairs = [pair for pair in ["H2-H2", "H2-He"] if os.path.exists(os.path.join(opacities, pair + ".cia"))]
+    if pairs:
+        model.add_contribution(CIAContribution(cia_pairs=pairs))
     model.build()
 
     def spectrum(row):
