@@ -7,6 +7,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub mod aspa;
 pub mod atmosphere;
 pub mod dataset;
 pub mod loader;
@@ -18,6 +19,7 @@ pub mod shard;
 pub mod spectral_axis;
 pub mod writer;
 
+pub use aspa::{Aspa, AspaError, AspaSettings};
 pub use dataset::{Block, Dataset};
 pub use loader::{BatchPlan, Damaged, Loader, LoaderSettings, Microbatch};
 pub use manifest::{Blocks, Dtype, Field, Header, Kind, Layout, Manifest, Parameter, ShardEntry, Split};
