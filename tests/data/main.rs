@@ -12,3 +12,5 @@ mod loader;
 mod normalise;
 mod peers;
 mod sampler;
+#[path = "../shared/spectra.rs"]
+mod spectra;
