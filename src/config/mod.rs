@@ -19,7 +19,7 @@ pub use run_file::{
 use crate::device::Choice;
 use crate::exit::{Ends, Exit};
 use crate::files;
-use crate::model::dcgan::Norm;
+use crate::model::dcgan::{Norm, Output};
 use crate::objective::gan::{GanSettings, Loss, Noise, Penalty, Update};
 use crate::one_line;
 use crate::trainer::Cut;
@@ -223,6 +223,10 @@ impl RunConfig {
             }
             if dcgan.side != aspa.side as i64 {
                 return value("model.side", &dcgan.side, &format!("`data.codec.side`: {}", aspa.side));
+            }
+            if dcgan.output != Output::Sigmoid {
+                let wanted = "\"sigmoid\", since the pixels of a codec are in [0, 1]";
+                return value("model.output", &"tanh", wanted);
             }
         }
         match (trainer.steps, trainer.epochs) {
