@@ -1,6 +1,7 @@
 //! `skyforge sample`: new records from a trained generator.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -9,12 +10,15 @@ use super::counter::Counter;
 use super::session::Session;
 use super::{CommandError, shards};
 use crate::checkpoint::{self, Checkpoint};
-use crate::config::ModelSection;
-use crate::data::{DataError, DatasetWriter, Field, Header, Kind, ShardEntry, Transform};
+use crate::config::{CodecSection, ModelSection};
+use crate::data::{
+    Aspa, Channel, DataError, DatasetWriter, Encoding, Field, Header, Kind, Parameter, ShardEntry, SpectralAxis,
+    Transform, atmosphere,
+};
 use crate::device::Choice;
 use crate::exit::Exit;
 use crate::files;
-use crate::inference::MapSampler;
+use crate::inference::RecordSampler;
 use crate::model::MADE_AT_ONCE;
 use crate::one_line;
 
@@ -74,8 +78,14 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     Session::torch_threads(facts.threads);
     let ModelSection::Dcgan(model) = &facts.model;
     let device = session.device(Choice::Auto, true)?;
-    let sampler =
-        session.agree(MapSampler::open(&checkpoint, network, model, facts.transform, arguments.seed, device))?;
+    let sampler = session.agree(RecordSampler::open(
+        &checkpoint,
+        network,
+        model,
+        facts.encoding.clone(),
+        arguments.seed,
+        device,
+    ))?;
 
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("samples"));
     let mut source = toml::Table::new();
@@ -88,25 +98,29 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     source.insert("weights".into(), network.into());
     source.insert("seed".into(), (arguments.seed as i64).into());
     let header = Header {
-        kind: Kind::Maps,
+        kind: if facts.axis.is_some() { Kind::Spectra } else { Kind::Maps },
         count: arguments.count,
         shape: facts.shape,
         unit: facts.unit,
-        parameters: Vec::new(),
+        parameters: facts.parameters,
         transform: facts.transform,
         splits: std::collections::BTreeMap::new(),
         field: facts.field,
-        axis: None,
+        axis: facts.axis,
         source,
     };
+    let [one, many] = match header.kind {
+        Kind::Maps => ["map", "maps"],
+        Kind::Spectra => ["spectrum", "spectra"],
+    };
     let writer = session.agree(DatasetWriter::create(&out, header))?;
-    let (mine, counter) = shards::share(session, &writer, "map", "maps");
+    let (mine, counter) = shards::share(session, &writer, one, many);
     let written: Result<Vec<ShardEntry>, DataError> =
         mine.into_iter().map(|shard| write_shard(&writer, &sampler, shard, &counter)).collect();
     drop(counter);
     shards::finish(session, writer, written)?;
     log::info!(
-        "{} maps of {network} after step {} in {:.1} s: {}",
+        "{} {many} of {network} after step {} in {:.1} s: {}",
         arguments.count,
         checkpoint.state.step,
         begun.elapsed().as_secs_f64(),
@@ -117,22 +131,27 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
 fn write_shard(
     writer: &DatasetWriter,
-    sampler: &MapSampler,
+    sampler: &RecordSampler,
     shard: usize,
     counter: &Counter,
 ) -> Result<ShardEntry, DataError> {
-    let mut held: Option<(u64, Vec<f32>)> = None;
+    let mut held: Option<(u64, Vec<f32>, Vec<f32>)> = None;
     writer.write_blocks(shard, |records, rows| {
-        let record_len = rows.values.len() / (records.end - records.start) as usize;
-        for (record, map) in records.zip(rows.values.chunks_exact_mut(record_len)) {
+        let count = (records.end - records.start) as usize;
+        let (record_len, numbers) = (rows.values.len() / count, rows.parameters.len() / count);
+        let mut parameters = rows.parameters.chunks_exact_mut(numbers.max(1));
+        for (record, values) in records.zip(rows.values.chunks_exact_mut(record_len)) {
             let batch = record / MADE_AT_ONCE;
-            if held.as_ref().is_none_or(|(have, _)| *have != batch) {
-                let values = sampler.batch(batch).map_err(|source| DataError::Domain { record, source })?;
-                held = Some((batch, values));
+            if held.as_ref().is_none_or(|(have, ..)| *have != batch) {
+                let made = sampler.batch(batch).map_err(|source| DataError::Domain { record, source })?;
+                held = Some((batch, made.0, made.1));
             }
-            let (_, values) = held.as_ref().expect("the batch was made");
-            let start = (record % MADE_AT_ONCE) as usize * record_len;
-            map.copy_from_slice(&values[start..start + record_len]);
+            let (_, made, made_parameters) = held.as_ref().expect("the batch was made");
+            let place = (record % MADE_AT_ONCE) as usize;
+            values.copy_from_slice(&made[place * record_len..(place + 1) * record_len]);
+            if let Some(parameters) = parameters.next() {
+                parameters.copy_from_slice(&made_parameters[place * numbers..(place + 1) * numbers]);
+            }
             counter.add(1);
         }
         Ok::<(), DataError>(())
@@ -193,8 +212,12 @@ struct Facts {
     model: ModelSection,
     shape: Vec<usize>,
     unit: String,
+    /// The default of a dataset of samples.
     transform: Transform,
+    encoding: Encoding,
+    parameters: Vec<Parameter>,
     field: Option<Field>,
+    axis: Option<SpectralAxis>,
     threads: usize,
 }
 
@@ -213,13 +236,27 @@ impl Facts {
         }
         let run = &checkpoint.state.run;
         let read = || -> Result<Self, String> {
-            let field = run.get("dataset").and_then(|dataset| dataset.get("field"));
+            let has = |key: &str| run.get("dataset").and_then(|dataset| dataset.get(key)).is_some();
+            let (transform, encoding, parameters, axis) = if has("codec") {
+                let CodecSection::Aspa(settings) = get(run, &["dataset", "codec"])?;
+                let wavelength_um: Vec<f64> = get(run, &["dataset", "wavelength_um"])?;
+                let aspa =
+                    Aspa::new(settings, &wavelength_um).map_err(|fault| format!("run.dataset.codec: {fault}"))?;
+                let axis = SpectralAxis { channels: vec![Channel::Depth], wavelength_um };
+                (Transform::default(), Encoding::Aspa(Arc::new(aspa)), atmosphere::parameters(), Some(axis))
+            } else {
+                let transform = get(run, &["dataset", "transform"])?;
+                (transform, Encoding::Transform(transform), Vec::new(), None)
+            };
             Ok(Self {
                 model: get(run, &["model"])?,
                 shape: get(run, &["dataset", "shape"])?,
                 unit: get(run, &["dataset", "unit"])?,
-                transform: get(run, &["dataset", "transform"])?,
-                field: field.map(|_| get(run, &["dataset", "field"])).transpose()?,
+                transform,
+                encoding,
+                parameters,
+                field: has("field").then(|| get(run, &["dataset", "field"])).transpose()?,
+                axis,
                 threads: get(run, &["trainer", "threads_per_rank"])?,
             })
         };

@@ -1,18 +1,19 @@
 //! `skyforge train`: from a configuration and a dataset to checkpoints.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use tch::Device;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::session::Session;
 use super::{CommandError, logging, provenance};
 use crate::comm::alarm;
-use crate::config::{ConfigError, ModelSection, Override, RunConfig};
+use crate::config::{CodecSection, ConfigError, ModelSection, Override, RunConfig};
 use crate::data::loader::LoaderSettings;
-use crate::data::{DataError, Dataset, Transform};
+use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
 use crate::exit::{Ends, Exit};
 use crate::files;
 use crate::model::dcgan::Norm;
@@ -61,18 +62,16 @@ fn minutes(text: &str) -> Result<f64, String> {
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     let sets = arguments.sets.iter().map(|set| set.parse()).collect::<Result<Vec<Override>, ConfigError>>()?;
     let config = session.agree(RunConfig::load(&arguments.config, &sets))?;
-    let sections = config.sections();
     let cut = config.cut();
     session.check_ranks(cut.microbatches)?;
-    let Some(data) = arguments.data.as_ref().or(sections.data.path.as_ref()) else {
+    let Some(data) = arguments.data.clone().or_else(|| config.sections().data.path.clone()) else {
         return Err(CommandError::Usage("no dataset is named, expected --data DATASET or `data.path`".into()));
     };
-    let dataset = Arc::new(session.agree(Dataset::open(data))?);
+    let dataset = Arc::new(session.agree(Dataset::open(&data))?);
+    let (config, encoding) = session.agree(suited(config, &dataset))?;
+    let sections = config.sections();
     let ModelSection::Dcgan(model) = &sections.model;
-    fits(&dataset, data, model.side)?;
     let records = dataset.split(&sections.data.split)?.records();
-
-    let transform = sections.data.transform.unwrap_or_else(|| dataset.manifest().transform);
     let schedule = schedule(&config, records);
     let drills = Drills::new(&arguments.drills, session.rank(), session.ranks(), schedule.steps);
     let drills = drills.map_err(CommandError::Usage)?;
@@ -95,10 +94,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
             split: sections.data.split.clone(),
             window_blocks: sections.data.window_blocks,
             damaged: sections.data.damaged,
-            transform: Some(transform),
+            encoding: Some(encoding.clone()),
         },
         folder: &arguments.run,
-        identity: identity(&config, &dataset, transform, device),
+        identity: identity(&config, &dataset, &encoding, device),
         changed_by_hand: sets.iter().map(Override::key).filter(|key| may_change(key)).collect(),
         stop: StopFlag::install(),
         max_wall: arguments.max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
@@ -149,13 +148,25 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 }
 
 /// What makes the run what it is: its configuration, and the data that it learns from as they are.
-fn identity(config: &RunConfig, dataset: &Dataset, transform: Transform, device: Device) -> toml::Table {
+fn identity(config: &RunConfig, dataset: &Dataset, encoding: &Encoding, device: Device) -> toml::Table {
     let manifest = dataset.manifest();
     let mut facts = toml::Table::new();
     facts.insert("shape".into(), toml::Value::try_from(&manifest.shape).expect("a shape is an array"));
     facts.insert("checksum".into(), dataset.checksum().into());
     facts.insert("unit".into(), manifest.unit.clone().into());
-    facts.insert("transform".into(), toml::Value::try_from(transform).expect("a transform is a table"));
+    match encoding {
+        Encoding::Transform(transform) => {
+            facts.insert("transform".into(), toml::Value::try_from(transform).expect("a transform is a table"));
+        }
+        Encoding::Aspa(aspa) => {
+            // In few words first, by which a run on another grid is refused; in full for those who make spectra.
+            facts.insert("axis".into(), in_words(aspa.wavelength_um()).into());
+            let wavelength_um: Vec<toml::Value> = aspa.wavelength_um().iter().map(|&um| um.into()).collect();
+            facts.insert("wavelength_um".into(), wavelength_um.into());
+            let codec = CodecSection::Aspa(aspa.settings().clone());
+            facts.insert("codec".into(), toml::Value::try_from(codec).expect("a codec is a table"));
+        }
+    }
     if let Some(field) = &manifest.field {
         facts.insert("field".into(), toml::Value::try_from(field).expect("a field is a table"));
     }
@@ -166,6 +177,13 @@ fn identity(config: &RunConfig, dataset: &Dataset, transform: Transform, device:
     let Some(toml::Value::Table(trainer)) = identity.get_mut("trainer") else { unreachable!("a run has a trainer") };
     trainer.insert("device".into(), kind.into());
     identity
+}
+
+/// Wavelengths in a few words that no others have.
+fn in_words(wavelength_um: &[f64]) -> String {
+    let bytes: Vec<u8> = wavelength_um.iter().flat_map(|um| um.to_le_bytes()).collect();
+    let (first, last) = (wavelength_um[0], wavelength_um[wavelength_um.len() - 1]);
+    format!("{} points from {first:.4} to {last:.4} um ({:016x})", wavelength_um.len(), xxh3_64(&bytes))
 }
 
 /// What may differ from the checkpoint's run where it is said by hand.
@@ -186,15 +204,30 @@ pub(super) fn enough_processors(threads: usize) -> Result<(), ConfigError> {
     })
 }
 
-/// Whether the networks can take the records.
-pub(super) fn fits(dataset: &Dataset, folder: &Path, side: i64) -> Result<(), DataError> {
-    let shape = &dataset.manifest().shape;
-    let wanted = [1, side as usize, side as usize];
-    if *shape == wanted {
-        return Ok(());
+/// The configuration for what the dataset holds, and the way of its records to the networks, which can take them.
+pub(super) fn suited(config: RunConfig, dataset: &Dataset) -> Result<(RunConfig, Encoding), CommandError> {
+    let manifest = dataset.manifest();
+    let wrong = |reason: String| DataError::Manifest { path: dataset.folder().to_owned(), reason };
+    let config = match manifest.kind {
+        Kind::Maps => config.for_maps()?,
+        Kind::Spectra => config.for_spectra()?,
+    };
+    let data = &config.sections().data;
+    let encoding = match (&data.codec, &manifest.axis) {
+        (Some(CodecSection::Aspa(settings)), Some(axis)) => {
+            let aspa = Aspa::new(settings.clone(), &axis.wavelength_um);
+            Encoding::Aspa(Arc::new(aspa.map_err(|fault| CommandError::Usage(format!("data.codec: {fault}")))?))
+        }
+        _ => Encoding::Transform(data.transform.unwrap_or(manifest.transform)),
+    };
+    encoding.check(manifest).map_err(wrong)?;
+    let ModelSection::Dcgan(model) = &config.sections().model;
+    let (shape, wanted) = (encoding.shape(&manifest.shape), [1, model.side as usize, model.side as usize]);
+    if shape != wanted {
+        let reason = format!("records are {shape:?}, expected {wanted:?} for model.side = {}", model.side);
+        return Err(wrong(reason).into());
     }
-    let reason = format!("records are {shape:?}, expected {wanted:?} for model.side = {side}");
-    Err(DataError::Manifest { path: folder.to_owned(), reason })
+    Ok((config, encoding))
 }
 
 /// How long the run is and what it keeps, with `records` records to learn from.

@@ -12,13 +12,14 @@ use serde::Serialize;
 
 pub use overrides::{Override, apply};
 pub use run_file::{
-    BatchSection, DataSection, ModelSection, ObjectiveSection, OptimiserSection, Reduction, RunFile, TrainerSection,
+    BatchSection, CodecSection, DataSection, ModelSection, ObjectiveSection, OptimiserSection, Reduction, RunFile,
+    TrainerSection,
 };
 
 use crate::device::Choice;
 use crate::exit::{Ends, Exit};
 use crate::files;
-use crate::model::dcgan::Norm;
+use crate::model::dcgan::{Norm, Output};
 use crate::objective::gan::{GanSettings, Loss, Noise, Penalty, Update};
 use crate::one_line;
 use crate::trainer::Cut;
@@ -118,6 +119,33 @@ impl RunConfig {
         Ok(config)
     }
 
+    /// The same for spectra, with the codec written out.
+    pub fn for_spectra(mut self) -> Result<Self, ConfigError> {
+        let data = &mut self.file.data;
+        if data.transform.is_some() {
+            return value("data.transform", &"set", "not set, since the dataset holds spectra");
+        }
+        data.codec.get_or_insert_default();
+        let every = self.file.trainer.measure_every;
+        if every != 0 {
+            return value(
+                "trainer.measure_every",
+                &every,
+                "0, since only maps are measured and the dataset holds spectra",
+            );
+        }
+        self.check()?;
+        Ok(self)
+    }
+
+    /// The same for maps, which have no codec.
+    pub fn for_maps(self) -> Result<Self, ConfigError> {
+        match &self.file.data.codec {
+            None => Ok(self),
+            Some(CodecSection::Aspa(_)) => value("data.codec", &"aspa", "not set, since the dataset holds maps"),
+        }
+    }
+
     /// The sections.
     pub fn sections(&self) -> &RunFile {
         &self.file
@@ -188,6 +216,18 @@ impl RunConfig {
         }
         if let Some((key, have, wanted)) = dcgan.fault() {
             return value(&format!("model.{key}"), &have, &wanted);
+        }
+        if let Some(CodecSection::Aspa(aspa)) = &data.codec {
+            if let Some((key, have, wanted)) = aspa.fault() {
+                return value(&format!("data.codec.{key}"), &have, &wanted);
+            }
+            if dcgan.side != aspa.side as i64 {
+                return value("model.side", &dcgan.side, &format!("`data.codec.side`: {}", aspa.side));
+            }
+            if dcgan.output != Output::Sigmoid {
+                let wanted = "\"sigmoid\", since the pixels of a codec are in [0, 1]";
+                return value("model.output", &"tanh", wanted);
+            }
         }
         match (trainer.steps, trainer.epochs) {
             (Some(_), Some(epochs)) => return value("trainer.epochs", &epochs, "not set, since trainer.steps is"),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::AspaSettings;
 use crate::data::loader::Damaged;
 use crate::data::normalise::Transform;
 use crate::device::Choice;
@@ -51,11 +52,35 @@ pub struct DataSection {
     /// From physical units to [-1, 1]; the dataset's own where this is not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transform: Option<Transform>,
+    /// How spectra become images, for which there is no transform; ExoGAN's way where this is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<CodecSection>,
+}
+
+/// How spectra become images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CodecSection {
+    /// ExoGAN's.
+    Aspa(AspaSettings),
+}
+
+impl Default for CodecSection {
+    fn default() -> Self {
+        Self::Aspa(AspaSettings::default())
+    }
 }
 
 impl Default for DataSection {
     fn default() -> Self {
-        Self { path: None, split: "train".into(), window_blocks: 32, damaged: Damaged::Strict, transform: None }
+        Self {
+            path: None,
+            split: "train".into(),
+            window_blocks: 32,
+            damaged: Damaged::Strict,
+            transform: None,
+            codec: None,
+        }
     }
 }
 

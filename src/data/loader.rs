@@ -1,7 +1,8 @@
 //! From blocks on disk to microbatches in the network's range, prepared ahead of the step that uses them.
 //!
 //! A thread fills the microbatches of the next window while those of this one are used. The maps of a block are read straight
-//! into their rows of their microbatches, and verified and transformed there, so that they are moved once. Memory is that of this
+//! into their rows of their microbatches, and verified and transformed there, so that they are moved once; spectra, whose images
+//! are larger than they are, are encoded from the block into their rows. Memory is that of this
 //! worker's records of two windows. Blocks are shared out over rayon's threads; what is handed over depends on no thread count.
 
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DataError;
 use super::dataset::{Block, Dataset};
+use super::encoding::Encoding;
 use super::normalise::Transform;
 use super::sampler::{Piece, Place, Sampler, Window};
 
@@ -34,8 +36,7 @@ pub enum Damaged {
 }
 
 /// What is loaded, and how.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LoaderSettings {
     /// Name of the split.
     pub split: String,
@@ -43,13 +44,13 @@ pub struct LoaderSettings {
     pub window_blocks: usize,
     /// What to do about a damaged block.
     pub damaged: Damaged,
-    /// The transform to the network's range; the manifest's where there is none.
-    pub transform: Option<Transform>,
+    /// The way to what the network learns; the manifest's transform where there is none.
+    pub encoding: Option<Encoding>,
 }
 
 impl Default for LoaderSettings {
     fn default() -> Self {
-        Self { split: "train".into(), window_blocks: 64, damaged: Damaged::Strict, transform: None }
+        Self { split: "train".into(), window_blocks: 64, damaged: Damaged::Strict, encoding: None }
     }
 }
 
@@ -109,7 +110,7 @@ impl BatchPlan {
 pub struct Microbatch {
     /// Position of its first record.
     pub position: u64,
-    /// `[n, channels, h, w]`, transformed.
+    /// `[n, ...]`, images of records in the network's range.
     pub values: Vec<f32>,
     /// `[n, p]`, NaN = unknown, as they are on disk.
     pub parameters: Vec<f32>,
@@ -130,6 +131,7 @@ pub struct Loader {
     waited: Duration,
     skipped_rows: u64,
     records: u64,
+    shape: Vec<usize>,
 }
 
 /// The microbatches that a window completes, in order; behind an error comes nothing.
@@ -147,19 +149,21 @@ impl Loader {
         let split = dataset.split(&settings.split)?;
         let sampler = Sampler::new(split, dataset.blocks(), settings.window_blocks, plan.seed)?;
         let records = sampler.records();
-        let transform = settings.transform.unwrap_or(dataset.manifest().transform);
-        transform.validate().map_err(|reason| DataError::Usage(format!("`transform`: {reason}")))?;
+        let manifest = dataset.manifest();
+        let encoding = settings.encoding.clone().unwrap_or(Encoding::Transform(manifest.transform));
+        encoding.check(manifest).map_err(DataError::Usage)?;
+        let shape = encoding.shape(&manifest.shape);
 
         let stop = Arc::new(AtomicBool::new(false));
         let (windows_out, windows) = sync_channel(0); // a window in use, one in the making
         let (used, used_in) = channel();
         let folder = dataset.folder().to_path_buf();
         let filler = Filler {
-            record_len: dataset.manifest().record_len(),
-            parameters: dataset.manifest().parameters.len(),
-            dataset,
+            record_len: manifest.record_len(),
+            row_len: shape.iter().product(),
+            parameters: manifest.parameters.len(),
+            encoding,
             sampler,
-            transform,
             damaged: settings.damaged,
             position: plan.next_mine(start_position, start_position),
             plan,
@@ -167,6 +171,7 @@ impl Loader {
             open: None,
             free: Mutex::default(),
             stop: Arc::clone(&stop),
+            dataset,
         };
         let thread = thread::Builder::new().name("load".into());
         let thread = thread.spawn(move || filler.run(&windows_out, &used_in)).map_err(DataError::file(&folder))?;
@@ -179,6 +184,7 @@ impl Loader {
             waited: Duration::ZERO,
             skipped_rows: 0,
             records,
+            shape,
         })
     }
 
@@ -214,6 +220,11 @@ impl Loader {
         self.records
     }
 
+    /// The shape of one record in a microbatch's values.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
     /// Seconds that `next` has waited, all together.
     pub fn waited_seconds(&self) -> f64 {
         self.waited.as_secs_f64()
@@ -239,9 +250,12 @@ impl Drop for Loader {
 struct Filler {
     dataset: Arc<Dataset>,
     sampler: Sampler,
+    /// Numbers of a record as it is stored.
     record_len: usize,
+    /// And in a microbatch.
+    row_len: usize,
     parameters: usize,
-    transform: Transform,
+    encoding: Encoding,
     damaged: Damaged,
     plan: BatchPlan,
     start: u64,
@@ -260,6 +274,8 @@ struct Room {
     block: Block,
     /// Maps that nobody here asked for.
     unused: Vec<f32>,
+    /// A spectrum on its way to its image.
+    spectrum: Vec<f32>,
 }
 
 /// Where a record goes.
@@ -272,7 +288,7 @@ struct Row<'a> {
     id: &'a mut u64,
 }
 
-/// What became of a piece: the first position with a record that the transform does not take, or why it could not be read.
+/// What became of a piece: the first position with a record that the encoding does not take, or why it could not be read.
 type Outcome = Result<Option<Bad>, DataError>;
 
 /// A position, and what is wrong with its record.
@@ -334,7 +350,7 @@ impl Filler {
             let mut microbatch = used.try_recv().unwrap_or_default();
             microbatch.position = position;
             microbatch.skipped_rows = 0;
-            microbatch.values.resize(rows * self.record_len, 0.0);
+            microbatch.values.resize(rows * self.row_len, 0.0);
             microbatch.parameters.resize(rows * self.parameters, 0.0);
             microbatch.ids.resize(rows, 0);
             microbatches.push(microbatch);
@@ -343,7 +359,7 @@ impl Filler {
         microbatches
     }
 
-    /// Reads every piece, and copies and transforms its records to where they go; with `again`, those that go to these places
+    /// Reads every piece, and copies and encodes its records to where they go; with `again`, those that go to these places
     /// alone, and only pieces that have any.
     fn read(
         &self,
@@ -356,7 +372,7 @@ impl Filler {
         let mut rows_of: Vec<Vec<Row>> = pieces.iter().map(|_| Vec::new()).collect();
         for microbatch in microbatches {
             let mut parameters = microbatch.parameters.chunks_exact_mut(self.parameters.max(1));
-            let values = microbatch.values.chunks_exact_mut(self.record_len);
+            let values = microbatch.values.chunks_exact_mut(self.row_len);
             for ((values, id), position) in values.zip(&mut microbatch.ids).zip(microbatch.position..) {
                 let parameters = parameters.next().unwrap_or_default();
                 let index = position.wrapping_sub(positions.start) as usize;
@@ -373,9 +389,9 @@ impl Filler {
             let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
             let mut room = free().pop().unwrap_or_default();
             let outcome = match again {
-                None => self.read_piece(piece, rows, &mut room),
+                None if matches!(self.encoding, Encoding::Transform(_)) => self.read_piece(piece, rows, &mut room),
                 Some(_) if rows.is_empty() => Ok(None),
-                Some(_) => self.copy_piece(piece, rows, &mut room),
+                _ => self.copy_piece(piece, rows, &mut room),
             };
             free().push(room);
             outcome
@@ -402,35 +418,47 @@ impl Filler {
         let place = |row: Row| {
             let at = row_of(&row);
             let values = std::mem::take(&mut maps[at]);
-            self.finish(&room.block, at, &mut Row { values, ..row })
+            self.finish(&room.block, at, &[], &mut Row { values, ..row })
         };
         Ok(rows.into_iter().filter_map(place).reduce(first))
     }
 
-    /// Reads a block whose records may go to several places.
+    /// Reads a block whose records may go to several places, or need other room than theirs.
     fn copy_piece(&self, piece: &Piece, rows: Vec<Row>, room: &mut Room) -> Outcome {
-        self.dataset.read_block_into(piece.block, &mut room.block)?;
-        let block = &room.block;
+        let Room { block, spectrum, .. } = room;
+        self.dataset.read_block_into(piece.block, block)?;
         let place = |mut row: Row| {
             let at = (piece.first_record - block.records().start) as usize + row.of_piece as usize;
-            block.copy_row(at, row.values);
-            self.finish(block, at, &mut row)
+            match self.encoding {
+                Encoding::Transform(_) => block.copy_row(at, row.values),
+                Encoding::Aspa(_) => {
+                    spectrum.resize(self.record_len, 0.0);
+                    block.copy_row(at, spectrum);
+                }
+            }
+            self.finish(block, at, spectrum, &mut row)
         };
         Ok(rows.into_iter().filter_map(place).reduce(first))
     }
 
-    /// What a map still needs that lies in its place: name, parameters, transform.
-    fn finish(&self, block: &Block, row: usize, to: &mut Row) -> Option<Bad> {
+    /// What a map still needs that lies in its place, name, parameters and transform; and a spectrum its image.
+    fn finish(&self, block: &Block, row: usize, spectrum: &[f32], to: &mut Row) -> Option<Bad> {
         *to.id = block.id(row);
         for (to, value) in to.parameters.iter_mut().zip(block.parameters(row)) {
             *to = value;
         }
-        if self.transform == (Transform::Identity {}) {
-            return None; // a verified block is finite
-        }
         let record = block.records().start + row as u64;
-        let outcome = self.transform.forward(to.values);
-        outcome.err().map(|source| (to.position, DataError::Domain { record, source }))
+        let error = match &self.encoding {
+            Encoding::Transform(Transform::Identity {}) => None, // a verified block is finite
+            Encoding::Transform(transform) => {
+                transform.forward(to.values).err().map(|source| DataError::Domain { record, source })
+            }
+            Encoding::Aspa(aspa) => {
+                let encoded = aspa.encode(spectrum, to.parameters, to.values);
+                encoded.err().map(|source| DataError::Codec { record, source })
+            }
+        };
+        error.map(|error| (to.position, error))
     }
 
     /// What the outcomes of all pieces come to; an error ends the loader.

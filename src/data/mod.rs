@@ -1,4 +1,4 @@
-//! Records on disk and their way to the network: folders of HDF5 shards, read in whole blocks, shuffled and transformed.
+//! Records on disk and their way to the network: folders of HDF5 shards, read in whole blocks, shuffled and encoded.
 //!
 //! A *record* is one map `[channels, h, w]` or spectrum `[channels, points]`; a *shard* is a file; a *block* is about 1 MiB of neighbouring records, the unit
 //! that is read, checked and shuffled; a *dataset* is a folder of shards with a `manifest.toml`.
@@ -7,8 +7,10 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub mod aspa;
 pub mod atmosphere;
 pub mod dataset;
+pub mod encoding;
 pub mod loader;
 pub mod manifest;
 pub mod normalise;
@@ -18,7 +20,9 @@ pub mod shard;
 pub mod spectral_axis;
 pub mod writer;
 
+pub use aspa::{Aspa, AspaError, AspaSettings};
 pub use dataset::{Block, Dataset};
+pub use encoding::Encoding;
 pub use loader::{BatchPlan, Damaged, Loader, LoaderSettings, Microbatch};
 pub use manifest::{Blocks, Dtype, Field, Header, Kind, Layout, Manifest, Parameter, ShardEntry, Split};
 pub use normalise::{DomainError, Transform};
@@ -96,6 +100,14 @@ pub enum DataError {
         /// Which value, and what was wanted.
         source: DomainError,
     },
+    /// A codec does not take a record.
+    #[error("record {record}: {source}")]
+    Codec {
+        /// Number of the record in the dataset.
+        record: u64,
+        /// Which number of it, and what was wanted.
+        source: AspaError,
+    },
     /// The caller asked for what is not there or cannot be.
     #[error("{0}")]
     Usage(String),
@@ -113,7 +125,8 @@ impl Ends for DataError {
             | Self::Shard { .. }
             | Self::Damaged { .. }
             | Self::NotFinite { .. }
-            | Self::Domain { .. } => Exit::Data,
+            | Self::Domain { .. }
+            | Self::Codec { .. } => Exit::Data,
             Self::Usage(_) => Exit::Usage,
             Self::Ended => Exit::Internal,
         }

@@ -2,4 +2,4 @@
 
 pub mod sample;
 
-pub use sample::MapSampler;
+pub use sample::RecordSampler;

@@ -68,15 +68,14 @@ Tensor convolve(const void* layer, bool to_wide, const Tensor& x, const Tensor& 
 }
 
 struct Strided : Function<Strided> {
+    // rows and columns are those of the result, since a side of 5 may come from one of 9 or of 10.
     static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                          int64_t layer, bool to_wide) {
+                          int64_t layer, bool to_wide, int64_t rows, int64_t columns) {
         auto* kept = reinterpret_cast<const void*>(layer);
         auto side = channels_last(x);
         context->save_for_backward({side, weight});
         context->saved_data["layer"] = c10::IValue::make_capsule(c10::make_intrusive<Kept>(kept));
         context->saved_data["to_wide"] = to_wide;
-        auto rows = to_wide ? 2 * x.size(2) : (x.size(2) + 1) / 2;
-        auto columns = to_wide ? 2 * x.size(3) : (x.size(3) + 1) / 2;
         return convolve(kept, to_wide, side, weight, bias.const_data_ptr<float>(), rows, columns);
     }
 
@@ -100,7 +99,7 @@ struct Strided : Function<Strided> {
         if (context->needs_input_grad(2)) {
             of_bias = gradient.sum({0, 2, 3});
         }
-        return {of_x, of_weight, of_bias, Tensor(), Tensor()};
+        return {of_x, of_weight, of_bias, Tensor(), Tensor(), Tensor(), Tensor()};
     }
 };
 
@@ -109,9 +108,10 @@ struct Strided : Function<Strided> {
 extern "C" {
 // A new tensor, or null and the reason, to be freed.
 Tensor* skyforge_strided(const Tensor* x, const Tensor* weight, const Tensor* bias, const void* layer, bool to_wide,
-                         char** fault) {
+                         int64_t rows, int64_t columns, char** fault) {
     try {
-        return new Tensor(Strided::apply(*x, *weight, *bias, reinterpret_cast<int64_t>(layer), to_wide));
+        auto of = reinterpret_cast<int64_t>(layer);
+        return new Tensor(Strided::apply(*x, *weight, *bias, of, to_wide, rows, columns));
     } catch (const std::exception& error) {
         *fault = strdup(error.what());
         return nullptr;

@@ -45,11 +45,14 @@ impl Layer {
         self.convolve(shape, x, weight, bias, false)
     }
 
-    /// From the narrow side to the wide one: torch's `conv_transpose2d` with stride 2, padding 2 and output padding 1.
-    /// `[b, narrow, h, w]` and weights `[narrow, wide, 5, 5]` to `[b, wide, 2h, 2w]`. Nothing where there is no kernel.
-    pub fn to_wide(&self, y: &Tensor, weight: &Tensor, bias: &Tensor) -> Option<Tensor> {
+    /// From the narrow side to the wide one: torch's `conv_transpose2d` with stride 2, padding 2 and for each axis an output
+    /// padding of 1, or of 0 where the wide side is odd. `[b, narrow, ceil(h/2), ceil(w/2)]` and weights
+    /// `[narrow, wide, 5, 5]` to `[b, wide, h, w]`, with `[h, w]` the `wide_side`. Nothing where there is no kernel.
+    pub fn to_wide(&self, y: &Tensor, weight: &Tensor, bias: &Tensor, wide_side: [i64; 2]) -> Option<Tensor> {
         let [batch, narrow, rows, columns] = sizes(y)?;
-        let shape = Shape { batch, height: 2 * rows, width: 2 * columns, wide: bias.numel(), narrow };
+        let [height, width] = wide_side.map(|pixels| pixels as usize);
+        let shape = Shape { batch, height, width, wide: bias.numel(), narrow };
+        assert_eq!([rows, columns], [shape.rows(), shape.columns()], "the narrow side is half of the wide one");
         self.convolve(shape, y, weight, bias, true)
     }
 
@@ -61,10 +64,12 @@ impl Layer {
         assert_eq!(weight.size(), [shape.narrow as i64, shape.wide as i64, 5, 5], "weights of this convolution");
         assert!(weight.is_contiguous() && bias.is_contiguous(), "weights lie as they were made");
         let layer = Arc::as_ptr(&self.0).cast();
+        let side = if to_wide { [shape.height, shape.width] } else { [shape.rows(), shape.columns()] };
+        let [rows, columns] = side.map(|pixels| pixels as i64);
         // SAFETY: the tensors live during the call, the layer as long as a graph keeps it.
         unsafe {
             let [x, weight, bias] = all.map(|tensor| tensor.as_ptr().cast());
-            Some(made(|fault| skyforge_strided(x, weight, bias, layer, to_wide, fault)))
+            Some(made(|fault| skyforge_strided(x, weight, bias, layer, to_wide, rows, columns, fault)))
         }
     }
 }
@@ -156,6 +161,8 @@ unsafe extern "C" {
         bias: *const c_void,
         layer: *const c_void,
         to_wide: bool,
+        rows: i64,
+        columns: i64,
         fault: *mut *mut c_char,
     ) -> *mut c_void;
     fn skyforge_leaky_relu(x: *mut c_void, slope: f64, fault: *mut *mut c_char) -> *mut c_void;

@@ -1,4 +1,5 @@
-//! The deep convolutional GAN of CosmoGAN (Mustafa et al. 2019, after Radford et al. 2016).
+//! The deep convolutional GAN of CosmoGAN (Mustafa et al. 2019, after Radford et al. 2016), and, with a side of 33, that of ExoGAN
+//! (Zingales & Waldmann 2018).
 //!
 //! Shapes: b = maps, n = side in pixels, z = latent numbers, f = width, d = depth.
 
@@ -9,7 +10,7 @@ use tch::{Device, Kind, Tensor, nn};
 
 use super::layers::{BatchNorm, Dense, Doubling, Halving, Pass, Precision, Weights};
 use crate::kernels;
-use crate::rng::{Draw, Stream};
+use crate::rng::{Chance, Draw, Stream};
 
 /// What stands between a layer and its activation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +43,40 @@ impl Norm {
     }
 }
 
+/// What a generator's last numbers become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Output {
+    /// Pixels in [-1, 1], as `CosmoGAN` has them.
+    #[default]
+    Tanh,
+    /// Pixels in [0, 1], as `ExoGAN` has them.
+    Sigmoid,
+}
+
+/// How latent numbers are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Latent {
+    /// Standard normal.
+    #[default]
+    Normal,
+    /// Uniform in [-1, 1].
+    Uniform,
+}
+
+impl Latent {
+    /// The next `count` numbers.
+    pub fn draw(self, chance: &mut Chance, count: usize) -> Vec<f32> {
+        match self {
+            Latent::Normal => chance.normals(count),
+            Latent::Uniform => (0..count).map(|_| (2.0 * chance.uniform() - 1.0) as f32).collect(),
+        }
+    }
+}
+
 /// The size of both networks. The defaults are CosmoGAN's, whatever the side: 64 px starts at 4 x 4, 128 px at
-/// 8 x 8, 256 px at 16 x 16.
+/// 8 x 8, 256 px at 16 x 16. Halves of odd sides are rounded up, so 33 px start at 3 x 3.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DcganSettings {
@@ -58,6 +91,12 @@ pub struct DcganSettings {
     /// Latent numbers.
     #[serde(default = "DcganSettings::full_latent")]
     pub latent_dim: i64,
+    /// How they are drawn.
+    #[serde(default)]
+    pub latent: Latent,
+    /// The range of pixels that the generator makes.
+    #[serde(default)]
+    pub output: Output,
     /// Of both networks.
     #[serde(default)]
     pub norm: Norm,
@@ -88,9 +127,8 @@ impl DcganSettings {
         if !(1..=12).contains(&self.depth) {
             return Some(("depth", self.depth.to_string(), "1 to 12 halvings".into()));
         }
-        if !(1..=8192).contains(&side) || side % (1 << self.depth) != 0 {
-            let wanted =
-                format!("a multiple of {} up to 8192, which depth = {} halves away", 1 << self.depth, self.depth);
+        if !(1 << self.depth..=8192).contains(&side) {
+            let wanted = format!("{} to 8192 pixels, for depth = {} halvings", 1 << self.depth, self.depth);
             return Some(("side", side.to_string(), wanted));
         }
         None
@@ -99,17 +137,21 @@ impl DcganSettings {
     /// Multiplications, each with its addition, of one map's forward: (generator, discriminator). Taps that fall on
     /// padding are counted, norms and activations are not.
     pub fn macs(&self) -> (u64, u64) {
-        let side = |level: u32| self.side >> level;
         let channels = |level: u32| if level == 0 { 1 } else { self.channels(level) };
         // A level's convolution, up or down: 25 taps for each pixel of the smaller side.
         let levels: i64 =
-            (1..=self.depth).map(|level| 25 * channels(level - 1) * channels(level) * side(level).pow(2)).sum();
+            (1..=self.depth).map(|level| 25 * channels(level - 1) * channels(level) * self.side_at(level).pow(2)).sum();
         let smallest = self.channels(self.depth) * self.smallest_side().pow(2);
         ((levels + self.latent_dim * smallest) as u64, (levels + smallest) as u64)
     }
 
     fn smallest_side(&self) -> i64 {
-        self.side >> self.depth
+        self.side_at(self.depth)
+    }
+
+    /// Side after `level` halvings, each rounded up.
+    fn side_at(&self, level: u32) -> i64 {
+        (0..level).fold(self.side, |side, _| (side + 1) / 2)
     }
 
     /// Channels after `level` halvings, from 1.
@@ -128,7 +170,7 @@ impl DcganSettings {
     }
 }
 
-/// Latent noise to maps: a dense layer, then doublings with batch norm and ReLU between, and tanh.
+/// Latent noise to maps: a dense layer, then doublings with batch norm and ReLU between, and tanh or a sigmoid.
 #[derive(Debug)]
 pub struct Generator {
     settings: DcganSettings,
@@ -152,7 +194,8 @@ impl Generator {
             .map(|layer| {
                 let inputs = settings.channels(depth - layer + 1);
                 let outputs = if layer == depth { 1 } else { settings.channels(depth - layer) };
-                let up = Doubling::new(&(path / format!("up{layer}")), name, &weights, inputs, outputs);
+                let (path, side) = (path / format!("up{layer}"), settings.side_at(depth - layer));
+                let up = Doubling::new(&path, name, &weights, inputs, outputs, side);
                 (up, if layer < depth { norm(layer, outputs) } else { None })
             })
             .collect();
@@ -184,7 +227,7 @@ impl Generator {
     }
 
     /// - `noise`: `[b, z]`
-    /// - returns: `[b, 1, n, n]` in [-1, 1]
+    /// - returns: `[b, 1, n, n]` in [-1, 1] or [0, 1], as `output` says
     pub fn forward(&self, noise: &Tensor, pass: Pass) -> Tensor {
         let (small, kind) = (self.settings.smallest_side(), self.precision.kind(pass));
         let x = self.project.forward(&noise.to_kind(kind), pass).view([
@@ -198,15 +241,20 @@ impl Generator {
             x = up.forward(&x.relu_(), pass);
             x = normed(norm.as_ref(), x, pass);
         }
-        x.to_kind(Kind::Float).tanh()
+        let x = x.to_kind(Kind::Float);
+        match self.settings.output {
+            Output::Tanh => x.tanh(),
+            Output::Sigmoid => x.sigmoid(),
+        }
     }
 
     /// The maps that `records` are in inference, `[records, 1, n, n]`, each from latent noise of its own.
     pub fn make(&self, draw: Draw, records: Range<u64>) -> Tensor {
-        let (count, latent) = ((records.end - records.start) as i64, self.settings.latent_dim);
-        let noise: Vec<f32> =
-            records.flat_map(|record| draw.at(Stream::Sample, record, 0).normals(latent as usize)).collect();
-        let noise = Tensor::from_slice(&noise).to_device(self.device).view([count, latent]);
+        let DcganSettings { latent, latent_dim, .. } = self.settings;
+        let count = (records.end - records.start) as i64;
+        let of = |record: u64| latent.draw(&mut draw.at(Stream::Sample, record, 0), latent_dim as usize);
+        let noise: Vec<f32> = records.flat_map(of).collect();
+        let noise = Tensor::from_slice(&noise).to_device(self.device).view([count, latent_dim]);
         tch::no_grad(|| self.forward(&noise, Pass::Inference))
     }
 }
@@ -263,7 +311,7 @@ impl Discriminator {
         DcganSettings::norms(self.settings.norm.in_discriminator(), 2..=self.settings.depth)
     }
 
-    /// - `maps`: `[b, 1, n, n]` in [-1, 1]
+    /// - `maps`: `[b, 1, n, n]`, in the generator's range
     /// - returns: `[b]`, logits: high means real
     pub fn forward(&self, maps: &Tensor, pass: Pass) -> Tensor {
         let mut x = maps.to_kind(self.precision.kind(pass));

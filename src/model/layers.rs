@@ -168,7 +168,7 @@ impl Dense {
     }
 }
 
-/// A 5x5 convolution of stride 2: halves the side.
+/// A 5x5 convolution of stride 2: halves the side, and rounds up.
 #[derive(Debug)]
 pub struct Halving(Kernel);
 
@@ -188,7 +188,7 @@ impl Halving {
         self.0.halves(layer)
     }
 
-    /// `[b, inputs, h, w]` to `[b, outputs, h/2, w/2]`.
+    /// `[b, inputs, h, w]` to `[b, outputs, ceil(h/2), ceil(w/2)]`.
     pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
         let [weight, bias] = self.0.of(pass);
         let ours = pass.once_differentiable().then(|| self.0.fast.to_narrow(x, &weight, &bias)).flatten();
@@ -196,31 +196,37 @@ impl Halving {
     }
 }
 
-/// A 5x5 transposed convolution of stride 2: doubles the side.
+/// A 5x5 transposed convolution of stride 2: doubles the side, to the one that a convolution came from.
 #[derive(Debug)]
-pub struct Doubling(Kernel);
+pub struct Doubling {
+    kernel: Kernel,
+    side: i64,
+}
 
 impl Doubling {
-    /// From `inputs` to `outputs` channels.
-    pub fn new(path: &nn::Path, network: &str, weights: &Weights, inputs: i64, outputs: i64) -> Self {
-        Self(Kernel::new(path, network, weights, &[inputs, outputs, 5, 5], outputs))
+    /// From `inputs` to `outputs` channels, and to squares of `side` pixels.
+    pub fn new(path: &nn::Path, network: &str, weights: &Weights, inputs: i64, outputs: i64, side: i64) -> Self {
+        Self { kernel: Kernel::new(path, network, weights, &[inputs, outputs, 5, 5], outputs), side }
     }
 
     /// From now on forwards in training compute in half precision.
     pub fn halve(&mut self) {
-        self.0.halve();
+        self.kernel.halve();
     }
 
     /// The weights in half precision, if it has them, by their names in the network; `layer` is this one's.
     pub fn halves(&self, layer: &str) -> impl Iterator<Item = (String, Tensor)> + use<> {
-        self.0.halves(layer)
+        self.kernel.halves(layer)
     }
 
-    /// `[b, inputs, h, w]` to `[b, outputs, 2h, 2w]`.
+    /// `[b, inputs, ceil(side/2), ceil(side/2)]` to `[b, outputs, side, side]`.
     pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
-        let [weight, bias] = self.0.of(pass);
-        let ours = pass.once_differentiable().then(|| self.0.fast.to_wide(x, &weight, &bias)).flatten();
-        ours.unwrap_or_else(|| x.conv_transpose2d(&weight, Some(&bias), [2, 2], [2, 2], [1, 1], 1, [1, 1]))
+        let [weight, bias] = self.kernel.of(pass);
+        let fast = || self.kernel.fast.to_wide(x, &weight, &bias, [self.side; 2]);
+        let ours = pass.once_differentiable().then(fast).flatten();
+        // What is added below and to the right: an odd side ends with the last tap that falls on a pixel.
+        let odd_one = 1 - self.side % 2;
+        ours.unwrap_or_else(|| x.conv_transpose2d(&weight, Some(&bias), [2, 2], [2, 2], [odd_one; 2], 1, [1, 1]))
     }
 }
 

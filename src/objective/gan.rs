@@ -23,10 +23,10 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
 
 use super::{Batch, Move, Objective, Place, Player, Tally};
-use crate::model::dcgan::{DcganSettings, Discriminator, Generator};
+use crate::model::dcgan::{DcganSettings, Discriminator, Generator, Latent};
 use crate::model::layers::BatchNorm;
 use crate::model::{BatchMoments, Pass, Precision};
-use crate::rng::{Draw, Stream};
+use crate::rng::{Chance, Draw, Stream};
 
 /// What each player minimises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +159,7 @@ const GENERATOR: usize = 1;
 /// Both networks and the rules between them.
 pub struct Gan {
     settings: GanSettings,
+    latent: Latent,
     latent_dim: i64,
     generator: Generator,
     generator_store: nn::VarStore,
@@ -198,6 +199,7 @@ impl Gan {
         Self {
             generator: Generator::new(&generator_store.root(), model, seed).at(settings.precision),
             discriminator: Discriminator::new(&discriminator_store.root(), model, seed).at(settings.precision),
+            latent: model.latent,
             latent_dim: model.latent_dim,
             settings,
             generator_store,
@@ -207,11 +209,16 @@ impl Gan {
     }
 
     fn generate(&self, place: &Place, a_move: &Move, stream: Stream, size: i64) -> Generated {
-        let noise = place.chance(stream, a_move.turn, a_move.turns).normals((size * self.latent_dim) as usize);
-        let noise = self.bring(&noise).view([size, self.latent_dim]);
+        let noise = self.noise(place.chance(stream, a_move.turn, a_move.turns), size);
         let moments = BatchMoments::default();
         let maps = self.generator.forward(&noise, Pass::Training(&moments));
         Generated { maps, moments: moments.flat() }
+    }
+
+    /// Latent numbers of `size` maps, `[size, z]`.
+    fn noise(&self, mut chance: Chance, size: i64) -> Tensor {
+        let numbers = self.latent.draw(&mut chance, (size * self.latent_dim) as usize);
+        self.bring(&numbers).view([size, self.latent_dim])
     }
 
     /// Drawn numbers, where the networks are.
@@ -436,8 +443,7 @@ impl Objective for Gan {
 
     fn settle(&self, player: usize, draw: Draw, index: u64, size: i64) -> Vec<Tensor> {
         assert_eq!(player, GENERATOR, "only the generator's weights are averaged");
-        let noise = draw.at(Stream::Moments, index, 0).normals((size * self.latent_dim) as usize);
-        let noise = self.bring(&noise).view([size, self.latent_dim]);
+        let noise = self.noise(draw.at(Stream::Moments, index, 0), size);
         let moments = BatchMoments::default();
         // As inference, for which the moments are, in single precision.
         let _maps = tch::no_grad(|| self.generator.forward(&noise, Pass::Smooth(&moments)));

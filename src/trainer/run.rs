@@ -20,7 +20,7 @@ use super::watch::{PATIENCE, Watch};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Keep, Newest, State};
 use crate::comm::{Communicator, DeviceSum, Disagreement, There, agree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
-use crate::data::{DataError, Dataset};
+use crate::data::{DataError, Dataset, Encoding};
 use crate::exit::{Ends, Exit};
 use crate::objective::Objective;
 use crate::optim::AdamSettings;
@@ -368,8 +368,8 @@ impl<'a, O: Objective> Run<'a, O> {
 
     /// This rank's microbatches `[b, ...]` of the step that comes next in the stream of data, number `step` from 1.
     fn load(&mut self, step: u64) -> Result<Vec<Tensor>, TrainError> {
-        let Training { device, cut, ref dataset, ref drills, .. } = *self.training;
-        let shape: Vec<i64> = [cut.microbatch()].iter().chain(&dataset.manifest().shape).map(|&n| n as i64).collect();
+        let Training { device, cut, ref drills, .. } = *self.training;
+        let shape: Vec<i64> = [cut.microbatch()].iter().chain(self.loader.shape()).map(|&n| n as i64).collect();
         let microbatches = self.stepper.batches() * self.stepper.run_of_microbatches().len();
         let one = |_| {
             let batch = self.loader.next()?;
@@ -416,7 +416,13 @@ impl<'a, O: Objective> Run<'a, O> {
         if schedule.measure_every == 0 {
             return Ok(None);
         }
-        let transform = loader.transform.unwrap_or_else(|| dataset.manifest().transform);
+        let transform = match &loader.encoding {
+            None => dataset.manifest().transform,
+            Some(Encoding::Transform(transform)) => *transform,
+            Some(Encoding::Aspa(_)) => {
+                return Err(DataError::Usage("spectra are not measured in training, expected maps".into()));
+            }
+        };
         Yardstick::new(dataset, &loader.split, schedule.measure_maps, transform).map(Some)
     }
 

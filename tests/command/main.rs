@@ -14,7 +14,10 @@ mod hang;
 mod ingest;
 mod inspect;
 mod killed;
+#[path = "../shared/spectra.rs"]
+mod made_spectra;
 mod main_job;
 mod memory;
+mod on_spectra;
 mod ranks;
 mod spectra;

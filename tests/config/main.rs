@@ -105,10 +105,7 @@ fn values_that_cannot_be_are_refused_with_what_was_wanted() {
         (vec!["batch.global=30"], "`batch.global` is 30, expected a positive multiple of `batch.microbatches`: 4"),
         (vec!["batch.microbatches=3"], "`batch.microbatches` is 3, expected a power of two"),
         (vec!["batch.global=4"], "`batch.global` is 4, expected 2 or more records in each microbatch, for batch norm"),
-        (
-            vec!["model.side=60"],
-            "`model.side` is 60, expected a multiple of 16 up to 8192, which depth = 4 halves away",
-        ),
+        (vec!["model.side=12"], "`model.side` is 12, expected 16 to 8192 pixels, for depth = 4 halvings"),
         (vec!["objective.label_flip=1.5"], "`objective.label_flip` is 1.5, expected a probability, 0 to 1"),
         (vec!["optimiser.generator.beta1=1.0"], "`optimiser.generator.beta1` is 1, expected at least 0 and below 1"),
         (

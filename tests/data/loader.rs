@@ -1,10 +1,15 @@
 use std::sync::Arc;
 
-use skyforge::data::{BatchPlan, Damaged, Dataset, Loader, LoaderSettings, Microbatch, Sampler, Split, Transform};
+use skyforge::data::spectral_axis::named_grid;
+use skyforge::data::{
+    Aspa, AspaSettings, BatchPlan, Damaged, Dataset, Encoding, Loader, LoaderSettings, Microbatch, Sampler, Split,
+    Transform,
+};
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
 use crate::folder::{BLOCK, SIDE, dataset, flip, header, line, shard, value, write};
+use crate::spectra;
 
 fn settings() -> LoaderSettings {
     LoaderSettings { window_blocks: 2, ..LoaderSettings::default() }
@@ -99,7 +104,9 @@ fn values_are_transformed_by_the_settings_or_else_by_the_manifest() {
     Transform::Ratio { k: 5.0 }.forward(&mut wanted).unwrap();
     assert_eq!(got.values[50], wanted[0]);
     let linear = Transform::Linear { scale: 2.0, offset: -1.0 };
-    let got = &load(&folder, &LoaderSettings { transform: Some(linear), ..settings() }, plan(0..4), 0, 1)[0];
+    let got =
+        &load(&folder, &LoaderSettings { encoding: Some(Encoding::Transform(linear)), ..settings() }, plan(0..4), 0, 1)
+            [0];
     assert_eq!(got.values[50], 2.0 * value(got.ids[0], 50) - 1.0);
 }
 
@@ -109,7 +116,8 @@ fn a_value_outside_the_transforms_domain_is_named_with_its_record() {
     let log = Transform::Log { shift: -3.0, scale: 1.0, offset: 0.0 }; // records 0, 1, 2 are all below 3
     let dataset = Arc::new(Dataset::open(folder.path()).unwrap());
     let mut loader =
-        Loader::new(dataset, &LoaderSettings { transform: Some(log), ..settings() }, plan(0..4), 0).unwrap();
+        Loader::new(dataset, &LoaderSettings { encoding: Some(Encoding::Transform(log)), ..settings() }, plan(0..4), 0)
+            .unwrap();
     let error = (0..8).find_map(|_| loader.next().err()).unwrap();
     assert_eq!(error.exit(), Exit::Data);
     let message = error.to_string();
@@ -190,7 +198,7 @@ fn a_plan_that_cannot_be_is_wrong_use() {
     refused(&settings(), BatchPlan { mine: 2..2, ..good.clone() });
     refused(&LoaderSettings { window_blocks: 0, ..settings() }, good.clone());
     refused(&LoaderSettings { split: "nothing".into(), ..settings() }, good.clone());
-    refused(&LoaderSettings { transform: Some(Transform::Ratio { k: 0.0 }), ..settings() }, good);
+    refused(&LoaderSettings { encoding: Some(Encoding::Transform(Transform::Ratio { k: 0.0 })), ..settings() }, good);
 }
 
 #[test]
@@ -205,4 +213,59 @@ fn a_loader_that_is_dropped_leaves_no_thread_behind() {
         drop(loader);
         assert_eq!(Arc::strong_count(&dataset), 1); // each thread holds one
     }
+}
+
+fn aspa(grid: &str) -> Arc<Aspa> {
+    Arc::new(Aspa::new(AspaSettings::default(), &named_grid(grid).unwrap()).unwrap())
+}
+
+#[test]
+fn spectra_come_as_images_with_their_parameters_beside_them() {
+    for grid in ["exogan", "exogan-362"] {
+        let folder = TempDir::new().unwrap();
+        spectra::write(folder.path(), grid, 1200, |_, _| ()); // three blocks
+        let (aspa, wavelength_um) = (aspa(grid), named_grid(grid).unwrap());
+        let settings = LoaderSettings { encoding: Some(Encoding::Aspa(Arc::clone(&aspa))), ..settings() };
+        let got = load(&folder, &settings, plan(0..4), 0, 404); // an epoch and more
+        let mut image = vec![0.0; 33 * 33];
+        for microbatch in &got {
+            assert_eq!((microbatch.values.len(), microbatch.parameters.len()), (3 * 33 * 33, 3 * 7));
+            for (row, id) in microbatch.ids.iter().enumerate() {
+                let (depths, parameters) = spectra::record(&wavelength_um, *id);
+                aspa.encode(&depths, &parameters, &mut image).unwrap();
+                assert_eq!(microbatch.values[row * 33 * 33..][..33 * 33], image);
+                assert_eq!(microbatch.parameters[row * 7..][..7], parameters);
+            }
+        }
+        // A cursor in the middle, and one worker of several.
+        assert_eq!(load(&folder, &settings, plan(1..2), 36, 2), [got[13].clone(), got[17].clone()]);
+    }
+}
+
+#[test]
+fn a_spectrum_that_has_no_image_is_named() {
+    let folder = TempDir::new().unwrap();
+    spectra::write(folder.path(), "exogan", 40, |record, depths| {
+        if record == 17 {
+            depths[200] = 0.05;
+        }
+    });
+    let dataset = Arc::new(Dataset::open(folder.path()).unwrap());
+    let load = |grid: &str| {
+        let settings = LoaderSettings { encoding: Some(Encoding::Aspa(aspa(grid))), ..settings() };
+        Loader::new(Arc::clone(&dataset), &settings, plan(0..4), 0)
+    };
+    let mut loader = load("exogan").unwrap();
+    let error = (0..16).find_map(|_| loader.next().err()).unwrap();
+    assert_eq!(error.exit(), Exit::Data);
+    let message = error.to_string();
+    assert!(message.starts_with("record 17: depth 0.05 at point 200 (6.858"), "{message}");
+    assert!(message.ends_with("expected 0.00650370296635 to 0.0301803471629 as the codec has them"), "{message}");
+
+    let message = line(load("exogan-362"));
+    assert_eq!(message, "its wavelengths are not those of the codec");
+    let maps = crate::folder::dataset(BLOCK);
+    let settings = LoaderSettings { encoding: Some(Encoding::Aspa(aspa("exogan"))), ..settings() };
+    let message = line(Loader::new(Arc::new(Dataset::open(maps.path()).unwrap()), &settings, plan(0..4), 0));
+    assert_eq!(message, "holds maps, expected spectra for the codec aspa");
 }

@@ -1,13 +1,21 @@
 //! CosmoGAN's networks: sizes, names, and that weights are a function of seed and name.
 
 use skyforge::device::{self, Choice, Here};
-use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Norm};
+use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Latent, Norm, Output};
 use skyforge::model::{BatchMoments, Pass, Precision};
 use skyforge::rng::{Draw, Stream};
 use tch::{Device, Kind, Tensor, nn};
 
 fn settings(side: i64, width: i64) -> DcganSettings {
-    DcganSettings { side, width, depth: 4, latent_dim: 64, norm: Norm::Batch }
+    DcganSettings {
+        side,
+        width,
+        depth: 4,
+        latent_dim: 64,
+        norm: Norm::Batch,
+        latent: Latent::Normal,
+        output: Output::Tanh,
+    }
 }
 
 fn noise(b: i64) -> Tensor {
@@ -181,9 +189,9 @@ fn on_a_gpu_the_networks_say_what_they_say_on_the_cpu() {
 
 #[test]
 fn sizes_that_cannot_be_halved_are_refused() {
-    assert!(settings(64, 64).fault().is_none());
+    assert!(settings(64, 64).fault().is_none() && settings(33, 64).fault().is_none());
     for (wrong, key) in [
-        (DcganSettings { side: 60, ..settings(64, 8) }, "side"),
+        (DcganSettings { side: 15, ..settings(64, 8) }, "side"),
         (DcganSettings { side: 0, ..settings(64, 8) }, "side"),
         (DcganSettings { width: 0, ..settings(64, 8) }, "width"),
         (DcganSettings { depth: 0, ..settings(64, 8) }, "depth"),
@@ -199,4 +207,77 @@ fn the_work_of_a_forward_is_what_torch_counts() {
     // torch.utils.flop_counter on the same layers: 158.9 and 159.4 million at 64 px and full width.
     let (generator, discriminator) = settings(64, 64).macs();
     assert_eq!((generator, discriminator), (159_449_088, 158_932_992));
+}
+
+/// The networks of ExoGAN: 33-17-9-5-3.
+fn exogan(width: i64) -> DcganSettings {
+    DcganSettings { latent_dim: 100, latent: Latent::Uniform, output: Output::Sigmoid, ..settings(33, width) }
+}
+
+/// Counted by hand from its `model.py`, with a judge that has a weight for each of its 3 x 3 x 512 inputs.
+#[test]
+fn at_33_pixels_the_networks_have_exogans_parameters() {
+    let (generator, discriminator) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
+    Generator::new(&generator.root(), &exogan(64), 0);
+    Discriminator::new(&discriminator.root(), &exogan(64), 0);
+    let kernels = 25 * (512 * 256 + 256 * 128 + 128 * 64 + 64);
+    let up = 100 * 4608 + 4608 + kernels + (256 + 128 + 64 + 1) + 2 * (512 + 256 + 128 + 64);
+    let down = kernels + (64 + 128 + 256 + 512) + 2 * (128 + 256 + 512) + 4608 + 1;
+    assert_eq!((parameters(&generator), parameters(&discriminator)), (up, down));
+    let convolutions = 25 * (512 * 256 * 9 + 256 * 128 * 25 + 128 * 64 * 81 + 64 * 289);
+    assert_eq!(exogan(64).macs(), (convolutions + 100 * 4608, convolutions + 4608));
+}
+
+/// Narrow networks are libtorch's, those of 16 channels ours: any side comes out as it was asked for.
+#[test]
+fn odd_sides_come_out_as_they_were_asked_for() {
+    for (side, width) in [(33, 4), (33, 16), (35, 4), (50, 16), (16, 4)] {
+        let settings = DcganSettings { side, ..exogan(width) };
+        let (generator, discriminator) = (nn::VarStore::new(Device::Cpu), nn::VarStore::new(Device::Cpu));
+        let g = Generator::new(&generator.root(), &settings, 0);
+        let d = Discriminator::new(&discriminator.root(), &settings, 0);
+        let (moments, draw) = (BatchMoments::default(), Draw::new(1));
+        let noise = Latent::Uniform.draw(&mut draw.at(Stream::Noise, 0, 0), 300);
+        let noise = Tensor::from_slice(&noise).view([3, 100]);
+        for pass in [Pass::Training(&moments), Pass::Smooth(&moments), Pass::Inference] {
+            let images = tch::no_grad(|| g.forward(&noise, pass));
+            assert_eq!(images.size(), [3, 1, side, side]);
+            assert!(images.min().double_value(&[]) >= 0.0 && images.max().double_value(&[]) <= 1.0);
+            assert_eq!(tch::no_grad(|| d.forward(&images, pass)).size(), [3]);
+        }
+    }
+}
+
+#[test]
+fn uniform_latent_numbers_fill_their_range_evenly() {
+    let numbers = Latent::Uniform.draw(&mut Draw::new(2).at(Stream::Noise, 0, 0), 10_000);
+    assert!(numbers.iter().all(|number| number.abs() <= 1.0));
+    let moment = |power| numbers.iter().map(|number| f64::from(*number).powi(power)).sum::<f64>() / 1e4;
+    // Within four standard errors of 0, 1/3, 1/5.
+    assert!(moment(1).abs() < 0.024 && (moment(2) - 1.0 / 3.0).abs() < 0.012 && (moment(4) - 0.2).abs() < 0.011);
+}
+
+/// ExoGAN's discriminator flattens its 3 x 3 x 512 numbers of a sample into rows of 8192, so that of 64 samples came 36
+/// logits, each of parts of two of them.
+#[test]
+fn each_sample_has_a_logit_of_its_own() {
+    for settings in [exogan(16), settings(64, 4)] {
+        let store = nn::VarStore::new(Device::Cpu);
+        let d = Discriminator::new(&store.root(), &settings, 0);
+        let pixels = settings.side * settings.side;
+        let images = Tensor::from_slice(&Draw::new(3).at(Stream::Simulation, 0, 0).normals(64 * pixels as usize));
+        let images = images.view([64, 1, settings.side, settings.side]);
+        let logits = |images: &Tensor| tch::no_grad(|| d.forward(images, Pass::Inference));
+        let all = logits(&images);
+        assert_eq!(all.size(), [64]);
+        assert!(all.std(false).double_value(&[]) > 0.0);
+        let changed = images.copy();
+        changed.narrow(0, 20, 1).copy_(&(images.narrow(0, 20, 1) + 1.0));
+        let difference = Vec::<f32>::try_from((logits(&changed) - &all).abs()).expect("numbers");
+        for (sample, difference) in difference.iter().enumerate() {
+            assert_eq!(*difference > 1e-6, sample == 20, "sample {sample} moves by {difference}");
+        }
+        let alone = logits(&images.narrow(0, 20, 1));
+        assert!((alone - all.narrow(0, 20, 1)).abs().max().double_value(&[]) < 1e-5);
+    }
 }

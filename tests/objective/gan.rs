@@ -1,7 +1,7 @@
 //! The GAN game: losses against their formulae, gradients against the textbook's two-step form and finite differences.
 
 use skyforge::model::Precision;
-use skyforge::model::dcgan::{DcganSettings, Norm};
+use skyforge::model::dcgan::{DcganSettings, Latent, Norm, Output};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
 use skyforge::objective::{Batch, Objective, Place};
 use skyforge::rng::{Draw, Stream};
@@ -52,7 +52,15 @@ fn far_logits_give_finite_losses() {
 }
 
 fn model() -> DcganSettings {
-    DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch }
+    DcganSettings {
+        side: 16,
+        width: 4,
+        depth: 2,
+        latent_dim: 6,
+        norm: Norm::Batch,
+        latent: Latent::Normal,
+        output: Output::Tanh,
+    }
 }
 
 fn settings(update: Update, noise: Noise) -> GanSettings {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use skyforge::comm::{Communicator, Courier, DeviceSum, Solo, Threads};
 use skyforge::device::{self, Choice, Here};
 use skyforge::model::Precision;
-use skyforge::model::dcgan::{DcganSettings, Norm};
+use skyforge::model::dcgan::{DcganSettings, Latent, Norm, Output};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::{AdamSettings, Buffer, Home};
@@ -149,7 +149,15 @@ fn a_bad_step_says_what_of_it_was_not_finite() {
     let (ended, _) = toy_stepper(&toy, &Solo).step(0, Some(&records(0, 2, 0..4)), None, &|| false);
     assert!(matches!(&ended, Ended::NotFinite { what } if what == "second loss"), "{ended:?}");
     // Maps so bright that their variance is beyond single precision: batch norm makes zeros of them, and a good gradient.
-    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
+    let model = DcganSettings {
+        side: 16,
+        width: 4,
+        depth: 2,
+        latent_dim: 6,
+        norm: Norm::Batch,
+        latent: Latent::Normal,
+        output: Output::Tanh,
+    };
     let gan = Gan::new(&model, unruffled().0, 7, Device::Cpu);
     let cut = Cut { global: 4, microbatches: 1 };
     let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| AdamSettings::default());
@@ -239,7 +247,15 @@ fn gan_with(
     overlap: bool,
 ) -> Vec<u32> {
     let norm = if settings.penalty.is_some() { Norm::Generator } else { Norm::Batch };
-    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm };
+    let model = DcganSettings {
+        side: 16,
+        width: 4,
+        depth: 2,
+        latent_dim: 6,
+        norm,
+        latent: Latent::Normal,
+        output: Output::Tanh,
+    };
     let gan = Gan::new(&model, settings.clone(), 7, device);
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper = Stepper::new_at(home, &gan, comm, Draw::new(7), cut, |_| adam);
@@ -418,7 +434,15 @@ fn any_number_of_ranks_trains_the_same_gan() {
 /// cut, and not the mean of the parts'.
 #[test]
 fn running_moments_are_those_of_the_whole_batch() {
-    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
+    let model = DcganSettings {
+        side: 16,
+        width: 4,
+        depth: 2,
+        latent_dim: 6,
+        norm: Norm::Batch,
+        latent: Latent::Normal,
+        output: Output::Tanh,
+    };
     let settings = GanSettings {
         loss: Loss::Hinge,
         precision: Precision::Fp32,
@@ -461,7 +485,15 @@ fn in_half_precision_looking_undoing_and_restoring_change_nothing() {
     let settings =
         GanSettings { precision: Precision::Bf16, update: Update::Simultaneous, average: Some(0.5), ..unruffled().0 };
     let settings = GanSettings { discriminator_moves: 1, ..settings };
-    let model = DcganSettings { side: 16, width: 4, depth: 2, latent_dim: 6, norm: Norm::Batch };
+    let model = DcganSettings {
+        side: 16,
+        width: 4,
+        depth: 2,
+        latent_dim: 6,
+        norm: Norm::Batch,
+        latent: Latent::Normal,
+        output: Output::Tanh,
+    };
     let maps = |step: u64, poison: f64| -> Vec<Tensor> {
         let one = |m: u32| {
             let values = Draw::new(2).at(Stream::Simulation, step, m).normals(4 * 256);

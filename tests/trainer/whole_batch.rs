@@ -2,7 +2,7 @@
 //! depends on its neighbours.
 
 use skyforge::comm::{Communicator, Threads};
-use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Norm};
+use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Latent, Norm, Output};
 use skyforge::model::{BatchMoments, Pass, Precision};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::optim::AdamSettings;
@@ -13,7 +13,15 @@ use tch::{Device, Kind, Tensor, nn};
 const SEED: u64 = 7;
 const STEP: u64 = 3;
 const CUT: Cut = Cut { global: 32, microbatches: 4 };
-const MODEL: DcganSettings = DcganSettings { side: 16, width: 8, depth: 2, latent_dim: 6, norm: Norm::None };
+const MODEL: DcganSettings = DcganSettings {
+    side: 16,
+    width: 8,
+    depth: 2,
+    latent_dim: 6,
+    norm: Norm::None,
+    latent: Latent::Normal,
+    output: Output::Tanh,
+};
 
 /// The maps of a microbatch, `[8, 1, 16, 16]`.
 fn maps(microbatch: usize) -> Tensor {

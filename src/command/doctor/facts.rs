@@ -11,9 +11,9 @@ use tch::{Device, Kind, Tensor};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::folder::{self, Written};
-use crate::command::train::fits;
+use crate::command::train::suited;
 use crate::command::{CommandError, Session};
-use crate::config::{ModelSection, RunConfig};
+use crate::config::RunConfig;
 use crate::data::Dataset;
 use crate::device::{self, Choice};
 use crate::exit::{Ends, Exit};
@@ -154,10 +154,9 @@ fn see_data(path: &Path, config: Option<&RunConfig>) -> Result<Input, CommandErr
     let dataset = Dataset::open(path)?;
     let manifest = path.join("manifest.toml");
     let bytes = fs::read(&manifest).map_err(CommandError::io(manifest))?;
-    if let Some(sections) = config.map(RunConfig::sections) {
-        let ModelSection::Dcgan(model) = &sections.model;
-        fits(&dataset, path, model.side)?;
-        dataset.split(&sections.data.split)?;
+    if let Some(config) = config {
+        let (config, _) = suited(config.clone(), &dataset)?;
+        dataset.split(&config.sections().data.split)?;
     }
     let words = format!("{}, {} records", path.display(), dataset.manifest().count);
     Ok(Input { checksum: checksum(&bytes), words })
