@@ -1,5 +1,6 @@
 use std::fmt::Display;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Once};
@@ -9,7 +10,9 @@ use proptest::prelude::*;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use skyforge::checkpoint::{Checkpoint, PlayerRecord, PlayerSlots, State, save};
 use skyforge::config::RunConfig;
+use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{DataError, Dataset, DatasetWriter, Header, Kind, Parameter, Split, Transform};
+use skyforge::ingest::spectra::{DepthUnit, Grid, Object, Reading, WavelengthUnit};
 use skyforge::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home};
 use skyforge::trainer::metrics::{self, MetricsLog};
 use skyforge::trainer::outcome::{Outcome, Status};
@@ -320,6 +323,62 @@ proptest! {
     }
 }
 
+const SPECTRA: [&str; 4] = ["a.dat", "a.ecsv", "a.npz", "a.par"];
+
+/// One spectrum as text with a parameter file, as ECSV and as NPZ.
+fn spectra(folder: &Path) {
+    let rows: Vec<[f64; 3]> = (0..60).map(|i| [1.0 + 0.01 * f64::from(i), 0.01 + 1e-5 * f64::from(i), 1e-4]).collect();
+    let lines: String = rows.iter().map(|[um, depth, error]| format!("{um} {depth} {error}\n")).collect();
+    fs::write(folder.join(SPECTRA[0]), &lines).expect("the disk has room");
+    let header = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: wavelength, unit: um, datatype: float64}\n\
+                  # - {name: depth, unit: '', datatype: float64}\n# - {name: error, unit: '', datatype: float64}\n\
+                  # meta: !!omap\n# - {key: &a [1, {two: 3}], other: *a}\n# schema: astropy-2.0\nwavelength depth error\n";
+    fs::write(folder.join(SPECTRA[1]), format!("{header}{lines}")).expect("the disk has room");
+    let mut archive = zip::ZipWriter::new(fs::File::create(folder.join(SPECTRA[2])).expect("the disk has room"));
+    let mut member = |name: &str, descr: &str, shape: &str, data: &[u8]| {
+        let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        archive.start_file(format!("{name}.npy"), zip::write::FileOptions::default()).expect("the disk has room");
+        let header = [b"\x93NUMPY\x01\x00\x76\x00", format!("{text:<117}\n").as_bytes()].concat();
+        archive.write_all(&[&header, data].concat()).expect("the disk has room");
+    };
+    for (at, name) in ["wavelength_um", "depth_fraction", "error_fraction"].into_iter().enumerate() {
+        let column: Vec<u8> = rows.iter().flat_map(|row| row[at].to_le_bytes()).collect();
+        member(name, "<f8", "(60,)", &column);
+    }
+    member("params", "<f8", "(1, 2)", &[0_u8, 0, 0, 0, 0, 0, 0xf0, 0x3f].repeat(2));
+    member("param_names", "|S16", "(2,)", b"planet_mass_mjuptemperature_K\0\0\0");
+    drop(member);
+    archive.finish().expect("the disk has room");
+    fs::write(
+        folder.join(SPECTRA[3]),
+        "[Planet]\nmass = 1.2\nradius = 0.9\n[Star]\nradius = 1\n[Atmosphere]\ntp_iso_temp = 1500\n\
+         active_gases = H2O, CO\nactive_gases_mixratios = 1e-3, 1e-4\n",
+    )
+    .expect("the disk has room");
+}
+
+fn a_spectrum(changes: &[Change], file: usize, masks: bool) -> Result<(), TestCaseError> {
+    let real = real!(spectra);
+    let reading = Reading {
+        wavelength_unit: Some(WavelengthUnit::Um),
+        depth_unit: Some(DepthUnit::Fraction),
+        errors: true,
+        nan_is_masked: masks,
+        ..Reading::default()
+    };
+    let grid = Grid::new(named_grid("exogan").expect("it has a name"));
+    let path = real.path(SPECTRA[if file == 3 { 0 } else { file }]);
+    real.read_changed(SPECTRA[file], changes, &["a.dat: ", "a.ecsv: ", "a.npz: ", "a.par: "], || {
+        let object = Object::open(&[path], None, &reading, &grid, 0.5)?;
+        object.read(0..object.count().min(8)).map(|found| {
+            for (points, _) in found {
+                assert!(points.depth.iter().all(|depth| depth.is_nan() || (0.0..1.0).contains(depth)), "{points:?}");
+                assert!(points.errors.iter().flatten().all(|error| error.is_nan() || *error > 0.0), "{points:?}");
+            }
+        })
+    })
+}
+
 macro_rules! laws {
     ($($name:ident, $long:ident: $law:expr;)*) => {
         proptest! {
@@ -346,6 +405,7 @@ laws! {
         |changes: &[Change], _, _| metrics_of_a_run(changes);
     a_changed_outcome_is_read_or_passed_over, thousands_of_changed_outcomes_are_read_or_passed_over:
         |changes: &[Change], _, _| an_outcome(changes);
+    a_changed_spectrum_is_read_or_named, thousands_of_changed_spectra_are_read_or_named: a_spectrum;
 }
 
 proptest! {

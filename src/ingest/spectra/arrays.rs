@@ -9,6 +9,8 @@ use super::{Columns, Known, Parameters, Quantity, Reading};
 pub(super) trait Archive {
     /// Names of its arrays.
     fn names(&self) -> Vec<String>;
+    /// Whether it has an array, which may lie deeper than those of `names`.
+    fn has(&self, name: &str) -> bool;
     /// An array of numbers, 1 or 2 axes.
     fn numbers(&mut self, name: &str) -> Result<Column, String>;
     /// An array of words, or those that belong to the array `of`; none where there are none.
@@ -20,35 +22,37 @@ pub(super) fn open(archive: &mut dyn Archive, reading: &Reading) -> Result<Colum
     let there = archive.names();
     let is_wavelength = |unit: &str| WavelengthUnit::named(unit).is_some();
     let is_depth = |unit: &str| DepthUnit::named(unit).is_some();
-    let wavelength = pick(&there, reading.wavelength.as_deref(), "wavelength", &is_wavelength, "--wavelength")?;
-    let wavelength = expect(wavelength, &there, "wavelength", "--wavelength")?;
+    let pick = |said: Option<&String>, stem: &str, is_unit: &dyn Fn(&str) -> bool, option: &str| match said {
+        Some(name) if archive.has(name) => Ok(Some(name.clone())),
+        Some(name) => Err(format!("has no array `{name}`, expected {option} to name one of {}", there.join(", "))),
+        None => only(&there, stem, is_unit, option),
+    };
+    let expect = |found: Option<String>, stem: &str, wanted: &str| {
+        found.ok_or_else(|| format!("has no array `{stem}` among {}, expected {wanted}", there.join(", ")))
+    };
     let stem = match reading.quantity {
         Quantity::Depth => "depth",
         Quantity::RadiusRatio => "radius_ratio",
     };
-    let depth = expect(pick(&there, reading.depth.as_deref(), stem, &is_depth, "--depth")?, &there, stem, "--depth")?;
-    let width = pick(&there, reading.width.as_deref(), "width", &is_wavelength, "--width")?;
-    let errors: Vec<String> = match (reading.errors, reading.error.as_slice()) {
-        (false, _) => Vec::new(),
-        (true, []) => {
-            let below = pick(&there, None, "error_below", &is_depth, "--error")?;
-            let above = pick(&there, None, "error_above", &is_depth, "--error")?;
-            match (below, above) {
-                (Some(below), Some(above)) => vec![below, above],
-                _ => {
-                    let error = pick(&there, None, "error", &is_depth, "--error")?;
-                    let names = there.join(", ");
-                    vec![error.ok_or_else(|| {
-                        format!("has no array `error` among {names}, expected --error to name one, or --no-errors")
-                    })?]
-                }
-            }
+    let wavelength = pick(reading.wavelength.as_ref(), "wavelength", &is_wavelength, "--wavelength")?;
+    let wavelength = expect(wavelength, "wavelength", "--wavelength to name one")?;
+    let depth = expect(pick(reading.depth.as_ref(), stem, &is_depth, "--depth")?, stem, "--depth to name one")?;
+    let width = pick(reading.width.as_ref(), "width", &is_wavelength, "--width")?;
+    let mut errors = Vec::new();
+    if reading.errors && reading.error.is_empty() {
+        let sides = ["error_below", "error_above"].map(|side| pick(None, side, &is_depth, "--error"));
+        let [below, above] = sides;
+        if let (Some(below), Some(above)) = (below?, above?) {
+            errors = vec![below, above];
+        } else {
+            let error = pick(None, "error", &is_depth, "--error")?;
+            errors.push(expect(error, "error", "--error to name one, or --no-errors")?);
         }
-        (true, said) => said
-            .iter()
-            .map(|name| expect(pick(&there, Some(name), "error", &is_depth, "--error")?, &there, "error", "--error"))
-            .collect::<Result<_, _>>()?,
-    };
+    } else if reading.errors {
+        for name in &reading.error {
+            errors.extend(pick(Some(name), "error", &is_depth, "--error")?);
+        }
+    }
     let mut numbers = |name: &str, is_unit: &dyn Fn(&str) -> bool| -> Result<Column, String> {
         let mut column = archive.numbers(name).map_err(|fault| format!("`{name}`: {fault}"))?;
         let behind = name.rsplit_once('_').map(|(_, unit)| unit).filter(|unit| !unit.is_empty() && is_unit(unit));
@@ -64,28 +68,14 @@ pub(super) fn open(archive: &mut dyn Archive, reading: &Reading) -> Result<Colum
         masked: Vec::new(),
         known: Known::default(),
     };
-    Ok(Columns { known: parameters(archive, &there)?, ..columns })
+    Ok(Columns { known: parameters(archive)?, ..columns })
 }
 
-/// The array that is meant: the one that was said, or the one that is called `stem`, with a unit behind it or not.
-fn pick(
-    there: &[String],
-    said: Option<&str>,
-    stem: &str,
-    is_unit: &dyn Fn(&str) -> bool,
-    option: &str,
-) -> Result<Option<String>, String> {
-    if let Some(name) = said {
-        return match there.iter().find(|here| *here == name) {
-            Some(name) => Ok(Some(name.clone())),
-            None => Err(format!("has no array `{name}`, expected {option} to name one of {}", there.join(", "))),
-        };
-    }
-    let fits = |name: &&String| {
-        let rest = name.strip_prefix(stem);
-        rest.is_some_and(|rest| {
-            rest.is_empty() || rest.strip_prefix('_').is_some_and(|unit| !unit.is_empty() && is_unit(unit))
-        })
+/// The array that is called `stem`, with a unit behind it or not.
+fn only(there: &[String], stem: &str, is_unit: &dyn Fn(&str) -> bool, option: &str) -> Result<Option<String>, String> {
+    let fits = |name: &&String| match name.strip_prefix(stem) {
+        Some("") => true,
+        rest => rest.and_then(|rest| rest.strip_prefix('_')).is_some_and(|unit| !unit.is_empty() && is_unit(unit)),
     };
     let found: Vec<&String> = there.iter().filter(fits).collect();
     match found.as_slice() {
@@ -95,13 +85,9 @@ fn pick(
     }
 }
 
-fn expect(found: Option<String>, there: &[String], stem: &str, option: &str) -> Result<String, String> {
-    found.ok_or_else(|| format!("has no array `{stem}` among {}, expected {option} to name one", there.join(", ")))
-}
-
 /// What is known of the atmospheres.
-fn parameters(archive: &mut dyn Archive, there: &[String]) -> Result<Known, String> {
-    let Some(array) = ["parameters", "params"].into_iter().find(|name| there.iter().any(|here| here == name)) else {
+fn parameters(archive: &mut dyn Archive) -> Result<Known, String> {
+    let Some(array) = ["parameters", "params"].into_iter().find(|name| archive.has(name)) else {
         return Ok(Known::default());
     };
     let numbers = archive.numbers(array).map_err(|fault| format!("`{array}`: {fault}"))?;

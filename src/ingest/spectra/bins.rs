@@ -13,6 +13,8 @@ use crate::data::spectral_axis::edges;
 const ON_GRID: f64 = 0.05;
 /// A distance of neighbours that is so many times a distance beside it is a gap.
 const GAP: f64 = 3.0;
+/// A smaller share of a grid bin is rounding of borders.
+const SLIVER: f64 = 1e-9;
 
 /// What a point is the mean over, in micrometres.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,7 +150,7 @@ impl Overlaps {
             let near = order.iter().take_while(|&&point| bins[point].low < of.high);
             near.filter_map(|&point| {
                 let bin = Bin { low: bins[point].low.max(of.low), high: bins[point].high.min(of.high) };
-                (bin.high > bin.low).then_some(Piece { point, bin, whole: bins[point].width() })
+                (bin.width() > SLIVER * of.width()).then_some(Piece { point, bin, whole: bins[point].width() })
             })
             .collect()
         };
@@ -178,26 +180,21 @@ impl Overlaps {
                 reach = reach.max(bin.high);
             }
             // Borders are rounded: full coverage should be had.
-            let enough = covered > 0.0 && covered >= coverage * width * (1.0 - 1e-9);
-            let mut errors = [f64::NAN; 2];
-            let mut depth = f64::NAN;
+            let enough = covered > 0.0 && covered >= coverage * width * (1.0 - SLIVER);
             let sum: f64 = observed().map(|piece| piece.bin.width()).sum();
-            match (enough, pieces.as_slice()) {
-                (false, _) => {}
-                (true, [piece]) => depth = points.depth[piece.point], // no rounding on the own grid
-                (true, _) => {
-                    depth = observed().map(|piece| piece.bin.width() * points.depth[piece.point]).sum::<f64>() / sum
-                }
-            }
-            if enough && !points.errors.is_empty() {
-                errors = [0, 1].map(|side| match pieces.as_slice() {
-                    [piece] => points.errors[piece.point][side] * (piece.whole / piece.bin.width()).sqrt(),
-                    _ => {
-                        let term =
-                            |piece: &Piece| piece.bin.width() * piece.whole * points.errors[piece.point][side].powi(2);
-                        observed().map(term).sum::<f64>().sqrt() / sum
-                    }
-                });
+            let (mut depth, mut errors) = (f64::NAN, [f64::NAN; 2]);
+            if let (true, [piece]) = (enough, pieces.as_slice()) {
+                depth = points.depth[piece.point]; // no rounding on the own grid
+                let share = (piece.whole / piece.bin.width()).sqrt();
+                errors = points.errors.get(piece.point).map_or(errors, |errors| errors.map(|error| error * share));
+            } else if enough {
+                depth = observed().map(|piece| piece.bin.width() * points.depth[piece.point]).sum::<f64>() / sum;
+                let of = |side: usize| {
+                    let error = |piece: &Piece| points.errors.get(piece.point).map_or(f64::NAN, |errors| errors[side]);
+                    let terms = observed().map(|piece| piece.bin.width() * piece.whole * error(piece).powi(2));
+                    terms.sum::<f64>().sqrt() / sum
+                };
+                errors = [of(0), of(1)];
             }
             found.depth.push(depth);
             if !points.errors.is_empty() {
@@ -211,28 +208,29 @@ impl Overlaps {
 /// Several observations of one object on the same grid: weighted by inverse variance, the mean square of a point's two errors, each side's
 /// error going with the same weights.
 pub fn combine(parts: &[Points]) -> Points {
-    let [one] = parts else {
-        let bins = parts.first().map_or(0, |part| part.depth.len());
-        let mut found = Points::default();
-        for bin in 0..bins {
-            let mut sums = [0.0; 4]; // weights, depths, squares below and above
-            let mut there: Vec<&Points> = parts.iter().filter(|part| !part.depth[bin].is_nan()).collect();
-            if let (Some(only), true) = (there.pop(), there.is_empty()) {
-                found.depth.push(only.depth[bin]);
-                found.errors.push(only.errors[bin]);
-                continue;
+    if let [one] = parts {
+        return one.clone();
+    }
+    let mut found = Points::default();
+    for bin in 0..parts.first().map_or(0, |part| part.depth.len()) {
+        let there: Vec<(f64, [f64; 2])> =
+            parts.iter().map(|part| (part.depth[bin], part.errors[bin])).filter(|(depth, _)| !depth.is_nan()).collect();
+        let (depth, errors) = match there.as_slice() {
+            [] => (f64::NAN, [f64::NAN; 2]),
+            [one] => *one,
+            several => {
+                let mut sums = [0.0; 4]; // weights, depths, squares below and above
+                for (depth, [below, above]) in several {
+                    let weight = 2.0 / (below * below + above * above);
+                    let terms = [weight, weight * depth, (weight * below).powi(2), (weight * above).powi(2)];
+                    sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+                }
+                let [weights, depths, below, above] = sums;
+                (depths / weights, [below.sqrt() / weights, above.sqrt() / weights])
             }
-            for part in parts.iter().filter(|part| !part.depth[bin].is_nan()) {
-                let [below, above] = part.errors[bin];
-                let weight = 2.0 / (below * below + above * above);
-                let terms = [weight, weight * part.depth[bin], (weight * below).powi(2), (weight * above).powi(2)];
-                sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-            }
-            let [weights, depths, below, above] = sums;
-            found.depth.push(depths / weights); // 0 / 0 is NaN: not observed
-            found.errors.push([below.sqrt() / weights, above.sqrt() / weights]);
-        }
-        return found;
-    };
-    one.clone()
+        };
+        found.depth.push(depth);
+        found.errors.push(errors);
+    }
+    found
 }

@@ -77,6 +77,10 @@ impl Archive for Table {
         self.columns.iter().map(|column| column.name.clone()).collect()
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
+    }
+
     fn numbers(&mut self, name: &str) -> Result<Column, String> {
         let place = self.columns.iter().position(|column| column.name == name).ok_or("is not there")?;
         let mut values = Vec::with_capacity(self.lines.len());

@@ -33,7 +33,7 @@ impl File {
 
     /// The spectrum that TauREx computed, or observed.
     pub(super) fn taurex(&self, reading: &Reading) -> Result<Columns, String> {
-        let has = |path: &str| self.has(path);
+        let has = |path: &str| self.has_path(path);
         if !has("Output/Spectra") && !has("Observed") {
             return Err("has no Output/Spectra, expected the output of a forward model of TauREx 3".into());
         }
@@ -113,14 +113,14 @@ impl File {
     }
 
     fn scalar(&self, path: &str) -> Option<f64> {
-        let dataset = if self.has(path) { self.file.dataset(path).ok()? } else { return None };
+        let dataset = if self.has_path(path) { self.file.dataset(path).ok()? } else { return None };
         number_size(&dataset).ok()?;
         let value = if dataset.shape().is_empty() { dataset.read_scalar::<f64>().ok()? } else { return None };
         value.is_finite().then_some(value)
     }
 
     /// Whether all steps of a path are there.
-    fn has(&self, path: &str) -> bool {
+    fn has_path(&self, path: &str) -> bool {
         !path.is_empty()
             && path
                 .match_indices('/')
@@ -130,7 +130,7 @@ impl File {
     }
 
     fn column(&self, name: &str) -> Result<Column, String> {
-        if !self.has(name) {
+        if !self.has_path(name) {
             return Err("is not there".into());
         }
         let dataset = self.file.dataset(name).map_err(|error| first_line(&error))?;
@@ -156,6 +156,10 @@ impl Archive for File {
         datasets.iter().map(|dataset| dataset.name().trim_start_matches('/').to_owned()).collect()
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.has_path(name)
+    }
+
     fn numbers(&mut self, name: &str) -> Result<Column, String> {
         self.column(name)
     }
@@ -166,7 +170,7 @@ impl Archive for File {
             if let Some(found) = attribute.and_then(|attribute| words(&attribute)) {
                 return Ok(Some(found));
             }
-            if self.has(name) {
+            if self.has_path(name) {
                 let dataset = self.file.dataset(name).map_err(|error| first_line(&error))?;
                 let found = words(&dataset).ok_or_else(|| format!("`{name}` holds no words"))?;
                 return Ok(Some(found));

@@ -407,7 +407,7 @@ impl Table {
         let (depth, errors) = (depth * self.factor, errors.map(|error| error * self.factor));
         if !(fraction > 0.0 && fraction < 1.0 && depth < 1.0) {
             let (what, unit) = (self.at(&self.columns.depth, object, point), self.depth_unit.name());
-            let star = if depth < 1.0 { "" } else { " before and after --star-radius" };
+            let star = if self.factor == 1.0 { "" } else { " before and after --star-radius" };
             return Err(format!(
                 "{what} is {value} ({unit}), expected more than 0 and less than 1 as a fraction{star}"
             ));

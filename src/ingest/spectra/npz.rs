@@ -68,6 +68,10 @@ impl Archive for Npz {
         names
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.names().iter().any(|here| here == name)
+    }
+
     fn numbers(&mut self, name: &str) -> Result<Column, String> {
         let array = self.array(name, |descr| npy::number(descr).map(|(number, _)| number.bytes()))?;
         let (number, big_endian): (Number, bool) = npy::number(&array.descr)?;
@@ -84,8 +88,7 @@ impl Archive for Npz {
     }
 
     fn words(&mut self, _: &str, names: &[&str]) -> Result<Option<Vec<String>>, String> {
-        let there = self.names();
-        let Some(name) = names.iter().find(|name| there.iter().any(|here| here == *name)) else { return Ok(None) };
+        let Some(name) = names.iter().find(|name| self.has(name)) else { return Ok(None) };
         let array = self.array(name, |descr| width(descr).map(|(_, bytes, _)| bytes));
         let array = array.map_err(|fault| format!("`{name}`: {fault}"))?;
         let (wide, bytes, big_endian) = width(&array.descr)?;
@@ -93,9 +96,10 @@ impl Archive for Npz {
             let (letters, _) = bytes.as_chunks::<4>();
             let letter =
                 |bytes: &[u8; 4]| if big_endian { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) };
-            let letters: String = match wide {
-                true => letters.iter().map(|bytes| char::from_u32(letter(bytes)).unwrap_or('?')).collect(),
-                false => String::from_utf8_lossy(bytes).into_owned(),
+            let letters: String = if wide {
+                letters.iter().map(|bytes| char::from_u32(letter(bytes)).unwrap_or('?')).collect()
+            } else {
+                String::from_utf8_lossy(bytes).into_owned()
             };
             letters.trim_end_matches('\0').to_owned()
         };

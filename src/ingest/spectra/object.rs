@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::WavelengthUnit::{Angstrom, M, Nm, PerCm, Um};
 use super::bins::Bin;
 use super::{Grid, Overlaps, Points, Reading, Table, WavelengthUnit, combine};
 use crate::data::spectral_axis::{GRIDS, check_wavelengths, named_grid};
@@ -126,7 +127,6 @@ fn lay(table: &Table, grid: &Grid) -> Result<Overlaps, IngestError> {
         let scaled = [least, greatest].map(|um| unit.um(said(table.wavelength_unit, um)));
         scaled.iter().any(|um| (low..=high).contains(um))
     };
-    use WavelengthUnit::{Angstrom, M, Nm, PerCm, Um};
     let meant = [Nm, Um, Angstrom, M, PerCm].into_iter().filter(|unit| *unit != table.wavelength_unit).find(inside);
     let hint = meant.map_or(String::new(), |unit| format!("; in {} some would be inside", unit.name()));
     let unit = table.wavelength_unit.name();
@@ -138,10 +138,10 @@ fn lay(table: &Table, grid: &Grid) -> Result<Overlaps, IngestError> {
 /// A wavelength as its file gave it.
 fn said(unit: WavelengthUnit, um: f64) -> f64 {
     match unit {
-        WavelengthUnit::Um => um,
-        WavelengthUnit::Nm => um * 1e3,
-        WavelengthUnit::Angstrom => um * 1e4,
-        WavelengthUnit::M => um / 1e6,
-        WavelengthUnit::PerCm => 1e4 / um,
+        Um => um,
+        Nm => um * 1e3,
+        Angstrom => um * 1e4,
+        M => um / 1e6,
+        PerCm => 1e4 / um,
     }
 }

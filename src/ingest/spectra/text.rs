@@ -29,9 +29,10 @@ pub(super) fn parse(text: &str, reading: &Reading) -> Result<Columns, String> {
         if line.is_empty() {
             continue;
         }
-        let cells: Vec<&str> = match line.contains(',') {
-            true => line.split(',').map(str::trim).collect(),
-            false => line.split_whitespace().collect(),
+        let cells: Vec<&str> = if line.contains(',') {
+            line.split(',').map(str::trim).collect()
+        } else {
+            line.split_whitespace().collect()
         };
         let roles = match &roles {
             Some(roles) if roles.len() == cells.len() => roles,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Known;
-use crate::data::atmosphere::{JUPITER_MASS_KG, JUPITER_RADIUS_M, QUANTITIES};
+use crate::data::atmosphere::{JUPITER_MASS_KG, JUPITER_RADIUS_M};
 use crate::ingest::IngestError;
 
 /// Gases among the seven, in their order.
@@ -39,6 +39,9 @@ impl Conversion {
     }
 }
 
+/// Names of units, and what they are in ours.
+type Units<'a> = &'a [(&'a str, f64)];
+
 /// Which of the seven a name and its unit mean, and how the number becomes ours; none for another quantity.
 pub(super) fn recognise(name: &str, unit: Option<&str>) -> Result<Option<(usize, Conversion)>, String> {
     let name = name.to_lowercase();
@@ -57,7 +60,7 @@ pub(super) fn recognise(name: &str, unit: Option<&str>) -> Result<Option<(usize,
         "" => Some(unit.map(str::to_lowercase)),
         rest => rest.strip_prefix('_').map(|unit| Some(unit.to_owned())),
     };
-    let quantities: [(&str, usize, &[(&str, f64)]); 3] = [
+    let quantities: [(&str, usize, Units); 3] = [
         ("planet_mass", MASS, &[("kg", 1.0 / JUPITER_MASS_KG), ("mjup", 1.0), ("m_jup", 1.0), ("jupitermass", 1.0)]),
         (
             "planet_radius",
@@ -104,8 +107,7 @@ pub(super) fn par(path: &Path) -> Result<Known, IngestError> {
 
 fn parse(text: &str) -> Result<Known, String> {
     let (mut seven, mut star, mut section) = (UNKNOWN, None, String::new());
-    let (mut gases, mut ratios, mut isothermal): (Vec<String>, Option<(usize, Vec<f64>)>, bool) =
-        (Vec::new(), None, true);
+    let (mut gases, mut ratios, mut isothermal) = (Vec::new(), None, true);
     for (line, number) in text.lines().zip(1..) {
         let line = line.split(['#', ';']).next().unwrap_or_default().trim();
         if let Some(name) = line.strip_prefix('[') {
@@ -120,7 +122,7 @@ fn parse(text: &str) -> Result<Known, String> {
             return Err(format!("line {number}: expected KEY = VALUE"));
         };
         let (key, value) = (key.trim().to_lowercase(), value.trim());
-        let positive = |text: &str| match text.trim().parse::<f64>() {
+        let positive = |text: &str| match text.parse::<f64>() {
             Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
             _ => Err(format!("line {number}: `{key}` is {text:.40}, expected a positive number")),
         };
@@ -132,7 +134,8 @@ fn parse(text: &str) -> Result<Known, String> {
             ("atmosphere", "tp_type") => isothermal = value.eq_ignore_ascii_case("isothermal"),
             ("atmosphere", "active_gases") => gases = value.split(',').map(|gas| gas.trim().to_lowercase()).collect(),
             ("atmosphere", "active_gases_mixratios") => {
-                ratios = Some((number, value.split(',').map(positive).collect::<Result<_, _>>()?));
+                ratios =
+                    Some((number, value.split(',').map(str::trim).map(positive).collect::<Result<Vec<f64>, _>>()?));
             }
             _ => {}
         }
@@ -153,7 +156,6 @@ fn parse(text: &str) -> Result<Known, String> {
             }
         }
     }
-    debug_assert_eq!(QUANTITIES.len(), seven.len());
     Ok(Known { parameters: super::Parameters::Shared(seven), star_radius: star })
 }
 
