@@ -283,17 +283,47 @@ fn stacks(folder: &Path) {
 
 const STACKS: [&str; 4] = ["plain.h5", "maps.h5", "odd.h5", "latest.h5"];
 
-/// The program itself ingests it, since libhdf5 may die of it, with 8 GB at most.
 fn a_stack(changes: &[Change], file: usize) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().expect("a folder");
     stacks(folder.path());
-    let (path, out) = (folder.path().join(STACKS[file]), folder.path().join("out"));
-    let bytes = fs::read(&path).expect("it is there");
-    fs::write(&path, changed(&bytes, changes)).expect("the disk has room");
-    let script = format!("ulimit -v 8000000; exec {} \"$@\"", env!("CARGO_BIN_EXE_skyforge"));
-    let words = [path.as_os_str(), "--side".as_ref(), "8".as_ref(), "--out".as_ref(), out.as_os_str()];
-    let output = Command::new("timeout").args(["60", "sh", "-c", &script, "sh", "ingest", "maps"]).args(words).output();
-    let output = output.expect("it can be started");
+    ingest(changes, &folder.path().join(STACKS[file]), &["maps", "--side", "8"])
+}
+
+/// Spectra of three objects, in chunks, with units and what is known.
+fn an_archive(changes: &[Change]) -> Result<(), TestCaseError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("spectra.h5");
+    {
+        let file = hdf5::File::create(&path).expect("the disk has room");
+        let put = |name: &str, shape: &[usize], value: &dyn Fn(f64) -> f64| {
+            let values: Vec<f64> = (0..shape.iter().product::<usize>()).map(|at| value(at as f64)).collect();
+            let chunk: Vec<usize> = shape.iter().map(|length| (*length).min(50)).collect();
+            let dataset = file.new_dataset::<f64>().shape(shape.to_vec()).chunk(chunk).shuffle().create(name);
+            dataset.and_then(|dataset| dataset.write_raw(&values).map(|()| dataset)).expect("the disk has room")
+        };
+        put("wavelength_um", &[60], &|at| 1.0 + 0.01 * at);
+        put("depth", &[3, 60], &|at| 0.01 + 1e-5 * at);
+        put("error", &[60], &|_| 1e-4);
+        let words: Vec<hdf5::types::VarLenUnicode> =
+            ["planet_mass_mjup", "temperature_K"].map(|name| name.parse().expect("text")).to_vec();
+        let names = put("parameters", &[3, 2], &|at| 1.0 + at)
+            .new_attr::<hdf5::types::VarLenUnicode>()
+            .shape([2])
+            .create("names");
+        names.and_then(|names| names.write_raw(&words)).expect("the disk has room");
+    }
+    ingest(changes, &path, &["spectra", "--grid", "exogan", "--depth-unit", "fraction"])
+}
+
+/// The program itself ingests a file with these changes, since libhdf5 may die of it, with 8 GB at most.
+fn ingest(changes: &[Change], path: &Path, what: &[&str]) -> Result<(), TestCaseError> {
+    let out = path.with_file_name("out");
+    let bytes = fs::read(path).expect("it is there");
+    fs::write(path, changed(&bytes, changes)).expect("the disk has room");
+    let script = format!("ulimit -v 8000000; exec {} ingest \"$@\"", env!("CARGO_BIN_EXE_skyforge"));
+    let mut command = Command::new("timeout");
+    command.args(["60", "sh", "-c", &script, "sh"]).args(what).arg(path).arg("--out").arg(out);
+    let output = command.output().expect("it can be started");
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().last().unwrap_or_default();
     match output.status.code() {
@@ -312,6 +342,11 @@ proptest! {
     fn a_changed_stack_is_ingested_or_named(changes in changes(), file in 0..STACKS.len()) {
         a_stack(&changes, file)?;
     }
+
+    #[test]
+    fn a_changed_archive_of_spectra_is_ingested_or_named(changes in changes()) {
+        an_archive(&changes)?;
+    }
 }
 
 proptest! {
@@ -320,6 +355,12 @@ proptest! {
     #[ignore = "minutes long: hundreds of cases"]
     fn hundreds_of_changed_stacks_are_ingested_or_named(changes in changes(), file in 0..STACKS.len()) {
         a_stack(&changes, file)?;
+    }
+
+    #[test]
+    #[ignore = "minutes long: hundreds of cases"]
+    fn hundreds_of_changed_archives_of_spectra_are_ingested_or_named(changes in changes()) {
+        an_archive(&changes)?;
     }
 }
 

@@ -21,7 +21,9 @@ fn table(first: f64, steps: &[f64]) -> Vec<f64> {
 fn drawn() -> impl Strategy<Value = (Vec<f64>, Vec<f64>)> {
     let steps = (0.002..0.02_f64, prop::collection::vec(1.0..2.9_f64, 5..80), 0.0..1.0_f64);
     (0.25..20.0_f64, steps).prop_flat_map(|(first, (step, mut steps, gap))| {
-        steps.iter_mut().for_each(|here| *here *= step);
+        for here in &mut steps {
+            *here *= step;
+        }
         let gap = 1 + (gap * (steps.len() - 2) as f64) as usize;
         steps[gap] *= 30.0;
         let wavelength_um = table(first, &steps);
@@ -209,5 +211,5 @@ fn instruments_are_weighted_by_inverse_variance_and_keep_both_errors() {
         (0..2).all(|side| close(twice.errors[1][side], first.errors[1][side] / 2.0_f64.sqrt(), 1e-12)),
         "{twice:?}"
     );
-    assert_eq!(combine(&[second.clone()]).depth[0], 0.013);
+    assert_eq!(combine(std::slice::from_ref(&second)).depth[0], 0.013);
 }

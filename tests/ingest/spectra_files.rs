@@ -34,20 +34,23 @@ fn wanted() -> (Vec<f64>, Points) {
     (vec![1.0, 1.1, 1.2], Points { depth: vec![0.010, 0.011, 0.012], errors })
 }
 
-fn open(name: &str, bytes: &[u8], reading: &Reading) -> Result<(Table, Vec<(Points, [f32; 7])>), String> {
+/// Spectra with the seven parameters.
+type Spectra = Vec<(Points, [f32; 7])>;
+
+fn open(name: &str, bytes: &[u8], reading: &Reading) -> Result<(Table, Spectra), String> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = write(folder.path(), name, bytes);
     read(&path, reading)
 }
 
-fn read(path: &Path, reading: &Reading) -> Result<(Table, Vec<(Points, [f32; 7])>), String> {
+fn read(path: &Path, reading: &Reading) -> Result<(Table, Spectra), String> {
     let table = Table::open(path, None, reading).map_err(|error| told(&error, path))?;
     let spectra = table.read(0..table.objects).map_err(|error| told(&error, path))?;
     Ok((table, spectra))
 }
 
 /// Whether a file of one object holds the spectrum above, up to rounding of its units.
-fn is_wanted((table, spectra): &(Table, Vec<(Points, [f32; 7])>)) {
+fn is_wanted((table, spectra): &(Table, Spectra)) {
     let (wavelength_um, points) = wanted();
     let near = |a: f64, b: f64| (a - b).abs() <= 1e-14 + 1e-9 * b.abs();
     assert_eq!((table.objects, spectra.len()), (1, 1));
@@ -249,24 +252,24 @@ fn archives_hold_many_objects_and_what_is_known_of_them() {
             &(|m: &mut Members| m[1].1 = doubles("(2, 2)", &[0.1; 4])) as &dyn Fn(&mut Members),
         ),
         ("`params` has 3 columns and 6 names, expected a name and a unit each", &|m| {
-            m[3].1 = doubles("(2, 3)", &[0.1; 6])
+            m[3].1 = doubles("(2, 3)", &[0.1; 6]);
         }),
         ("`params` has shape [1, 6], expected 2 rows", &|m| m[3].1 = doubles("(1, 6)", &[0.1; 6])),
         ("`params` has `H2O` and `log10_h2o`, expected each quantity once", &|m| {
-            m[4].1 = words(&["a", "b", "c", "d", "H2O", "log10_h2o"])
+            m[4].1 = words(&["a", "b", "c", "d", "H2O", "log10_h2o"]);
         }),
         ("parameter `planet_mass` says no unit, expected one of kg, mjup, m_jup, jupitermass behind its name", &|m| {
-            m[4].1 = words(&["planet_mass", "b", "c", "d", "e", "f"])
+            m[4].1 = words(&["planet_mass", "b", "c", "d", "e", "f"]);
         }),
         ("depth[1, 2] is NaN, expected a number, or --mask-nan where it means not observed", &|m| {
             m[1].1 = doubles("(2, 3)", &[0.1, 0.1, 0.1, 0.1, 0.1, f64::NAN]);
         }),
         ("error[1] is 0, expected a positive number", &|m| m[2].1 = doubles("(3,)", &[1.0, 0.0, 1.0])),
         ("wavelength_um[2] is 1, 2 is before it, expected ascending wavelengths", &|m| {
-            m[0].1 = doubles("(3,)", &[1.0, 2.0, 1.0])
+            m[0].1 = doubles("(3,)", &[1.0, 2.0, 1.0]);
         }),
         ("has arrays `depth` and `depth_ppm`, expected --depth to name one", &|m| {
-            m.push(("depth_ppm", doubles("(3,)", &[1.0; 3])))
+            m.push(("depth_ppm", doubles("(3,)", &[1.0; 3])));
         }),
         ("`depth`: has 40 bytes, expected 48 for shape [2, 3]", &|m| m[1].1.truncate(128 + 40)),
         ("`depth`: `descr` is '<c8', expected one of f4, f8, i1, i2, i4, i8, u1, u2, u4, u8", &|m| {
