@@ -369,7 +369,8 @@ const SPECTRA: [&str; 4] = ["a.dat", "a.ecsv", "a.npz", "a.par"];
 /// One spectrum as text with a parameter file, as ECSV and as NPZ.
 fn spectra(folder: &Path) {
     let rows: Vec<[f64; 3]> = (0..60).map(|i| [1.0 + 0.01 * f64::from(i), 0.01 + 1e-5 * f64::from(i), 1e-4]).collect();
-    let lines: String = rows.iter().map(|[um, depth, error]| format!("{um} {depth} {error}\n")).collect();
+    let lines: Vec<String> = rows.iter().map(|[um, depth, error]| format!("{um} {depth} {error}\n")).collect();
+    let lines = lines.concat();
     fs::write(folder.join(SPECTRA[0]), &lines).expect("the disk has room");
     let header = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: wavelength, unit: um, datatype: float64}\n\
                   # - {name: depth, unit: '', datatype: float64}\n# - {name: error, unit: '', datatype: float64}\n\
@@ -388,7 +389,6 @@ fn spectra(folder: &Path) {
     }
     member("params", "<f8", "(1, 2)", &[0_u8, 0, 0, 0, 0, 0, 0xf0, 0x3f].repeat(2));
     member("param_names", "|S16", "(2,)", b"planet_mass_mjuptemperature_K\0\0\0");
-    drop(member);
     archive.finish().expect("the disk has room");
     fs::write(
         folder.join(SPECTRA[3]),
