@@ -332,13 +332,16 @@ fn taurex(path: &Path, instrument: bool) {
             file.new_dataset::<f64>().create(format!("ModelParameters/{path}").as_str()).expect("it can be made");
         dataset.write_scalar(&value).expect("it can be written");
     };
-    scalar("Planet/mass_kg", 2.0 * 1.898e27);
-    scalar("Planet/radius_m", 6.9911e7);
+    // As TauREx 3.1 writes a planet of 2 M_Jup and 1 equatorial R_Jup: kilograms and metres are not what it says.
+    scalar("Planet/planet_mass", 2.0);
+    scalar("Planet/mass_kg", 2.0);
+    scalar("Planet/radius_m", 1.0);
+    scalar("Planet/surface_gravity", 6.674e-11 * 2.0 * 1.898e27 / 7.1492e7_f64.powi(2));
     scalar("Temperature/T", 1234.0);
     scalar("Chemistry/H2O/mix_ratio", 1e-4);
     scalar("Star/radius", 0.5);
     let mut both = vec![("native", vec![5000.0, 6000.0, 8000.0, 10000.0], vec![0.01, 0.02, 0.03, 0.04])];
-    both.push(("binned", vec![5500.0, 9000.0], vec![0.015, 0.035]));
+    both.push(("binned", vec![5500.0, 9000.0, 12000.0], vec![0.015, 0.035, 0.0]));
     if instrument {
         both.push(("instrument", vec![5500.0, 9000.0], vec![0.016, 0.036]));
         put(&file, "Output/Spectra/instrument_noise", &[2], &[1e-4, 2e-4], None);
@@ -357,15 +360,15 @@ fn the_output_of_taurex_is_read_with_its_truth() {
     taurex(&path, false);
     let none = Reading { errors: false, ..said() };
     let (table, spectra) = read(&path, &none).unwrap();
-    assert_eq!((table.wavelength_um.len(), &spectra[0].0.depth), (2, &vec![0.015, 0.035]), "binned where it is there");
+    let depth = &spectra[0].0.depth;
+    assert_eq!((table.wavelength_um.len(), &depth[..2]), (3, &[0.015, 0.035][..]), "binned where it is there");
+    assert!(depth[2].is_nan(), "a bin beyond the native spectrum is 0 there: {depth:?}");
     let native = Reading { taurex: Some(TaurexSpectrum::Native), ..none.clone() };
     let (table, spectra) = read(&path, &native).unwrap();
     assert_eq!((table.wavelength_um[0], spectra[0].0.depth[3]), (2.0, 0.04));
     let [h2o, co2, _, _, mass, radius, temperature] = spectra[0].1;
-    assert!(
-        co2.is_nan() && (h2o, radius, temperature) == (-4.0, 1.0, 1234.0) && (mass - 2.0).abs() < 1e-6,
-        "{spectra:?}"
-    );
+    assert!(co2.is_nan() && (h2o, mass, temperature) == (-4.0, 2.0, 1234.0), "{spectra:?}");
+    assert!((f64::from(radius) - 7.1492 / 6.9911).abs() < 1e-6, "{spectra:?}");
     let fault = read(&path, &said()).map(drop).unwrap_err();
     assert!(
         fault.ends_with("is not there, expected --no-errors, or a spectrum of an instrument (--taurex)"),

@@ -8,9 +8,12 @@ use super::arrays::Archive;
 use super::column::{Column, Numbers};
 use super::truth::seven;
 use super::{Columns, Known, Parameters, Reading, TaurexSpectrum};
+use crate::data::atmosphere::JUPITER_MASS_KG;
 use crate::ingest::IngestError;
 use crate::ingest::hdf5::{can_be_there, first_line, number_size, open_file};
 
+/// In m^3 kg^-1 s^-2.
+const GRAVITATION: f64 = 6.674e-11;
 /// Longer words are no names.
 const LONGEST_WORD: usize = 64;
 /// More words are no table's.
@@ -97,8 +100,8 @@ impl File {
         let scalar = |path: &str| self.scalar(&format!("ModelParameters/{path}"));
         let mut numbers = Vec::new();
         for (path, name, unit) in [
-            ("Planet/mass_kg", "planet_mass", "kg"),
-            ("Planet/radius_m", "planet_radius", "m"),
+            // Its `mass_kg` and `radius_m` hold Jupiter's units as well (3.1.14), so they are not used.
+            ("Planet/planet_mass", "planet_mass", "mjup"),
             ("Temperature/T", "temperature", "K"),
             ("Chemistry/H2O/mix_ratio", "h2o", ""),
             ("Chemistry/CO2/mix_ratio", "co2", ""),
@@ -108,6 +111,10 @@ impl File {
             if let Some(value) = scalar(path) {
                 numbers.push((name, unit, value));
             }
+        }
+        // Jupiter's radius is the equatorial one in new versions and the mean one in old ones; the surface gravity tells which.
+        if let (Some(mass), Some(gravity)) = (scalar("Planet/planet_mass"), scalar("Planet/surface_gravity")) {
+            numbers.push(("planet_radius", "m", (GRAVITATION * mass * JUPITER_MASS_KG / gravity).sqrt()));
         }
         Known { parameters: Parameters::Shared(seven(&numbers)), star_radius: scalar("Star/radius") }
     }

@@ -380,6 +380,10 @@ impl Table {
         if self.columns.masked.binary_search(&point).is_ok() {
             return Ok(false);
         }
+        // TauREx's bins that its own spectrum does not reach are 0.
+        if self.format == Format::Taurex && depth == 0.0 {
+            return Ok(false);
+        }
         let column = &self.columns.depth;
         if depth.is_nan() || errors.iter().any(|error| error.is_nan()) {
             if self.nan_is_masked {
