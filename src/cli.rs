@@ -40,11 +40,12 @@ pub enum Verb {
   mpirun -n 2 skyforge simulate maps --out data/maps --count 8192"
     )]
     Simulate(simulate::What),
-    /// Make a dataset of maps that are there.
+    /// Make a dataset of maps or spectra that are there.
     #[command(
         subcommand,
         after_help = "Example:
-  mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa"
+  mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa
+  skyforge ingest spectra planet.dat --out data/planet --grid exogan --wavelength-unit um --depth-unit fraction"
     )]
     Ingest(ingest::What),
     /// Say what a dataset, a shard, a checkpoint or a run is, and whether it is whole.
@@ -81,6 +82,7 @@ impl Verb {
         let act = |session: &Session| match self {
             Verb::Simulate(what) => simulate::run(session, what),
             Verb::Ingest(ingest::What::Maps(arguments)) => ingest::maps(session, arguments),
+            Verb::Ingest(ingest::What::Spectra(arguments)) => ingest::spectra(session, arguments),
             Verb::Inspect(arguments) => inspect::run(session, arguments),
             Verb::Train(arguments) => train::run(session, arguments),
             Verb::Sample(arguments) => sample::run(session, arguments),

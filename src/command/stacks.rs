@@ -14,6 +14,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::CommandError;
 use super::output::say;
 use crate::exit::Exit;
+use crate::ingest::spectra::{Reading, Table};
 use crate::ingest::{Choice, IngestError, Input};
 
 /// What files may ask for: a chunk of half as much can be unpacked.
@@ -28,6 +29,9 @@ pub struct Arguments {
     /// Path of the dataset in each file
     #[arg(long)]
     dataset: Option<String>,
+    /// They hold spectra, to be read as this JSON says
+    #[arg(long)]
+    spectra: Option<String>,
     /// The files
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
@@ -40,12 +44,25 @@ pub fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     let pages: u64 = pages.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
     let limit = Rlimit { current: Some(4096 * pages + MEMORY), maximum: getrlimit(Resource::As).maximum };
     let _ = setrlimit(Resource::As, limit); // where less is allowed already, that holds
+    let reading: Option<Reading> =
+        arguments.spectra.as_ref().map(|json| serde_json::from_str(json).expect("`survive` wrote it"));
     let choice = Choice { hdu: None, dataset: arguments.dataset.clone() };
     for (number, path) in arguments.inputs.iter().enumerate() {
         say(&number.to_string())?;
-        read(&Input::open(path, &choice)?)?;
+        match &reading {
+            None => read(&Input::open(path, &choice)?)?,
+            Some(reading) => read_spectra(&Table::open(path, None, reading)?)?,
+        }
     }
     Ok(Exit::Done)
+}
+
+fn read_spectra(table: &Table) -> Result<(), IngestError> {
+    let step = (AT_ONCE / table.wavelength_um.len()).max(1);
+    for start in (0..table.objects).step_by(step) {
+        table.read(start..(start + step).min(table.objects))?;
+    }
+    Ok(())
 }
 
 fn read(input: &Input) -> Result<(), IngestError> {
@@ -63,15 +80,29 @@ fn read(input: &Input) -> Result<(), IngestError> {
     Ok(())
 }
 
+/// What is read of files.
+pub enum Read {
+    /// Maps, of this dataset where it is said.
+    Maps(Option<String>),
+    /// Spectra, in this way.
+    Spectra(Box<Reading>),
+}
+
 /// Whether a process lives through reading those of `inputs` that are HDF5 files.
-pub fn survive(inputs: &[&Path], dataset: Option<&str>) -> Result<(), IngestError> {
+pub fn survive(inputs: &[&Path], read: &Read) -> Result<(), IngestError> {
     let stacks: Vec<&Path> = inputs.iter().copied().filter(|path| Input::is_hdf5(path)).collect();
     if stacks.is_empty() {
         return Ok(());
     }
     let itself = PathBuf::from("/proc/self/exe");
     let mut command = Command::new(&itself);
-    command.arg("try-stacks").args(dataset.map(|name| format!("--dataset={name}"))).arg("--").args(&stacks);
+    let how = match read {
+        Read::Maps(dataset) => dataset.as_ref().map(|name| format!("--dataset={name}")),
+        Read::Spectra(reading) => {
+            Some(format!("--spectra={}", serde_json::to_string(reading).expect("names, units and numbers are JSON")))
+        }
+    };
+    command.arg("try-stacks").args(how).arg("--").args(&stacks);
     // It is no rank.
     let of_a_launcher =
         |name: &str| ["OMPI_", "PMI", "MPI_", "PALS_", "SLURM_"].iter().any(|prefix| name.starts_with(prefix));

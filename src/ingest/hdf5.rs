@@ -53,24 +53,33 @@ pub fn open(path: &Path, wanted: Option<&str>) -> Result<Stack, IngestError> {
 }
 
 fn stack(dataset: &hdf5::Dataset, name: &str, file_bytes: u64) -> Result<Stack, String> {
+    let size = number_size(dataset)?;
+    let full_shape = dataset.shape();
+    let shape =
+        maps_of(&full_shape).ok_or_else(|| format!("has shape {full_shape:?}, expected [h, w] or [n, h, w]"))?;
+    let [_, h, w] = shape.map(|length| length as u64);
+    if h.max(w) > MOST_ON_A_SIDE || !can_be_there(dataset, size, file_bytes) {
+        let wanted = format!("no more than {file_bytes} bytes can hold, nor {MOST_ON_A_SIDE} px on a side");
+        return Err(format!("has shape {full_shape:?}, expected {wanted}"));
+    }
+    Ok(Stack { dataset: name.to_owned(), full_shape, shape })
+}
+
+/// Bytes of a number of `dataset`, which must be one that can be read.
+pub(super) fn number_size(dataset: &hdf5::Dataset) -> Result<usize, String> {
     let kind = dataset.dtype().map_err(|error| first_line(&error))?;
     // libhdf5 dies of converting numbers that are damaged to be of another size.
     if kind.conv_to::<f32>().is_none() || ![1, 2, 4, 8].contains(&kind.size()) {
         return Err("holds no numbers, expected some of 1, 2, 4 or 8 bytes".into());
     }
-    let full_shape = dataset.shape();
-    let shape =
-        maps_of(&full_shape).ok_or_else(|| format!("has shape {full_shape:?}, expected [h, w] or [n, h, w]"))?;
-    // What a damaged file claims should not be what there must be memory for.
-    let [n, h, w] = shape.map(|length| length as u64);
-    let numbers = n.checked_mul(h).and_then(|rows| rows.checked_mul(w));
-    let bytes = numbers.and_then(|numbers| numbers.checked_mul(kind.size() as u64));
+    Ok(kind.size())
+}
+
+/// Whether a file of `file_bytes` can hold all of `dataset`: what a damaged one claims should not be what there must be memory for.
+pub(super) fn can_be_there(dataset: &hdf5::Dataset, size: usize, file_bytes: u64) -> bool {
+    let bytes = dataset.shape().iter().try_fold(size as u64, |bytes, &length| bytes.checked_mul(length as u64));
     let packed = if dataset.is_chunked() { MOST_PACKED } else { 1 };
-    if h.max(w) > MOST_ON_A_SIDE || bytes.is_none_or(|bytes| bytes > file_bytes.saturating_mul(packed)) {
-        let wanted = format!("no more than {file_bytes} bytes can hold, nor {MOST_ON_A_SIDE} px on a side");
-        return Err(format!("has shape {full_shape:?}, expected {wanted}"));
-    }
-    Ok(Stack { dataset: name.to_owned(), full_shape, shape })
+    bytes.is_some_and(|bytes| bytes <= file_bytes.saturating_mul(packed))
 }
 
 /// Reads some rows at a time.
@@ -105,7 +114,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn open_file(path: &Path) -> Result<hdf5::File, IngestError> {
+pub(super) fn open_file(path: &Path) -> Result<hdf5::File, IngestError> {
     let options = hdf5::File::with_options()
         .with_fapl(|access| access.file_locking(false).chunk_cache(521, CHUNK_CACHE_BYTES, 0.75))
         .open(path);
@@ -118,6 +127,6 @@ fn told(path: &Path) -> impl FnOnce(hdf5::Error) -> IngestError + use<> {
 }
 
 /// HDF5 tells long stories; their first line says what failed.
-fn first_line(error: &hdf5::Error) -> String {
+pub(super) fn first_line(error: &hdf5::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

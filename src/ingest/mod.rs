@@ -4,6 +4,8 @@
 //! patches of neighbouring maps. No map is ever held as a whole unless it is small.
 //!
 //! open -> scan (bad pixels, moments) -> order (which patch is which record) -> gather (records, block by block)
+//!
+//! Spectra have their own way (`spectra`).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,6 +24,8 @@ pub mod gather;
 pub mod order;
 pub mod patches;
 pub mod scan;
+
+pub mod spectra;
 
 pub use gather::Gatherer;
 pub use order::{Band, Order};

@@ -10,7 +10,7 @@ use super::pixels::{Number, Pixels};
 use super::{IngestError, maps_of};
 
 /// The longest header that is believed to be one; numpy's own limit is 10,000 bytes.
-const LONGEST_HEADER: usize = 1 << 16;
+pub(super) const LONGEST_HEADER: usize = 1 << 16;
 const KINDS: &str = "one of f4, f8, i1, i2, i4, i8, u1, u2, u4, u8";
 
 /// Finds the maps of a file.
@@ -24,7 +24,29 @@ pub fn open(path: &Path) -> Result<Pixels, IngestError> {
     Ok(pixels)
 }
 
+/// What a header says.
+pub(super) struct Header<'a> {
+    /// The first number's place.
+    pub start: usize,
+    /// Name of the type, as in `<f4`.
+    pub descr: &'a str,
+    /// Whether columns come one after the other.
+    pub fortran_order: bool,
+    /// Lengths of the axes.
+    pub shape: Vec<usize>,
+}
+
 fn parse(raw: &[u8]) -> Result<Pixels, String> {
+    let header = header(raw)?;
+    let (number, big_endian) = number(header.descr)?;
+    header.expect_c_order()?;
+    let shape = header.shape;
+    let maps = maps_of(&shape).ok_or_else(|| format!("`shape` is {shape:?}, expected [h, w] or [n, h, w]"))?;
+    Ok(Pixels { start: header.start as u64, shape: maps, number, big_endian, scaling: None, blank: None })
+}
+
+/// Reads the header at the begin of `raw`.
+pub(super) fn header(raw: &[u8]) -> Result<Header<'_>, String> {
     let version = raw.get(6).copied().unwrap_or(0);
     let length = match (version, raw) {
         (1, [_, _, _, _, _, _, _, _, a, b, ..]) => u32::from(u16::from_le_bytes([*a, *b])),
@@ -42,15 +64,24 @@ fn parse(raw: &[u8]) -> Result<Pixels, String> {
         return Err("is no line of text".into());
     }
     let entry = |key: &str| entry(text, key).ok_or_else(|| format!("says no `{key}`"));
-    let (number, big_endian) = number(entry("descr")?)?;
-    match entry("fortran_order")?.split([',', '}']).next().map(str::trim) {
-        Some("False") => {}
-        Some("True") => return Err("`fortran_order` is True, expected an array in C order".into()),
+    let descr = entry("descr")?.strip_prefix(['\'', '"']).and_then(|rest| rest.split(['\'', '"']).next());
+    let descr = descr.ok_or_else(|| format!("`descr` is no name of a type, expected {KINDS}"))?;
+    let fortran_order = match entry("fortran_order")?.split([',', '}']).next().map(str::trim) {
+        Some("False") => false,
+        Some("True") => true,
         _ => return Err("`fortran_order` is neither True nor False".into()),
+    };
+    Ok(Header { start: begin + length, descr, fortran_order, shape: shape(entry("shape")?)? })
+}
+
+impl Header<'_> {
+    /// Refuses arrays whose columns come one after the other.
+    pub(super) fn expect_c_order(&self) -> Result<(), String> {
+        if self.fortran_order {
+            return Err("`fortran_order` is True, expected an array in C order".into());
+        }
+        Ok(())
     }
-    let shape = shape(entry("shape")?)?;
-    let maps = maps_of(&shape).ok_or_else(|| format!("`shape` is {shape:?}, expected [h, w] or [n, h, w]"))?;
-    Ok(Pixels { start: (begin + length) as u64, shape: maps, number, big_endian, scaling: None, blank: None })
 }
 
 /// What follows `'key':`.
@@ -61,12 +92,8 @@ fn entry<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     })
 }
 
-/// A type such as `'<f4'`, and whether its most significant byte comes first.
-fn number(text: &str) -> Result<(Number, bool), String> {
-    let quoted = text.strip_prefix(['\'', '"']).and_then(|rest| rest.split(['\'', '"']).next());
-    let Some(name) = quoted else {
-        return Err(format!("`descr` is no name of a type, expected {KINDS}"));
-    };
+/// The type of a name such as `<f4`, and whether its most significant byte comes first.
+pub(super) fn number(name: &str) -> Result<(Number, bool), String> {
     let kind = name.trim_start_matches(['<', '>', '|', '=']);
     let number = match kind {
         "u1" => Number::U8,

@@ -157,12 +157,33 @@ impl Pixels {
     }
 }
 
+/// Numbers in double precision out of their bytes.
+pub(super) fn doubles(number: Number, big_endian: bool, bytes: &[u8]) -> Vec<f64> {
+    fn of<T: Stored>(big_endian: bool, bytes: &[u8]) -> Vec<f64> {
+        let stored = if big_endian { T::big_endian } else { T::little_endian };
+        bytes.chunks_exact(size_of::<T>()).map(|bytes| stored(bytes).double()).collect()
+    }
+    match number {
+        Number::U8 => of::<u8>(big_endian, bytes),
+        Number::I8 => of::<i8>(big_endian, bytes),
+        Number::I16 => of::<i16>(big_endian, bytes),
+        Number::U16 => of::<u16>(big_endian, bytes),
+        Number::I32 => of::<i32>(big_endian, bytes),
+        Number::U32 => of::<u32>(big_endian, bytes),
+        Number::I64 => of::<i64>(big_endian, bytes),
+        Number::U64 => of::<u64>(big_endian, bytes),
+        Number::F32 => of::<f32>(big_endian, bytes),
+        Number::F64 => of::<f64>(big_endian, bytes),
+    }
+}
+
 /// A number as it is stored.
 trait Stored: Copy {
     fn big_endian(bytes: &[u8]) -> Self;
     fn little_endian(bytes: &[u8]) -> Self;
     /// Rounded once.
     fn single(self) -> f32;
+    fn double(self) -> f64;
     /// In double precision, rounded once at the end.
     fn scaled(self, scaling: Scaling) -> f32;
     fn integer(self) -> Option<i64>;
@@ -180,6 +201,9 @@ macro_rules! stored {
             }
             fn single(self) -> f32 {
                 self as f32
+            }
+            fn double(self) -> f64 {
+                self as f64
             }
             fn scaled(self, Scaling { scale, zero }: Scaling) -> f32 {
                 // The convention for unsigned 64-bit integers: exact before it is rounded.

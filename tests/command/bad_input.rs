@@ -109,20 +109,30 @@ fn every_misspelt_word_has_the_right_one_or_says_where_it_stands() {
 
 #[test]
 fn every_verb_shows_an_example() {
-    for verb in
-        ["", "simulate", "simulate maps", "ingest", "ingest maps", "inspect", "train", "sample", "evaluate", "report"]
-            .into_iter()
-            .chain([
-                "bench",
-                "bench step",
-                "bench allreduce",
-                "bench loader",
-                "bench statistics",
-                "doctor",
-                "completions",
-                "man",
-            ])
-    {
+    for verb in [
+        "",
+        "simulate",
+        "simulate maps",
+        "ingest",
+        "ingest maps",
+        "ingest spectra",
+        "inspect",
+        "train",
+        "sample",
+        "evaluate",
+        "report",
+    ]
+    .into_iter()
+    .chain([
+        "bench",
+        "bench step",
+        "bench allreduce",
+        "bench loader",
+        "bench statistics",
+        "doctor",
+        "completions",
+        "man",
+    ]) {
         let mut arguments: Vec<&str> = verb.split_whitespace().collect();
         arguments.push("--help");
         assert!(must(1, &arguments).contains("Example"), "{verb}");

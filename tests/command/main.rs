@@ -12,6 +12,7 @@ mod golden;
 #[cfg(feature = "mpi")]
 mod hang;
 mod ingest;
+mod ingest_spectra;
 mod inspect;
 mod killed;
 #[path = "../shared/spectra.rs"]

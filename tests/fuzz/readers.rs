@@ -1,5 +1,6 @@
 use std::fmt::Display;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Once};
@@ -9,7 +10,9 @@ use proptest::prelude::*;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use skyforge::checkpoint::{Checkpoint, PlayerRecord, PlayerSlots, State, save};
 use skyforge::config::RunConfig;
+use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{DataError, Dataset, DatasetWriter, Header, Kind, Parameter, Split, Transform};
+use skyforge::ingest::spectra::{DepthUnit, Grid, Object, Reading, WavelengthUnit};
 use skyforge::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home};
 use skyforge::trainer::metrics::{self, MetricsLog};
 use skyforge::trainer::outcome::{Outcome, Status};
@@ -280,17 +283,47 @@ fn stacks(folder: &Path) {
 
 const STACKS: [&str; 4] = ["plain.h5", "maps.h5", "odd.h5", "latest.h5"];
 
-/// The program itself ingests it, since libhdf5 may die of it, with 8 GB at most.
 fn a_stack(changes: &[Change], file: usize) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().expect("a folder");
     stacks(folder.path());
-    let (path, out) = (folder.path().join(STACKS[file]), folder.path().join("out"));
-    let bytes = fs::read(&path).expect("it is there");
-    fs::write(&path, changed(&bytes, changes)).expect("the disk has room");
-    let script = format!("ulimit -v 8000000; exec {} \"$@\"", env!("CARGO_BIN_EXE_skyforge"));
-    let words = [path.as_os_str(), "--side".as_ref(), "8".as_ref(), "--out".as_ref(), out.as_os_str()];
-    let output = Command::new("timeout").args(["60", "sh", "-c", &script, "sh", "ingest", "maps"]).args(words).output();
-    let output = output.expect("it can be started");
+    ingest(changes, &folder.path().join(STACKS[file]), &["maps", "--side", "8"])
+}
+
+/// Spectra of three objects, in chunks, with units and what is known.
+fn an_archive(changes: &[Change]) -> Result<(), TestCaseError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("spectra.h5");
+    {
+        let file = hdf5::File::create(&path).expect("the disk has room");
+        let put = |name: &str, shape: &[usize], value: &dyn Fn(f64) -> f64| {
+            let values: Vec<f64> = (0..shape.iter().product::<usize>()).map(|at| value(at as f64)).collect();
+            let chunk: Vec<usize> = shape.iter().map(|length| (*length).min(50)).collect();
+            let dataset = file.new_dataset::<f64>().shape(shape.to_vec()).chunk(chunk).shuffle().create(name);
+            dataset.and_then(|dataset| dataset.write_raw(&values).map(|()| dataset)).expect("the disk has room")
+        };
+        put("wavelength_um", &[60], &|at| 1.0 + 0.01 * at);
+        put("depth", &[3, 60], &|at| 0.01 + 1e-5 * at);
+        put("error", &[60], &|_| 1e-4);
+        let words: Vec<hdf5::types::VarLenUnicode> =
+            ["planet_mass_mjup", "temperature_K"].map(|name| name.parse().expect("text")).to_vec();
+        let names = put("parameters", &[3, 2], &|at| 1.0 + at)
+            .new_attr::<hdf5::types::VarLenUnicode>()
+            .shape([2])
+            .create("names");
+        names.and_then(|names| names.write_raw(&words)).expect("the disk has room");
+    }
+    ingest(changes, &path, &["spectra", "--grid", "exogan", "--depth-unit", "fraction"])
+}
+
+/// The program itself ingests a file with these changes, since libhdf5 may die of it, with 8 GB at most.
+fn ingest(changes: &[Change], path: &Path, what: &[&str]) -> Result<(), TestCaseError> {
+    let out = path.with_file_name("out");
+    let bytes = fs::read(path).expect("it is there");
+    fs::write(path, changed(&bytes, changes)).expect("the disk has room");
+    let script = format!("ulimit -v 8000000; exec {} ingest \"$@\"", env!("CARGO_BIN_EXE_skyforge"));
+    let mut command = Command::new("timeout");
+    command.args(["60", "sh", "-c", &script, "sh"]).args(what).arg(path).arg("--out").arg(out);
+    let output = command.output().expect("it can be started");
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().last().unwrap_or_default();
     match output.status.code() {
@@ -309,6 +342,11 @@ proptest! {
     fn a_changed_stack_is_ingested_or_named(changes in changes(), file in 0..STACKS.len()) {
         a_stack(&changes, file)?;
     }
+
+    #[test]
+    fn a_changed_archive_of_spectra_is_ingested_or_named(changes in changes()) {
+        an_archive(&changes)?;
+    }
 }
 
 proptest! {
@@ -318,6 +356,68 @@ proptest! {
     fn hundreds_of_changed_stacks_are_ingested_or_named(changes in changes(), file in 0..STACKS.len()) {
         a_stack(&changes, file)?;
     }
+
+    #[test]
+    #[ignore = "minutes long: hundreds of cases"]
+    fn hundreds_of_changed_archives_of_spectra_are_ingested_or_named(changes in changes()) {
+        an_archive(&changes)?;
+    }
+}
+
+const SPECTRA: [&str; 4] = ["a.dat", "a.ecsv", "a.npz", "a.par"];
+
+/// One spectrum as text with a parameter file, as ECSV and as NPZ.
+fn spectra(folder: &Path) {
+    let rows: Vec<[f64; 3]> = (0..60).map(|i| [1.0 + 0.01 * f64::from(i), 0.01 + 1e-5 * f64::from(i), 1e-4]).collect();
+    let lines: Vec<String> = rows.iter().map(|[um, depth, error]| format!("{um} {depth} {error}\n")).collect();
+    let lines = lines.concat();
+    fs::write(folder.join(SPECTRA[0]), &lines).expect("the disk has room");
+    let header = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: wavelength, unit: um, datatype: float64}\n\
+                  # - {name: depth, unit: '', datatype: float64}\n# - {name: error, unit: '', datatype: float64}\n\
+                  # meta: !!omap\n# - {key: &a [1, {two: 3}], other: *a}\n# schema: astropy-2.0\nwavelength depth error\n";
+    fs::write(folder.join(SPECTRA[1]), format!("{header}{lines}")).expect("the disk has room");
+    let mut archive = zip::ZipWriter::new(fs::File::create(folder.join(SPECTRA[2])).expect("the disk has room"));
+    let mut member = |name: &str, descr: &str, shape: &str, data: &[u8]| {
+        let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        archive.start_file(format!("{name}.npy"), zip::write::FileOptions::default()).expect("the disk has room");
+        let header = [b"\x93NUMPY\x01\x00\x76\x00", format!("{text:<117}\n").as_bytes()].concat();
+        archive.write_all(&[&header, data].concat()).expect("the disk has room");
+    };
+    for (at, name) in ["wavelength_um", "depth_fraction", "error_fraction"].into_iter().enumerate() {
+        let column: Vec<u8> = rows.iter().flat_map(|row| row[at].to_le_bytes()).collect();
+        member(name, "<f8", "(60,)", &column);
+    }
+    member("params", "<f8", "(1, 2)", &[0_u8, 0, 0, 0, 0, 0, 0xf0, 0x3f].repeat(2));
+    member("param_names", "|S16", "(2,)", b"planet_mass_mjuptemperature_K\0\0\0");
+    archive.finish().expect("the disk has room");
+    fs::write(
+        folder.join(SPECTRA[3]),
+        "[Planet]\nmass = 1.2\nradius = 0.9\n[Star]\nradius = 1\n[Atmosphere]\ntp_iso_temp = 1500\n\
+         active_gases = H2O, CO\nactive_gases_mixratios = 1e-3, 1e-4\n",
+    )
+    .expect("the disk has room");
+}
+
+fn a_spectrum(changes: &[Change], file: usize, masks: bool) -> Result<(), TestCaseError> {
+    let real = real!(spectra);
+    let reading = Reading {
+        wavelength_unit: Some(WavelengthUnit::Um),
+        depth_unit: Some(DepthUnit::Fraction),
+        errors: true,
+        nan_is_masked: masks,
+        ..Reading::default()
+    };
+    let grid = Grid::new(named_grid("exogan").expect("it has a name"));
+    let path = real.path(SPECTRA[if file == 3 { 0 } else { file }]);
+    real.read_changed(SPECTRA[file], changes, &["a.dat: ", "a.ecsv: ", "a.npz: ", "a.par: "], || {
+        let object = Object::open(&[path], None, &reading, &grid, 0.5)?;
+        object.read(0..object.count().min(8)).map(|found| {
+            for (points, _) in found {
+                assert!(points.depth.iter().all(|depth| depth.is_nan() || (0.0..1.0).contains(depth)), "{points:?}");
+                assert!(points.errors.iter().flatten().all(|error| error.is_nan() || *error > 0.0), "{points:?}");
+            }
+        })
+    })
 }
 
 macro_rules! laws {
@@ -346,6 +446,7 @@ laws! {
         |changes: &[Change], _, _| metrics_of_a_run(changes);
     a_changed_outcome_is_read_or_passed_over, thousands_of_changed_outcomes_are_read_or_passed_over:
         |changes: &[Change], _, _| an_outcome(changes);
+    a_changed_spectrum_is_read_or_named, thousands_of_changed_spectra_are_read_or_named: a_spectrum;
 }
 
 proptest! {

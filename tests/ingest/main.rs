@@ -10,4 +10,7 @@ mod npy;
 mod patches;
 mod peers;
 mod real_map;
+mod real_spectra;
 mod scan;
+mod spectra_bins;
+mod spectra_files;

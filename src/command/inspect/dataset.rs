@@ -113,7 +113,7 @@ pub(super) fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
     let seen = see(blocks, all, &manifest.shape, manifest.parameters.len(), read)?;
     let splits: Map<String, Value> =
         manifest.splits.iter().map(|(name, split)| (name.clone(), split.records().into())).collect();
-    let told = json!({
+    let mut told = json!({
         "what": "dataset", "whole": true, "kind": manifest.kind.name(), "count": manifest.count,
         "shape": manifest.shape, "unit": manifest.unit, "shards": manifest.shards.len(),
         "bytes": manifest.shards.iter().map(|shard| shard.bytes).sum::<u64>(), "splits": splits,
@@ -121,6 +121,11 @@ pub(super) fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
         "range": seen.values.tell(), "parameters": tell_parameters(&manifest.parameters, &seen.parameters),
         "source": manifest.source,
     });
+    if let Some(axis) = &manifest.axis {
+        let um = &axis.wavelength_um;
+        told["axis"] =
+            json!({ "channels": axis.channels, "points": um.len(), "first_um": um[0], "last_um": um.last() });
+    }
     let maps = dataset.read_block(0).ok().and_then(|block| first_maps(&block, &manifest.shape));
     Ok(Found { told, damaged: seen.damaged, maps })
 }

@@ -1,35 +1,22 @@
-//! `skyforge ingest`: datasets of other people's skies.
+//! `skyforge ingest maps`: square patches of other people's maps.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use rayon::prelude::*;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use xxhash_rust::xxh3::Xxh3;
 
-use super::counter::Counter;
-use super::session::Session;
-use super::{CommandError, shards, stacks};
+use super::super::counter::Counter;
+use super::super::session::Session;
+use super::super::{CommandError, shards, stacks};
+use super::{checksum, file_name, in_order};
 use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry, Split, Transform};
 use crate::exit::Exit;
 use crate::ingest::gather::Sources;
 use crate::ingest::patches::{Part, Way};
 use crate::ingest::{Augment, Choice, Cut, Gatherer, IngestError, Input, MapScan, Moments, Order, Sky, Survey, scan};
 use crate::one_line;
-
-const HASHED_AT_ONCE: usize = 1 << 20;
-
-/// What is ingested.
-#[derive(Debug, Subcommand)]
-pub enum What {
-    /// Square patches of maps: FITS images, HDF5 and NPY stacks [n, h, w].
-    Maps(MapArguments),
-}
 
 /// Square patches of maps: FITS images, HDF5 and NPY stacks [n, h, w].
 ///
@@ -171,7 +158,7 @@ fn open(session: &Session, arguments: &MapArguments) -> Result<Vec<Input>, Comma
     let choice = Choice { hdu: arguments.hdu.clone(), dataset: arguments.dataset.clone() };
     let mine = arguments.inputs.iter().enumerate().skip(session.rank()).step_by(session.ranks());
     let paths: Vec<&Path> = mine.clone().map(|(_, path)| path.as_path()).collect();
-    session.agree(stacks::survive(&paths, arguments.dataset.as_deref()))?;
+    session.agree(stacks::survive(&paths, &stacks::Read::Maps(arguments.dataset.clone())))?;
     let opened =
         mine.map(|(number, path)| Ok((number, Input::open(path, &choice)?))).collect::<Result<Vec<_>, IngestError>>();
     let opened = session.agree(opened)?;
@@ -200,33 +187,6 @@ fn look(session: &Session, inputs: &[Input], survey: &Survey) -> Result<(Vec<Map
         checksums.extend(checksum);
     }
     Ok((in_order(session, &scans), in_order(session, &checksums)))
-}
-
-/// What all ranks have, each with its number, in the order of these.
-fn in_order<N: Ord + Serialize + DeserializeOwned, T: Serialize + DeserializeOwned>(
-    session: &Session,
-    mine: &[(N, T)],
-) -> Vec<T> {
-    let mine = serde_json::to_vec(mine).expect("what ranks tell each other is JSON");
-    let mut all: Vec<(N, T)> = Vec::new();
-    for told in session.comm().gather(&mine) {
-        all.extend(serde_json::from_slice::<Vec<_>>(&told).expect("ranks tell each other JSON"));
-    }
-    all.sort_by(|a, b| a.0.cmp(&b.0));
-    all.into_iter().map(|(_, what)| what).collect()
-}
-
-/// xxh3 of a file, 16 hexadecimal digits, as `xxhsum -H3` prints it.
-fn checksum(path: &Path) -> Result<String, IngestError> {
-    let failed = |source| IngestError::File { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(failed)?;
-    let (mut hash, mut bytes) = (Xxh3::new(), vec![0; HASHED_AT_ONCE]);
-    loop {
-        match file.read(&mut bytes).map_err(failed)? {
-            0 => return Ok(format!("{:016x}", hash.digest())),
-            read => hash.update(&bytes[..read]),
-        }
-    }
 }
 
 /// The same sky twice would be in both splits.
@@ -414,8 +374,7 @@ impl About<'_> {
         let (input, grid, tally) = (&self.inputs[number], &self.survey.grids[number], self.tally(number));
         let mut about = toml::Table::new();
         let mut put = |key: &str, value: toml::Value| about.insert(key.to_owned(), value);
-        let name = input.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        put("file", name.into());
+        put("file", file_name(&input.path).into());
         put("bytes", (input.bytes as i64).into());
         put("xxh3", self.checksums[number].clone().into());
         put("shape", input.shape().map(|length| length as i64).to_vec().into());

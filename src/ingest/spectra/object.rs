@@ -1,0 +1,147 @@
+//! Objects from one table or from several of different instruments, on the grid of a dataset.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::WavelengthUnit::{Angstrom, M, Nm, PerCm, Um};
+use super::bins::Bin;
+use super::{Grid, Overlaps, Points, Reading, Table, WavelengthUnit, combine};
+use crate::data::spectral_axis::{GRIDS, check_wavelengths, named_grid};
+use crate::ingest::IngestError;
+
+/// Tables of the same objects, opened.
+pub struct Object {
+    /// The tables.
+    pub tables: Vec<Table>,
+    /// Where their points lie on the grid.
+    pub overlaps: Vec<Overlaps>,
+    coverage: f64,
+}
+
+/// A grid by its name, or in a file: a column of micrometres.
+pub fn grid(name: &str) -> Result<Grid, IngestError> {
+    if let Some(wavelength_um) = named_grid(name) {
+        return Ok(Grid::new(wavelength_um));
+    }
+    let path = Path::new(name);
+    if !path.exists() {
+        return Err(IngestError::Usage(format!(
+            "--grid is {name}, expected {} or a file of micrometres",
+            GRIDS.join(", ")
+        )));
+    }
+    let bytes = fs::read(path).map_err(IngestError::file(path))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| IngestError::wrong(path, "is no text, expected a column of micrometres"))?;
+    let mut wavelength_um = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if !line.is_empty() {
+            let value = line.parse::<f64>();
+            let fault = |_| format!("line {number}: `{line:.40}` is no number, expected one of micrometres");
+            wavelength_um.push(value.map_err(fault).map_err(|fault| IngestError::wrong(path, fault))?);
+        }
+    }
+    check_wavelengths(&wavelength_um).map_err(|fault| IngestError::wrong(path, fault))?;
+    Ok(Grid::new(wavelength_um))
+}
+
+impl Object {
+    /// Opens all tables of an input and lays them on the grid.
+    pub fn open(
+        paths: &[PathBuf],
+        truth: Option<&Path>,
+        reading: &Reading,
+        grid: &Grid,
+        coverage: f64,
+    ) -> Result<Self, IngestError> {
+        let open = |path: &PathBuf| Table::open(path, truth, reading);
+        let tables = paths.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        if let Some(other) = tables.iter().find(|table| table.objects != tables[0].objects) {
+            let (found, wanted) = (other.objects, tables[0].objects);
+            let fault = format!("holds {found} spectra, expected {wanted} as {}", tables[0].path.display());
+            return Err(IngestError::wrong(&other.path, fault));
+        }
+        let overlaps = tables.iter().map(|table| lay(table, grid)).collect::<Result<_, _>>()?;
+        Ok(Self { tables, overlaps, coverage })
+    }
+
+    /// How many there are of each table.
+    pub fn count(&self) -> usize {
+        self.tables[0].objects
+    }
+
+    /// Some of them on the grid, with what is known of them.
+    pub fn read(&self, objects: Range<usize>) -> Result<Vec<(Points, [f32; 7])>, IngestError> {
+        let parts = self.tables.iter().map(|table| table.read(objects.clone())).collect::<Result<Vec<_>, _>>()?;
+        let mut found = Vec::with_capacity(objects.len());
+        for (at, object) in objects.enumerate() {
+            let mut seven = parts[0][at].1;
+            let mut on_grid = Vec::with_capacity(parts.len());
+            for ((part, table), overlaps) in parts.iter().zip(&self.tables).zip(&self.overlaps) {
+                let (points, known) = &part[at];
+                seven.iter_mut().zip(known).filter(|(mine, _)| mine.is_nan()).for_each(|(mine, known)| *mine = *known);
+                let points = overlaps.apply(points, self.coverage);
+                let fault = if points.depth.iter().all(|depth| depth.is_nan()) {
+                    "covers no bin of the grid by the share --coverage, expected a smaller one or other wavelengths"
+                        .into()
+                } else if points
+                    .errors
+                    .iter()
+                    .flatten()
+                    .any(|error| !error.is_nan() && *error < f64::from(f32::MIN_POSITIVE))
+                {
+                    format!("has an error below {:e}, expected one that single precision can hold", f32::MIN_POSITIVE)
+                } else {
+                    on_grid.push(points);
+                    continue;
+                };
+                let which = if table.objects > 1 { format!("object {object}: ") } else { String::new() };
+                return Err(IngestError::wrong(&table.path, format!("{which}{fault}")));
+            }
+            found.push((combine(&on_grid), seven));
+        }
+        Ok(found)
+    }
+}
+
+/// Lays a table on the grid, on which some of it must be.
+fn lay(table: &Table, grid: &Grid) -> Result<Overlaps, IngestError> {
+    let wrong = |fault: String| IngestError::wrong(&table.path, fault);
+    let um = &table.wavelength_um;
+    let bins = match &table.widths {
+        Some(bins) => bins.clone(),
+        None => grid.bins_of(um).map_err(|point| {
+            let um = um[point];
+            wrong(format!("has a point at {um} um that stands alone, expected a column of widths (--columns, --width)"))
+        })?,
+    };
+    let overlaps = Overlaps::new(&bins, grid);
+    if !overlaps.is_empty() {
+        return Ok(overlaps);
+    }
+    let Bin { low, high } = grid.range();
+    let [least, greatest] = [um.iter().copied().fold(f64::INFINITY, f64::min), um.iter().copied().fold(0.0, f64::max)];
+    let inside = |unit: &WavelengthUnit| {
+        let scaled = [least, greatest].map(|um| unit.um(said(table.wavelength_unit, um)));
+        scaled.iter().any(|um| (low..=high).contains(um))
+    };
+    let meant = [Nm, Um, Angstrom, M, PerCm].into_iter().filter(|unit| *unit != table.wavelength_unit).find(inside);
+    let hint = meant.map_or(String::new(), |unit| format!("; in {} some would be inside", unit.name()));
+    let unit = table.wavelength_unit.name();
+    Err(wrong(format!(
+        "has wavelengths of {least:.4} to {greatest:.4} um (given in {unit}), expected some inside the grid's {low:.4} to {high:.4} um{hint}"
+    )))
+}
+
+/// A wavelength as its file gave it.
+fn said(unit: WavelengthUnit, um: f64) -> f64 {
+    match unit {
+        Um => um,
+        Nm => um * 1e3,
+        Angstrom => um * 1e4,
+        M => um / 1e6,
+        PerCm => 1e4 / um,
+    }
+}

@@ -1,0 +1,131 @@
+//! Units of other people's spectra, and their way to micrometres and (Rp/Rs)^2. They are said, never guessed.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// Unit of wavelengths, or of wavenumbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum WavelengthUnit {
+    /// Micrometres.
+    Um,
+    /// Nanometres.
+    Nm,
+    /// 0.1 nm.
+    Angstrom,
+    /// Metres.
+    M,
+    /// Wavenumbers: waves in a centimetre.
+    #[value(name = "cm-1")]
+    #[serde(rename = "cm-1")]
+    PerCm,
+}
+
+/// Unit of depths or radius ratios.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum DepthUnit {
+    /// 1.
+    Fraction,
+    /// 1e-2.
+    Percent,
+    /// 1e-6.
+    Ppm,
+}
+
+/// What is given of the planet before its star.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Quantity {
+    /// (Rp/Rs)^2, the share of the star that is covered.
+    #[default]
+    Depth,
+    /// Rp/Rs.
+    RadiusRatio,
+}
+
+impl WavelengthUnit {
+    /// All, as they are looked for in messages.
+    pub const NAMES: &str = "um, nm, angstrom, m, cm-1";
+
+    /// The unit of a name in a header or behind the name of an array.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match plain(name).as_str() {
+            "um" | "micron" | "microns" | "micrometer" | "micrometre" | "\u{b5}m" | "\u{3bc}m" => Self::Um,
+            "nm" | "nanometer" | "nanometre" => Self::Nm,
+            "angstrom" | "angstroms" | "aa" | "\u{c5}" | "\u{e5}" => Self::Angstrom,
+            "m" | "meter" | "metre" => Self::M,
+            "cm-1" | "1/cm" | "cm^-1" | "cm**-1" | "cm1" | "/cm" => Self::PerCm,
+            _ => return None,
+        })
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Um => "um",
+            Self::Nm => "nm",
+            Self::Angstrom => "angstrom",
+            Self::M => "m",
+            Self::PerCm => "cm-1",
+        }
+    }
+
+    /// The wavelength in micrometres.
+    pub fn um(self, value: f64) -> f64 {
+        match self {
+            Self::Um => value,
+            Self::Nm => value / 1e3,
+            Self::Angstrom => value / 1e4,
+            Self::M => value * 1e6,
+            Self::PerCm => 1e4 / value,
+        }
+    }
+}
+
+impl DepthUnit {
+    /// All, as they are looked for in messages.
+    pub const NAMES: &str = "fraction, percent, ppm";
+
+    /// The unit of a name in a header, where an empty one means none, or behind the name of an array.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match plain(name).as_str() {
+            "" | "1" | "fraction" | "dimensionless" => Self::Fraction,
+            "%" | "percent" | "pct" => Self::Percent,
+            "ppm" => Self::Ppm,
+            _ => return None,
+        })
+    }
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fraction => "fraction",
+            Self::Percent => "percent",
+            Self::Ppm => "ppm",
+        }
+    }
+
+    /// The value as a fraction.
+    pub fn fraction(self, value: f64) -> f64 {
+        match self {
+            Self::Fraction => value,
+            Self::Percent => value / 1e2,
+            Self::Ppm => value / 1e6,
+        }
+    }
+}
+
+impl Quantity {
+    /// Depth and errors, below and above, of a value with errors: a radius ratio's bounds are squared, so that they stay bounds.
+    pub fn depth(self, value: f64, [below, above]: [f64; 2]) -> (f64, [f64; 2]) {
+        match self {
+            Self::Depth => (value, [below, above]),
+            Self::RadiusRatio => {
+                let least = (value - below).max(0.0);
+                (value * value, [(value - least) * (value + least), above * (2.0 * value + above)])
+            }
+        }
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.chars().filter(|sign| !sign.is_whitespace()).collect::<String>().to_lowercase()
+}
