@@ -37,6 +37,7 @@ fn close(a: f64, b: f64, tolerance: f64) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn a_constant_stays_constant((wavelength_um, _) in drawn(), coverage in 0.01..1.0_f64, descending: bool) {
         let mut wavelength_um = wavelength_um;

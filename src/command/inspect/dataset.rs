@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::range::Range;
 use super::{DRAWN, Found};
 use crate::command::CommandError;
-use crate::data::{Block, DataError, Dataset, Parameter};
+use crate::data::aspa::{Aspa, AspaSettings};
+use crate::data::{Block, DataError, Dataset, Manifest, Parameter, SpectralAxis, atmosphere};
 use crate::report::ExampleMaps;
 
 /// Blocks, about 1 MiB each, whose values are looked at where not all are asked for.
@@ -91,6 +92,47 @@ pub(super) fn first_maps(block: &Block, shape: &[usize]) -> Option<ExampleMaps> 
     Some(ExampleMaps { pixels, side })
 }
 
+/// The first spectra in a block as the images that a network sees, of ExoGAN's codec for their own range of depths; none where they have
+/// no parameters, or cannot be encoded.
+fn first_images(block: &Block, axis: &SpectralAxis, manifest: &Manifest) -> Option<ExampleMaps> {
+    if manifest.parameters != atmosphere::parameters() {
+        return None;
+    }
+    let records = block.records();
+    let rows = (records.end - records.start).min(DRAWN) as usize;
+    let mut spectra = vec![0.0; rows * manifest.record_len()];
+    for (row, spectrum) in spectra.chunks_exact_mut(manifest.record_len()).enumerate() {
+        block.copy_row(row, spectrum);
+    }
+    let points = axis.wavelength_um.len();
+    let depths = spectra.chunks_exact(manifest.record_len()).flat_map(|spectrum| &spectrum[..points]);
+    let seen = depths.filter(|depth| **depth > 0.0); // 0 where nothing was observed
+    let (least, most) = seen.fold((f32::INFINITY, 0.0_f32), |(low, high), depth| (low.min(*depth), high.max(*depth)));
+    let settings = AspaSettings {
+        depth_min: 0.999 * f64::from(least),
+        depth_max: 1.001 * f64::from(most),
+        ..AspaSettings::default()
+    };
+    let codec = Aspa::new(settings, &axis.wavelength_um).ok()?;
+    let side = codec.side();
+    let mut pixels = Vec::new();
+    for (row, spectrum) in spectra.chunks_exact(manifest.record_len()).enumerate() {
+        let parameters: Vec<f32> = block.parameters(row).collect();
+        let mut image = vec![f32::NAN; side * side]; // left blank where nothing is known
+        if axis.is_observed() {
+            let mut known = vec![0.0; side * side];
+            codec.encode_observed(spectrum, &parameters, &mut image, &mut known).ok()?;
+            for (pixel, known) in image.iter_mut().zip(known) {
+                *pixel = if known > 0.0 { *pixel } else { f32::NAN };
+            }
+        } else {
+            codec.encode(&spectrum[..points], &parameters, &mut image).ok()?;
+        }
+        pixels.extend(image);
+    }
+    Some(ExampleMaps { pixels, side })
+}
+
 /// The ranges of parameters with their names; "unknown" is the share of those that are not known.
 pub(super) fn tell_parameters(names: &[Parameter], ranges: &[Range]) -> Value {
     let row = |(parameter, range): (&Parameter, &Range)| {
@@ -126,6 +168,10 @@ pub(super) fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
         told["axis"] =
             json!({ "channels": axis.channels, "points": um.len(), "first_um": um[0], "last_um": um.last() });
     }
-    let maps = dataset.read_block(0).ok().and_then(|block| first_maps(&block, &manifest.shape));
+    let drawn = |block: Block| match &manifest.axis {
+        Some(axis) => first_images(&block, axis, manifest),
+        None => first_maps(&block, &manifest.shape),
+    };
+    let maps = dataset.read_block(0).ok().and_then(drawn);
     Ok(Found { told, damaged: seen.damaged, maps })
 }

@@ -70,7 +70,7 @@ fn tell(arguments: &Arguments) -> Result<(), CommandError> {
     if let Some(png) = &arguments.png {
         let none = || {
             CommandError::Usage(format!(
-                "--png: {} has no square maps, expected a dataset or shard of them",
+                "--png: {} has no square maps, nor spectra with the seven parameters, expected a dataset of them",
                 path.display()
             ))
         };

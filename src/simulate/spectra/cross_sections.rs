@@ -49,6 +49,7 @@ impl CrossSections {
     }
 
     /// The same table on other wavenumbers, each node brought there by `resample(from, to)`.
+    #[must_use]
     pub fn on(&self, wavenumbers_cm: Vec<f64>, mut resample: impl FnMut(&[f32], &mut [f32])) -> Self {
         let points = wavenumbers_cm.len();
         let nodes = self.temperatures_k.len() * self.pressures_pa.len();

@@ -21,7 +21,7 @@ pub fn read(path: &Path, molecule: Molecule) -> Result<CrossSections, SimulateEr
     let whole = |problem| SimulateError::WholeTable { path: path.to_path_buf(), problem };
     let file = std::fs::File::open(path).map_err(fail)?;
     let mut table =
-        Text { path, line: 0, text: String::new(), reader: std::io::BufReader::with_capacity(1 << 20, file) };
+        Text { path, line: 0, read: String::new(), reader: std::io::BufReader::with_capacity(1 << 20, file) };
     let mut row = Vec::new();
     table.next(&mut row)?;
     let temperatures_k = row.clone();
@@ -73,7 +73,7 @@ pub fn read(path: &Path, molecule: Molecule) -> Result<CrossSections, SimulateEr
 struct Text<'a, R> {
     path: &'a Path,
     line: usize,
-    text: String,
+    read: String,
     reader: R,
 }
 
@@ -82,13 +82,13 @@ impl<R: BufRead> Text<'_, R> {
     fn next(&mut self, row: &mut Vec<f64>) -> Result<bool, SimulateError> {
         row.clear();
         while row.is_empty() {
-            self.text.clear();
-            let read = self.reader.read_line(&mut self.text);
+            self.read.clear();
+            let read = self.reader.read_line(&mut self.read);
             if read.map_err(|source| SimulateError::Read { path: self.path.to_path_buf(), source })? == 0 {
                 return Ok(false);
             }
             self.line += 1;
-            for word in self.text.split_ascii_whitespace() {
+            for word in self.read.split_ascii_whitespace() {
                 let Ok(number) = word.parse() else {
                     return Err(self.wrong(&format!("`{word:.30}` is no number")));
                 };

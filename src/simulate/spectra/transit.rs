@@ -88,6 +88,7 @@ fn absorbed_avx2(
     absorbed_anywhere(sources, start, columns, rays, opacity)
 }
 
+#[expect(clippy::inline_always, reason = "it has the vectors of who calls it")]
 #[inline(always)]
 fn absorbed_anywhere(
     sources: &Sources,
@@ -132,7 +133,7 @@ fn exp_of_minus(x: f32) -> f32 {
     /// Its sum with a small number has that number's nearest integer in its last bits.
     const MAGIC: f32 = 12_582_912.0;
     /// ln(2) in two parts, the first with few bits.
-    const LN2: (f32, f32) = (0.693_359_375, -2.121_944_4e-4);
+    const LN2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
     let x = x.min(87.0);
     let shifted = x.mul_add(-std::f32::consts::LOG2_E, MAGIC);
     let whole = shifted - MAGIC;

@@ -20,12 +20,12 @@ pub(super) fn voigt(x: f64, y: f64) -> f64 {
         let below = t * (t * (t * (t * (t + 6.699_398) + 21.692_74) + 39.271_21) + 38.823_63) + 16.495_5;
         return (above / below).0;
     }
-    let mut above = u * -0.56419 + 1.320522;
-    for c in [35.7668, 219.031, 1540.787, 3321.99, 36183.31] {
+    let mut above = u * -0.564_19 + 1.320_522;
+    for c in [35.766_8, 219.031, 1_540.787, 3_321.99, 36_183.31] {
         above = flip(above, u, c);
     }
-    let mut below = flip(Complex(1.0, 0.0), u, 1.841439);
-    for c in [61.57037, 364.2191, 2186.181, 9022.228, 24322.84, 32066.6] {
+    let mut below = flip(Complex(1.0, 0.0), u, 1.841_439);
+    for c in [61.570_37, 364.219_1, 2_186.181, 9_022.228, 24_322.84, 32_066.6] {
         below = flip(below, u, c);
     }
     let wing = t * above / below;

@@ -7,14 +7,14 @@ use skyforge::data::atmosphere::QUANTITIES;
 use skyforge::simulate::spectra::SpectrumSettings;
 use skyforge::simulate::spectra::draws::{Draws, GRID_POINTS, Order};
 
-fn draws(seed: u64, settings: SpectrumSettings, count: u64) -> Draws {
-    Draws::new(seed, &settings, count).expect("they can be drawn")
+fn draws(seed: u64, settings: &SpectrumSettings, count: u64) -> Draws {
+    Draws::new(seed, settings, count).expect("they can be drawn")
 }
 
 #[test]
 fn the_grid_is_ten_levels_of_everything() {
     assert_eq!(GRID_POINTS, 10_000_000);
-    let draws = draws(3, SpectrumSettings::default(), 1000);
+    let draws = draws(3, &SpectrumSettings::default(), 1000);
     for record in 0..1000 {
         let mut id = draws.id(record);
         for (value, quantity) in draws.parameters(record).into_iter().zip(QUANTITIES) {
@@ -29,7 +29,7 @@ fn the_grid_is_ten_levels_of_everything() {
 #[test]
 fn no_point_of_the_grid_comes_twice() {
     let count = 300_000;
-    let draws = draws(1, SpectrumSettings::default(), count);
+    let draws = draws(1, &SpectrumSettings::default(), count);
     let seen: HashSet<u64> = (0..count).map(|record| draws.id(record)).collect();
     assert_eq!(seen.len() as u64, count);
     assert!(seen.iter().all(|id| *id < GRID_POINTS));
@@ -43,7 +43,7 @@ fn no_point_of_the_grid_comes_twice() {
 #[test]
 #[ignore = "half a minute: the last point of ten million"]
 fn the_whole_grid_comes_once() {
-    let draws = draws(9, SpectrumSettings::default(), GRID_POINTS);
+    let draws = draws(9, &SpectrumSettings::default(), GRID_POINTS);
     let mut seen = vec![false; GRID_POINTS as usize];
     for record in 0..GRID_POINTS {
         assert!(!std::mem::replace(&mut seen[draws.id(record) as usize], true));
@@ -53,14 +53,14 @@ fn the_whole_grid_comes_once() {
 #[test]
 fn a_part_of_the_draws_is_the_same_as_in_the_whole() {
     for order in [Order::Grid, Order::Continuous] {
-        let all = draws(5, SpectrumSettings { order, ..SpectrumSettings::default() }, 100);
-        let part = draws(5, SpectrumSettings { order, first: 60, ..SpectrumSettings::default() }, 40);
+        let all = draws(5, &SpectrumSettings { order, ..SpectrumSettings::default() }, 100);
+        let part = draws(5, &SpectrumSettings { order, first: 60, ..SpectrumSettings::default() }, 40);
         for record in 0..40 {
             assert_eq!((all.id(60 + record), all.parameters(60 + record)), (part.id(record), part.parameters(record)));
         }
         assert_ne!(
             all.parameters(0),
-            draws(6, SpectrumSettings { order, ..SpectrumSettings::default() }, 1).parameters(0)
+            draws(6, &SpectrumSettings { order, ..SpectrumSettings::default() }, 1).parameters(0)
         );
     }
 }
@@ -69,7 +69,7 @@ fn a_part_of_the_draws_is_the_same_as_in_the_whole() {
 fn continuous_draws_fill_their_ranges() {
     let settings =
         SpectrumSettings { order: Order::Continuous, temperature: [500.0, 600.0], ..SpectrumSettings::default() };
-    let draws = draws(2, settings.clone(), 4000);
+    let draws = draws(2, &settings, 4000);
     for (at, (low, high)) in settings.ranges().into_iter().enumerate() {
         let values: Vec<f64> = (0..4000).map(|record| draws.parameters(record)[at]).collect();
         assert!(values.iter().all(|value| (low..=high).contains(value)));
@@ -86,7 +86,7 @@ fn a_table_says_each_record() {
         SpectrumSettings { order: Order::Table, parameter_table: Some(path.clone()), ..SpectrumSettings::default() };
     let names = "temperature planet_mass planet_radius log10_h2o log10_co2 log10_co log10_ch4";
     fs::write(&path, format!("# {names}\n1500 1 1.1 -3 -4 -5 -6\n\n1600, 2, 1.2, -1, -2, -3, -4\n")).expect("written");
-    assert_eq!(draws(0, settings.clone(), 2).parameters(1), [-1.0, -2.0, -3.0, -4.0, 2.0, 1.2, 1600.0]);
+    assert_eq!(draws(0, &settings, 2).parameters(1), [-1.0, -2.0, -3.0, -4.0, 2.0, 1.2, 1600.0]);
     let fault = |text: &str, count| {
         fs::write(&path, text).expect("written");
         Draws::new(0, &settings, count).expect_err("it is refused").to_string()

@@ -1,5 +1,6 @@
 //! Tables of other programs: read, written, refused.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -22,10 +23,10 @@ fn exo_transmit_text(table: &CrossSections) -> String {
     let join = |values: &[f64]| values.iter().map(|v| format!("{v:e}")).collect::<Vec<_>>().join(" ");
     let mut text = format!("{}\n{}\n", join(&table.temperatures_k), join(&table.pressures_pa));
     for w in (0..table.wavenumbers_cm.len()).rev() {
-        text += &format!("{:.12e}\n", 1e-2 / table.wavenumbers_cm[w]);
+        writeln!(text, "{:.12e}", 1e-2 / table.wavenumbers_cm[w]).unwrap();
         for (p, pressure) in table.pressures_pa.iter().enumerate() {
             let values: Vec<f64> = (0..3).map(|t| f64::from(table.node(t, p)[w]) * 1e-28).collect();
-            text += &format!("{:e} {}\n", pressure.log10(), join(&values));
+            writeln!(text, "{:e} {}", pressure.log10(), join(&values)).unwrap();
         }
     }
     text
@@ -96,9 +97,10 @@ fn cia(path: &Path, pair: &str, blocks: &[(f64, &[(f64, f64)])]) {
     let mut text = String::new();
     for (temperature, points) in blocks {
         let (low, high) = (points[0].0, points[points.len() - 1].0);
-        text += &format!("{pair:>20}{low:>10.3}{high:>10.3}{:>7}{temperature:>7.1}{:>10.3e}\n", points.len(), 1e-44);
+        writeln!(text, "{pair:>20}{low:>10.3}{high:>10.3}{:>7}{temperature:>7.1}{:>10.3e}", points.len(), 1e-44)
+            .unwrap();
         for (nu, cm5) in *points {
-            text += &format!("{nu:>10.4} {cm5:>10.3E}\n");
+            writeln!(text, "{nu:>10.4} {cm5:>10.3E}").unwrap();
         }
     }
     fs::write(path, text).expect("written");
