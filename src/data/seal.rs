@@ -34,18 +34,18 @@ pub(super) fn make(file: &File, rows: &[Range<u64>; 3]) -> io::Result<Vec<u8>> {
     Ok(seal)
 }
 
-/// Holds a file against its seal, if it has one.
-pub(super) fn check(file: &File) -> io::Result<Result<(), Broken>> {
-    let Some(length) = file.metadata()?.len().checked_sub(BYTES as u64) else { return Ok(Ok(())) };
+/// Holds a file against its seal; whether it has one.
+pub(super) fn check(file: &File) -> io::Result<Result<bool, Broken>> {
+    let Some(length) = file.metadata()?.len().checked_sub(BYTES as u64) else { return Ok(Ok(false)) };
     let mut seal = [0; BYTES];
     file.read_exact_at(&mut seal, length)?;
     if !seal.ends_with(NAME) {
-        return Ok(Ok(()));
+        return Ok(Ok(false));
     }
     let number = |at: usize| u64::from_le_bytes(seal.as_chunks::<8>().0[at]);
     let rows = [number(0)..number(1), number(2)..number(3), number(4)..number(5)];
     let (found, wanted) = (digest(file, length, &rows, &seal[..48])?, number(6));
-    Ok(if found == wanted { Ok(()) } else { Err(Broken { found, wanted }) })
+    Ok(if found == wanted { Ok(true) } else { Err(Broken { found, wanted }) })
 }
 
 /// xxh3 of the first `length` bytes without `rows`, then of `places`.

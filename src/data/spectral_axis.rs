@@ -64,6 +64,28 @@ pub fn named_grid(name: &str) -> Option<Vec<f64>> {
     Some(points.map(|i| 0.3015 * 1.01_f64.powi(514 - i)).collect())
 }
 
+/// A grid out of a text: the first word of each line, in um; what follows `#` is passed over. The error has the line, from 1, where it is
+/// one line's.
+pub fn grid_from(text: &str) -> Result<Vec<f64>, (Option<usize>, String)> {
+    const MOST: usize = 1 << 20;
+    const RANGE_UM: std::ops::RangeInclusive<f64> = 0.01..=1e4;
+    let mut grid = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        let line = line.split('#').next().unwrap_or_default();
+        let Some(word) = line.split([' ', '\t', ',']).find(|word| !word.trim().is_empty()) else { continue };
+        match word.trim().parse::<f64>() {
+            Ok(um) if RANGE_UM.contains(&um) => grid.push(um),
+            Ok(um) => return Err((Some(number), format!("has {um}, expected a wavelength of 0.01 to 10000 um"))),
+            Err(_) => return Err((Some(number), format!("`{word:.30}` is no number, expected a wavelength in um"))),
+        }
+    }
+    check_wavelengths(&grid).map_err(|fault| (None, fault))?;
+    if grid.len() > MOST {
+        return Err((None, format!("has {} wavelengths, expected at most {MOST}", grid.len())));
+    }
+    Ok(grid)
+}
+
 /// The names that `named_grid` knows.
 pub const GRIDS: [&str; 2] = ["exogan", "exogan-362"];
 

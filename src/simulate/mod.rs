@@ -15,9 +15,10 @@ pub use grid_power::Grid;
 pub use mass_maps::{Field, MassMapSettings, MassMaps, Workspace};
 pub use matter_power::MatterPower;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::exit::{Ends, Exit};
+use crate::files;
 
 /// Why a sky cannot be simulated.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +33,7 @@ pub enum SimulateError {
         /// What it should be.
         wanted: String,
     },
-    /// A line of a power table is wrong.
+    /// A line of a table is wrong.
     #[error("{} line {line}: {problem}", path.display())]
     Table {
         /// The table.
@@ -42,7 +43,7 @@ pub enum SimulateError {
         /// What is wrong, and what was wanted.
         problem: String,
     },
-    /// A power table as a whole cannot be used.
+    /// A table as a whole cannot be used.
     #[error("{}: {problem}", path.display())]
     WholeTable {
         /// The table.
@@ -58,6 +59,17 @@ pub enum SimulateError {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+/// The text of a file that a user names.
+pub(crate) fn read_text(path: &Path, wanted: &str) -> Result<String, SimulateError> {
+    let read = files::expect_file(path, wanted).and_then(|()| std::fs::read_to_string(path));
+    read.map_err(|source| match source.kind() {
+        std::io::ErrorKind::InvalidData => {
+            SimulateError::WholeTable { path: path.to_path_buf(), problem: format!("is no text, expected {wanted}") }
+        }
+        _ => SimulateError::Read { path: path.to_path_buf(), source },
+    })
 }
 
 impl Ends for SimulateError {

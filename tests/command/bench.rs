@@ -47,6 +47,7 @@ fn steps_are_told_with_their_share_of_the_limits() {
         assert!((number(&told, &share) * number(&told, limit) / made - 1.0).abs() < 1e-9, "{told}");
     }
     a_share(&told, "outside_share");
+    a_share(&told, "waiting_share");
     let against = json(1, &[&step[..], &["--against", "trainer.update=simultaneous"]].concat());
     middle(&against, "ratio");
 }

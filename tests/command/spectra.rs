@@ -38,27 +38,22 @@ fn a_killed_simulation_goes_on_where_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
     must(1, &simulate(&whole, "1600", &[]));
-    let mut kept = 0;
-    for milliseconds in [400, 800, 1200] {
-        let mut child = spawn(1, &simulate(&killed, "1600", &[]));
-        sleep(Duration::from_millis(milliseconds));
-        child.kill().expect("it can be killed");
-        child.wait().expect("it ends");
-        if killed.join("manifest.toml").exists() {
-            break; // it was quicker
-        }
-        let shards = fs::read_dir(&killed)
-            .into_iter()
-            .flatten()
-            .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().ends_with(".h5")));
-        kept = shards.count();
+    let shards = || {
+        let names = fs::read_dir(&killed).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".h5")).count()
+    };
+    let mut child = spawn(1, &simulate(&killed, "1600", &[]));
+    while shards() == 0 {
+        sleep(Duration::from_millis(2));
     }
-    if !killed.join("manifest.toml").exists() {
-        let end = run(1, &simulate(&killed, "1600", &[]));
-        assert!(end.status.success());
-        let story = String::from_utf8_lossy(&end.stderr).into_owned();
-        assert_eq!(story.matches("is whole from an earlier attempt, kept").count(), kept, "{story}");
-    }
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    let kept = shards();
+    assert!(kept < bytes(&whole).len() - 1 && !killed.join("manifest.toml").exists(), "it was cut off");
+    let end = run(1, &simulate(&killed, "1600", &[]));
+    assert!(end.status.success());
+    let story = String::from_utf8_lossy(&end.stderr).into_owned();
+    assert_eq!(story.matches("is whole from an earlier attempt, kept").count(), kept, "{story}");
     assert!(bytes(&killed) == bytes(&whole));
 }
 
@@ -78,6 +73,33 @@ fn shards_of_other_settings_or_damaged_ones_are_made_again() {
     let end = run(1, &simulate(&again, "1200", &["sampling=binned"]));
     assert!(end.status.success() && !String::from_utf8_lossy(&end.stderr).contains("kept"));
     assert!(bytes(&again) == bytes(&fresh));
+}
+
+#[test]
+fn tables_are_known_by_what_they_hold_and_not_by_their_paths() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (table, moved, out) = (folder.path().join("a.txt"), folder.path().join("b.txt"), folder.path().join("out"));
+    let write = |path: &Path, temperature: u32| {
+        let row = format!("-3 -4 -5 -6 1 1.1 {temperature}\n").repeat(1200);
+        let names = "log10_h2o log10_co2 log10_co log10_ch4 planet_mass planet_radius temperature\n";
+        fs::write(path, names.to_owned() + &row).expect("written");
+    };
+    let made = |path: &Path| {
+        let said = format!("parameter_table={}", path.display());
+        let end = run(1, &simulate(&out, "1200", &["sampling=binned", "order=table", &said]));
+        assert!(end.status.success(), "{}", String::from_utf8_lossy(&end.stderr));
+        let all = bytes(&out);
+        fs::remove_file(out.join("manifest.toml")).expect("removed");
+        (all, String::from_utf8_lossy(&end.stderr).contains("kept"))
+    };
+    write(&table, 1200);
+    write(&moved, 1200);
+    let (first, _) = made(&table);
+    let (second, kept) = made(&moved);
+    assert!(kept && first == second, "the same rows elsewhere");
+    write(&moved, 1300);
+    let (third, kept) = made(&moved);
+    assert!(!kept && third != first, "other rows");
 }
 
 #[test]
@@ -115,9 +137,10 @@ fn what_cannot_be_simulated_is_said_in_one_line() {
         ),
         ("log10_h2o=[-1,-0.1]", 64, "`log10_h2o` is [-1, -0.1], expected"),
         ("layers=1", 64, "`layers` is 1, expected 2 to 1000"),
-        ("first=9999999", 64, "`first` is 9999999, expected 10 records from there on of 10000000"),
+        ("first=9999999", 64, "`count` is 10, expected at most 1 records from `first` = 9999999 on"),
+        ("cloud_top_pa=1e7", 64, "`cloud_top_pa` is 10000000, expected 1e-5 to 1e6, the pressures of the atmosphere"),
         ("noise_ppm=-3", 64, "`noise_ppm` is -3, expected more than 0"),
-        ("planet_mass=[0.001,0.001]", 64, "expected a planet that holds its atmosphere: record "),
+        ("planet_mass=[0.001,0.001]", 64, "expected a planet that holds its atmosphere, which this one loses at"),
         ("oder=grid", 64, "unknown key `oder`, did you mean `order`"),
         (&nowhere, 74, "is not there, expected a folder of opacities, or built-in"),
         (&empty, 65, "holds no table of H2O, CO2, CO or CH4"),

@@ -25,8 +25,8 @@ use crate::trainer::{Ended, Stepper};
 /// Prints `samples_per_second NUMBER`, the median over rounds, records of all ranks. With --against the same is timed
 /// with other values of the configuration, round by round in turn, and the ratio of each pair of rounds is told.
 ///
-/// Beside it stand the share of the time that rank 0 spends outside the networks and without waiting for sums, and the
-/// share of the largest rate of matrix products (1x1 convolutions, all ranks at once) that the nominal work of a step
+/// Beside it stand the share of the time that rank 0 spends outside the networks and without waiting for sums, the share that ranks
+/// spend waiting for sums (their mean: the wire, and slower neighbours), and the share of the largest rate of matrix products (1x1 convolutions, all ranks at once) that the nominal work of a step
 /// makes, in single precision and in bf16.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -92,7 +92,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
             session.agree(contestant.rate(session.comm(), arguments.steps))?;
         }
     }
-    let spent_before = contestants[0].outside();
+    let spent_before = contestants[0].spent();
     while pace.next() {
         for (contestant, rates) in contestants.iter_mut().zip(&mut rates) {
             let rate = session.agree(contestant.rate(session.comm(), arguments.steps))?;
@@ -100,22 +100,29 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         }
         pace.tell(&json!({ "samples_per_second": rates[0].last() }))?;
     }
-    let (outside, seconds) = contestants[0].outside();
-    let outside = (outside - spent_before.0) / (seconds - spent_before.1);
+    let [outside, waiting] = {
+        let [networks, sums, seconds] = contestants[0].spent();
+        let seconds = seconds - spent_before[2];
+        let (networks, sums) = ((networks - spent_before[0]) / seconds, (sums - spent_before[1]) / seconds);
+        let of_all = super::of_all(session.comm(), sums);
+        [1.0 - networks - sums, of_all.iter().sum::<f64>() / of_all.len() as f64]
+    };
     let after = before.map(|_| products());
     let limits = before.zip(after).map(|(before, after)| [0, 1].map(|kind| before[kind].max(after[kind])));
     if session.rank() == 0 && !rates[0].is_empty() {
         let flops = flops_per_record(&configs[0]);
         let shares = limits.map(|limits| limits.map(|limit| median(&rates[0]) * flops / limit));
-        tell(session, arguments, &rates, &Beside { outside, flops, limits, shares })?;
+        tell(session, arguments, &rates, &Beside { outside, waiting, flops, limits, shares })?;
     }
     Ok(Exit::Done)
 }
 
 /// What is told beside the rate of the first contestant.
 struct Beside {
-    /// Share of rank 0's time.
+    /// Share of rank 0's time outside networks and sums.
     outside: f64,
+    /// Share of all ranks' time that they wait for sums.
+    waiting: f64,
     /// Nominal FLOPs of one record of a step.
     flops: f64,
     /// FLOP/s of all ranks in single precision and in bf16, on the host.
@@ -202,10 +209,10 @@ impl<'a> Contestant<'a> {
         Ok(steps as f64 * self.samples_per_step / seconds)
     }
 
-    /// Seconds outside the networks and without waiting for sums, and all seconds, of all steps up to now.
-    fn outside(&self) -> (f64, f64) {
+    /// Seconds in the networks, waiting for sums, and in all, of all steps up to now.
+    fn spent(&self) -> [f64; 3] {
         let spent = self.stepper.spent();
-        (self.seconds - (spent.networks + spent.sums).as_secs_f64(), self.seconds)
+        [spent.networks.as_secs_f64(), spent.sums.as_secs_f64(), self.seconds]
     }
 }
 
@@ -215,7 +222,7 @@ fn tell(session: &Session, arguments: &Arguments, rates: &[Vec<f64>], beside: &B
     if arguments.json {
         let mut all = json!({
             "ranks": session.ranks(), "steps": arguments.steps, "rounds": ours.len(), "samples_per_second": figures(ours),
-            "outside_share": beside.outside, "flops_per_sample": beside.flops,
+            "outside_share": beside.outside, "waiting_share": beside.waiting, "flops_per_sample": beside.flops,
         });
         for (at, kind) in ["fp32", "bf16"].into_iter().enumerate() {
             all[format!("products_{kind}_flops_per_second")] = beside.limits.map(|limits| limits[at]).into();
@@ -239,6 +246,7 @@ fn tell(session: &Session, arguments: &Arguments, rates: &[Vec<f64>], beside: &B
         told("ratio", ratios, 3)?;
     }
     say(&format!("outside_share {:.4}", beside.outside))?;
+    say(&format!("waiting_share {:.4}", beside.waiting))?;
     if let (Some([fp32, bf16]), Some(limits)) = (beside.shares, beside.limits) {
         let [fp32_limit, bf16_limit] = limits.map(|limit| 1e-9 * limit);
         eprintln!("products: {fp32_limit:.0} GFLOP/s in fp32, {bf16_limit:.0} in bf16, all ranks");

@@ -15,6 +15,7 @@ use crate::data::{
 };
 use crate::exit::Exit;
 use crate::simulate::SimulateError;
+use crate::simulate::spectra::draws::Parameters;
 use crate::simulate::spectra::{Atmosphere, Draws, ForwardModel, SpectrumSettings, SpectrumWorkspace};
 
 /// Transmission spectra of exoplanets with their seven parameters.
@@ -55,7 +56,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let (model, draws) = session.agree(prepare(arguments))?;
     tell(&model);
     let begun = Instant::now();
-    let writer = session.agree(DatasetWriter::create(&arguments.out, header(arguments, &model)))?;
+    let writer = session.agree(DatasetWriter::create(&arguments.out, header(arguments, &model, &draws)))?;
     let maker = Maker { model: &model, draws: &draws, seed: arguments.seed };
     let (mine, counter) = shards::share(session, &writer, "spectrum", "spectra");
     let written: Result<Vec<ShardEntry>, CommandError> = mine
@@ -91,7 +92,11 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
 fn prepare(arguments: &Arguments) -> Result<(ForwardModel, Draws), CommandError> {
     let settings: SpectrumSettings = settings(&arguments.sets)?;
     let draws = Draws::new(arguments.seed, &settings, arguments.count)?;
-    Ok((ForwardModel::new(&settings)?, draws))
+    let model = ForwardModel::new(&settings)?;
+    for parameters in draws.lightest() {
+        model.holds(&Atmosphere::new(&parameters)).map_err(|pressure| lost(&parameters, pressure))?;
+    }
+    Ok((model, draws))
 }
 
 /// What a user may not expect of the opacities.
@@ -110,6 +115,14 @@ fn tell(model: &ForwardModel) {
             model.wavelength_um().len()
         );
     }
+}
+
+/// What is said of a planet that loses its atmosphere.
+fn lost(parameters: &Parameters, pressure_pa: f64) -> SimulateError {
+    let [.., mass, radius, temperature] = parameters;
+    let value = format!("{radius} where planet_mass is {mass} and temperature {temperature}");
+    let wanted = format!("a planet that holds its atmosphere, which this one loses at {pressure_pa:.1e} Pa");
+    SimulateError::setting("planet_radius", &value, wanted)
 }
 
 /// Makes records.
@@ -133,13 +146,8 @@ impl Maker<'_> {
                 *to = parameter as f32;
             }
             let depth = &mut values[..points];
-            self.model.spectrum(&Atmosphere::new(&parameters), workspace, depth).map_err(|pressure| {
-                let value =
-                    format!("{:.4}, mass {:.4}, temperature {:.0}", parameters[5], parameters[4], parameters[6]);
-                let wanted =
-                    format!("a planet that holds its atmosphere: record {record} loses it at {pressure:.1e} Pa");
-                SimulateError::setting("planet_radius", &value, wanted)
-            })?;
+            let made = self.model.spectrum(&Atmosphere::new(&parameters), workspace, depth);
+            made.map_err(|pressure| lost(&parameters, pressure))?;
             if let Some(noise) = self.model.noise() {
                 noise.add(self.seed, *id, depth);
                 let (below, rest) = values[points..].split_at_mut(points);
@@ -153,9 +161,9 @@ impl Maker<'_> {
     }
 }
 
-fn header(arguments: &Arguments, model: &ForwardModel) -> Header {
+fn header(arguments: &Arguments, model: &ForwardModel, draws: &Draws) -> Header {
     let channels = if model.noise().is_some() { OBSERVED.to_vec() } else { vec![Channel::Depth] };
-    let mut source = model.describe();
+    let mut source = model.describe(draws);
     source.insert("seed".into(), (arguments.seed as i64).into());
     Header {
         kind: Kind::Spectra,

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::WavelengthUnit::{Angstrom, M, Nm, PerCm, Um};
 use super::bins::Bin;
 use super::{Grid, Overlaps, Points, Reading, Table, WavelengthUnit, combine};
-use crate::data::spectral_axis::{GRIDS, check_wavelengths, named_grid};
+use crate::data::atmosphere::QUANTITIES;
+use crate::data::spectral_axis::{GRIDS, grid_from, named_grid};
 use crate::ingest::IngestError;
 
 /// Tables of the same objects, opened.
@@ -34,16 +35,10 @@ pub fn grid(name: &str) -> Result<Grid, IngestError> {
     let bytes = fs::read(path).map_err(IngestError::file(path))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| IngestError::wrong(path, "is no text, expected a column of micrometres"))?;
-    let mut wavelength_um = Vec::new();
-    for (line, number) in text.lines().zip(1..) {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        if !line.is_empty() {
-            let value = line.parse::<f64>();
-            let fault = |_| format!("line {number}: `{line:.40}` is no number, expected one of micrometres");
-            wavelength_um.push(value.map_err(fault).map_err(|fault| IngestError::wrong(path, fault))?);
-        }
-    }
-    check_wavelengths(&wavelength_um).map_err(|fault| IngestError::wrong(path, fault))?;
+    let wavelength_um = grid_from(&text).map_err(|(line, fault)| {
+        let line = line.map_or(String::new(), |line| format!("line {line}: "));
+        IngestError::wrong(path, format!("{line}{fault}"))
+    })?;
     Ok(Grid::new(wavelength_um))
 }
 
@@ -81,7 +76,19 @@ impl Object {
             let mut on_grid = Vec::with_capacity(parts.len());
             for ((part, table), overlaps) in parts.iter().zip(&self.tables).zip(&self.overlaps) {
                 let (points, known) = &part[at];
-                seven.iter_mut().zip(known).filter(|(mine, _)| mine.is_nan()).for_each(|(mine, known)| *mine = *known);
+                for ((mine, known), quantity) in seven.iter_mut().zip(known).zip(QUANTITIES) {
+                    let differ = !mine.is_nan() && !known.is_nan() && (*mine - known).abs() > 1e-5 * mine.abs();
+                    if differ {
+                        let fault = format!(
+                            "says that {} is {known} {}, expected {mine} as the instrument joined before it",
+                            quantity.name, quantity.unit
+                        );
+                        return Err(IngestError::wrong(&table.path, fault));
+                    }
+                    if mine.is_nan() {
+                        *mine = *known;
+                    }
+                }
                 let points = overlaps.apply(points, self.coverage);
                 let fault = if points.depth.iter().all(|depth| depth.is_nan()) {
                     "covers no bin of the grid by the share --coverage, expected a smaller one or other wavelengths"

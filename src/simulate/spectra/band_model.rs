@@ -6,6 +6,12 @@
 
 use super::{BARN_M2, CrossSections, Molecule};
 
+/// What manifests say of it.
+pub const SOURCE: &str = "built-in bands (Edwards 1976)";
+
+/// Nothing absorbs at shorter wavelengths.
+pub const SHORTEST_UM: f64 = 1.3;
+
 /// Where a band is said to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum At {
@@ -70,7 +76,7 @@ pub fn cross_sections(molecule: Molecule, wavenumbers_cm: &[f64]) -> CrossSectio
     }
     CrossSections {
         molecule,
-        source: "built-in bands (Edwards 1976)".into(),
+        source: SOURCE.into(),
         temperatures_k,
         pressures_pa: vec![1e5],
         wavenumbers_cm: wavenumbers_cm.to_vec(),

@@ -9,12 +9,12 @@ use super::{BARN_M2, CrossSections, Molecule, SECOND_RADIATION_CM_K};
 
 /// Dunham's coefficients Y_kl in 1/cm, k down and l across (Guelachvili et al. 1983; Huber & Herzberg 1979 agree in all digits that
 /// they give). E = sum Y_kl (v + 1/2)^k (J (J + 1))^l.
-const DUNHAM_CM: [[f64; 3]; 5] = [
-    [0.0, 1.931_280_872_4, -6.121_468e-6],
-    [2_169.813_580_2, -1.750_441_21e-2, 1.152_6e-9],
-    [-13.288_307_6, 5.487e-7, 0.0],
-    [1.051_127e-2, 2.541e-8, 0.0],
-    [5.744_0e-5, 0.0, 0.0],
+const DUNHAM_CM: [[f64; 4]; 5] = [
+    [0.0, 1.931_280_872_4, -6.121_468e-6, 5.827_2e-12],
+    [2_169.813_580_2, -1.750_441_21e-2, 1.152_6e-9, 0.0],
+    [-13.288_307_6, 5.487e-7, 0.0, 0.0],
+    [1.051_127e-2, 2.541e-8, 0.0, 0.0],
+    [5.744_0e-5, 0.0, 0.0, 0.0],
 ];
 
 /// Matrix elements of the dipole moment between v = 0 and v = 1, 2, 3, without rotation, in debye (Chackerian & Tipping 1983;

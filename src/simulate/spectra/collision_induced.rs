@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::cross_sections::between;
 use crate::files;
-use crate::simulate::SimulateError;
+use crate::simulate::{SimulateError, read_text};
 
 /// Which molecules collide with hydrogen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,7 @@ pub struct CollisionInduced {
 impl CollisionInduced {
     /// Reads a `.cia` file. Blocks of one temperature join, where they do not overlap.
     pub fn read(path: &Path) -> Result<Self, SimulateError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| SimulateError::Read { path: path.to_path_buf(), source })?;
+        let text = read_text(path, "collision-induced absorption in HITRAN's format")?;
         let wrong =
             |line: usize, problem: String| SimulateError::Table { path: path.to_path_buf(), line: line + 1, problem };
         let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
@@ -67,6 +66,9 @@ impl CollisionInduced {
             };
             if *pair.get_or_insert(have) != have {
                 return Err(wrong(number, format!("is of {}, expected one pair in a file", have.name())));
+            }
+            if points == 0 {
+                return Err(wrong(number, "has 0 points, expected at least 1".into()));
             }
             if !(temperature > 0.0 && temperature < 1e5) {
                 return Err(wrong(number, format!("is at {temperature} K, expected a temperature")));
@@ -98,7 +100,7 @@ impl CollisionInduced {
         });
         let mut temperatures_k: Vec<f64> = Vec::new();
         let mut curves: Vec<(Vec<f64>, Vec<f64>)> = Vec::new();
-        for (temperature, wavenumbers, absorption) in blocks.into_iter().filter(|block| !block.1.is_empty()) {
+        for (temperature, wavenumbers, absorption) in blocks {
             if temperatures_k.last() == Some(&temperature) {
                 let curve = curves.last_mut().expect("a temperature has its curve");
                 if curve.0.last() >= wavenumbers.first() {

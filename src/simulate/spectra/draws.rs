@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::settings::{LEGAL, SpectrumSettings};
+use super::settings::{LEGAL, MOST_TRACES, SpectrumSettings, traces};
 use crate::data::atmosphere::{LEVELS, QUANTITIES};
 use crate::rng::{Draw, Stream};
-use crate::simulate::SimulateError;
+use crate::simulate::{SimulateError, read_text};
 
 /// How parameters are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,8 +68,9 @@ impl Draws {
             Order::Table => rows.len() as u64,
         };
         if settings.first.checked_add(count).is_none_or(|end| end > all) {
-            let wanted = format!("{count} records from there on of {all}");
-            return Err(SimulateError::setting("first", &settings.first, wanted));
+            let wanted =
+                format!("at most {} records from `first` = {} on", all.saturating_sub(settings.first), settings.first);
+            return Err(SimulateError::setting("count", &count, wanted));
         }
         Ok(Self {
             draw: Draw::new(seed),
@@ -77,6 +79,24 @@ impl Draws {
             ranges: settings.ranges(),
             rows,
         })
+    }
+
+    /// The atmosphere that is most easily lost, among all that may be drawn: where a planet holds it, each holds its own.
+    pub fn lightest(&self) -> Vec<Parameters> {
+        match self.order {
+            Order::Grid | Order::Continuous => {
+                let mut corner = self.ranges.map(|(low, _)| low); // little gas is light gas, on a light planet
+                corner[5] = self.ranges[5].1;
+                corner[6] = self.ranges[6].1;
+                vec![corner]
+            }
+            Order::Table => self.rows.clone(),
+        }
+    }
+
+    /// A checksum of the rows of the table, where there is one.
+    pub fn table_checksum(&self) -> Option<u64> {
+        (self.order == Order::Table).then(|| xxh3_64(bytemuck::cast_slice(self.rows.as_flattened())))
     }
 
     /// The number that a record is known by: the point of the grid, or its place in the row of draws or the table.
@@ -129,7 +149,7 @@ impl Draws {
 
 /// A text table with the names of the seven parameters in its first line, in any order, and a row for each record.
 fn read_rows(path: &Path) -> Result<Vec<Parameters>, SimulateError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SimulateError::Read { path: path.into(), source })?;
+    let text = read_text(path, "a text table of parameters")?;
     let words = |line: &str| -> Vec<String> {
         let separated = line.split([' ', '\t', ',']).filter(|word| !word.is_empty());
         separated.map(ToOwned::to_owned).collect()
@@ -145,10 +165,19 @@ fn read_rows(path: &Path) -> Result<Vec<Parameters>, SimulateError> {
     if let Some(missing) = names.iter().find(|name| place(name).is_none()) {
         return Err(wrong(number, format!("does not name {missing}, expected all of {}", names.join(" "))));
     }
+    if let Some(again) = header.iter().enumerate().find(|(at, name)| header[..*at].contains(name)) {
+        return Err(wrong(number, format!("names {} twice, expected each column once", again.1)));
+    }
     let places = names.map(|name| place(&name).expect("all are named"));
     let mut rows = Vec::new();
     for (number, line) in lines.filter(|(_, line)| !line.trim_start().starts_with('#')) {
         let row = words(line);
+        if row.len() > header.len() {
+            return Err(wrong(
+                number,
+                format!("has {} values, expected {} as in the line of names", row.len(), header.len()),
+            ));
+        }
         let mut parameters = [0.0; QUANTITIES.len()];
         for (((to, place), quantity), (least, most)) in parameters.iter_mut().zip(places).zip(QUANTITIES).zip(LEGAL) {
             let word = row.get(place).map_or("", String::as_str);
@@ -158,6 +187,13 @@ fn read_rows(path: &Path) -> Result<Vec<Parameters>, SimulateError> {
                 return Err(wrong(number, wanted));
             };
             *to = value;
+        }
+        let sum = traces(&parameters);
+        if sum > MOST_TRACES {
+            return Err(wrong(
+                number,
+                format!("has mixing ratios that add up to {sum:.2}, expected at most {MOST_TRACES}"),
+            ));
         }
         rows.push(parameters);
     }

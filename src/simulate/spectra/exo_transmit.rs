@@ -38,10 +38,16 @@ pub fn read(path: &Path, molecule: Molecule) -> Result<CrossSections, SimulateEr
             return Err(table.wrong(&format!("wavelength {wavelength_m:e} m, expected 1e-8 to 1e-2")));
         }
         let mut block = Vec::with_capacity(p * t);
-        for _ in 0..p {
+        for pressure in &pressures_pa {
             if !table.next(&mut row)? || row.len() != t + 1 {
                 let wanted = format!("expected a pressure and {t} cross sections, for each of {p} pressures");
                 return Err(table.wrong(&wanted));
+            }
+            // Some tables have the logarithm, some the pressure.
+            if (row[0] - pressure.log10()).abs() > 1e-3 && (row[0] / pressure - 1.0).abs() > 1e-3 {
+                return Err(
+                    table.wrong(&format!("is of pressure {}, expected {pressure:e} Pa or its logarithm", row[0]))
+                );
             }
             block.extend(row[1..].iter().map(|m2| (m2 / BARN_M2) as f32));
         }

@@ -2,14 +2,18 @@
 //!
 //! Shapes: n = layers, w = points of the work grid, padded to whole vectors.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::cross_sections::between;
+use super::draws::Draws;
 use super::layers::{Atmosphere, Layers, Pressures};
 use super::noise::Noise;
 use super::opacities::Opacities;
 use super::sampling::{Binning, Sampling, interpolate, work_grid};
 use super::settings::SpectrumSettings;
 use super::transit::{LANES, Ray, Sources, absorbed};
-use super::{BARN_M2, CrossSections, Molecule, rayleigh};
+use super::{BARN_M2, CrossSections, Molecule, band_model, rayleigh};
+use crate::data::spectral_axis::named_grid;
 use crate::simulate::SimulateError;
 
 /// A solar radius in m (IAU 2015, nominal).
@@ -92,27 +96,16 @@ impl ForwardModel {
         let noise = settings.noise(&wavelength_um)?;
         let native = work_grid(opacities.finest_grid(), &wavelength_um);
         let native_binning = Binning::new(&native, &wavelength_um);
-        let (mut grid, mut binning, mut tables) = match settings.sampling {
-            Sampling::Native => {
-                let tables = opacities.on(&native, |from, values, to| interpolate(from, values, &native, to));
-                (native, Some(native_binning), tables)
-            }
+        let on = opacities.on(&native, |from, values, to| interpolate(from, values, &native, to));
+        let (mut grid, binning, mut tables) = match settings.sampling {
+            Sampling::Native => (native, Some(native_binning), on),
             Sampling::Binned => {
                 let bins: Vec<f64> = wavelength_um.iter().map(|um| 1e4 / um).collect();
-                let mut fine = vec![0.0; native.len()];
-                let on = opacities.on(&native, |from, values, to| interpolate(from, values, &native, to));
-                let binned = on.iter().map(|table| {
-                    table.on(bins.clone(), |from, to| {
-                        fine.copy_from_slice(from);
-                        native_binning.apply(&fine, to);
-                    })
-                });
-                (bins.clone(), None, binned.collect())
+                let binned = on.iter().map(|table| table.on(bins.clone(), |from, to| native_binning.apply(from, to)));
+                let tables = binned.collect();
+                (bins, None, tables)
             }
         };
-        if binning.as_ref().is_some_and(|_| grid == wavelength_um.iter().map(|um| 1e4 / um).collect::<Vec<_>>()) {
-            binning = None;
-        }
         let bare = bare_bins(opacities, &wavelength_um);
         let points = grid.len().next_multiple_of(LANES);
         // Padding scatters as the last point does, and nobody reads it.
@@ -186,12 +179,31 @@ impl ForwardModel {
         self.bare
     }
 
-    /// What the spectra are made with, for the manifest.
-    pub fn describe(&self) -> toml::Table {
+    /// What the spectra are made with, for the manifest: all that changes a bit of them, and no paths, since the same tables make the same
+    /// spectra wherever they lie.
+    pub fn describe(&self, draws: &Draws) -> toml::Table {
         let mut told = toml::Table::try_from(&self.settings).expect("settings are a table");
         told.insert("made_by".into(), "simulate spectra".into());
         told.insert("absorbers".into(), self.opacities.clone().into());
+        told.remove("opacities");
+        if named_grid(&self.settings.grid).is_none() {
+            told.remove("grid"); // its wavelengths are there
+        }
+        let mut sums = vec![("parameter_table", draws.table_checksum())];
+        if self.settings.noise_table.is_some() {
+            sums.push(("noise_table", self.noise.as_ref().map(|noise| xxh3_64(bytemuck::cast_slice(noise.sigma())))));
+        }
+        for (key, sum) in sums {
+            if let Some(sum) = sum {
+                told.insert(key.into(), format!("xxh3 {sum:016x}").into());
+            }
+        }
         told
+    }
+
+    /// Whether a planet holds its atmosphere; else a pressure in Pa that gravity does not reach.
+    pub fn holds(&self, atmosphere: &Atmosphere) -> Result<(), f64> {
+        Layers::default().set(atmosphere, &self.pressures, self.settings.helium_to_hydrogen)
     }
 
     /// The spectrum of an atmosphere: (Rp/Rs)^2 in each bin. The error is a pressure in Pa that gravity does not reach.
@@ -317,14 +329,13 @@ fn groups(tables: Vec<CrossSections>, pressures: &Pressures) -> Vec<Group> {
 
 /// Bins whose middle no table reaches.
 fn bare_bins(opacities: &Opacities, wavelength_um: &[f64]) -> usize {
-    if !opacities.bands.is_empty() {
-        return 0;
-    }
     let reaches = |um: &&f64| {
-        opacities.tables.iter().any(|table| {
-            let grid = &table.wavenumbers_cm;
-            (grid[0]..=grid[grid.len() - 1]).contains(&(1e4 / **um))
-        })
+        let bands = !opacities.bands.is_empty() && **um >= band_model::SHORTEST_UM;
+        bands
+            || opacities.tables.iter().any(|table| {
+                let grid = &table.wavenumbers_cm;
+                (grid[0]..=grid[grid.len() - 1]).contains(&(1e4 / **um))
+            })
     };
     wavelength_um.len() - wavelength_um.iter().filter(reaches).count()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::draws::NOISE;
 use crate::data::spectral_axis::check_wavelengths;
 use crate::rng::{Draw, Stream};
-use crate::simulate::SimulateError;
+use crate::simulate::{SimulateError, read_text};
 
 /// Standard deviation of each bin.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +21,7 @@ impl Noise {
 
     /// From a text table of wavelength in um and standard deviation of the depth, linear between its rows, which must cover all bins.
     pub fn read(path: &Path, wavelength_um: &[f64]) -> Result<Self, SimulateError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| SimulateError::Read { path: path.to_path_buf(), source })?;
+        let text = read_text(path, "a text table of wavelength in um and standard deviation")?;
         let mut rows: Vec<(f64, f64)> = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default().trim();

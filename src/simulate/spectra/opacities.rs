@@ -31,7 +31,7 @@ impl Opacities {
     }
 
     /// Reads `built-in`, or all tables of a folder: `opac*.dat` (Exo_Transmit), `*.h5` and `*.hdf5` (TauREx), `*.cia` (HITRAN). Files of
-    /// other names, and of other molecules in Exo_Transmit's format, are passed over; a molecule without a table does not absorb.
+    /// other names and of other molecules are passed over; a molecule without a table does not absorb.
     pub fn load(name: &str) -> Result<Self, SimulateError> {
         if name == BUILT_IN {
             return Ok(Self::built_in());
@@ -53,7 +53,11 @@ impl Opacities {
                     let Some(molecule) = exo_transmit::molecule_of(&path) else { continue };
                     all.add(exo_transmit::read(&path, molecule)?).map_err(again)?;
                 }
-                Some("h5" | "hdf5") => all.add(taurex::read(&path)?).map_err(again)?,
+                Some("h5" | "hdf5") => {
+                    if let Some(table) = taurex::read(&path)? {
+                        all.add(table).map_err(again)?;
+                    }
+                }
                 Some("cia") => {
                     let table = CollisionInduced::read(&path)?;
                     if all.collisions.iter().any(|other| other.pair == table.pair) {
@@ -80,9 +84,15 @@ impl Opacities {
         Ok(())
     }
 
-    /// The wavenumbers of the table with most of them; none where all is built in.
+    /// The wavenumbers of the table that has them closest, and of those alike the widest; none where all is built in.
     pub fn finest_grid(&self) -> Option<&[f64]> {
-        self.tables.iter().map(|table| table.wavenumbers_cm.as_slice()).max_by_key(|grid| grid.len())
+        let per_octave = |grid: &[f64]| grid.len() as f64 / (grid[grid.len() - 1] / grid[0]).log2();
+        let grids = self.tables.iter().map(|table| table.wavenumbers_cm.as_slice());
+        grids.max_by(|a, b| {
+            let (fine, other) = (per_octave(a), per_octave(b));
+            let alike = (fine / other - 1.0).abs() < 0.01;
+            if alike { a.len().cmp(&b.len()) } else { fine.total_cmp(&other) }
+        })
     }
 
     /// All tables, bands too, on these wavenumbers: brought there by `resample(from grid, from, to)`.
@@ -109,8 +119,7 @@ impl Opacities {
         let tables = self.tables.iter().map(|table| {
             (table.molecule.formula().to_owned(), checked(&table.source, bytemuck::cast_slice(&table.barns)))
         });
-        let bands =
-            self.bands.iter().map(|molecule| (molecule.formula().to_owned(), "built-in bands (Edwards 1976)".into()));
+        let bands = self.bands.iter().map(|molecule| (molecule.formula().to_owned(), band_model::SOURCE.into()));
         let pairs =
             self.collisions.iter().map(|table| (table.pair.name().to_owned(), checked(&table.source, &table.bytes())));
         tables.chain(bands).chain(pairs).map(|(what, source)| (what, toml::Value::String(source))).collect()

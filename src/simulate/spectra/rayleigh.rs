@@ -2,8 +2,9 @@
 
 use super::{BARN_M2, Molecule};
 
-/// Number density of an ideal gas at 0 degrees Celsius and 1 atm in 1/m^3, to which the refractive indices belong.
-const LOSCHMIDT_M3: f64 = 2.686_780_1e25;
+/// Number density of an ideal gas at 1 atm in 1/m^3, at the temperatures to which refractive indices belong: 0 and 15 degrees Celsius.
+const AT_0_C_M3: f64 = 2.686_780_1e25;
+const AT_15_C_M3: f64 = 2.546_899e25;
 
 /// Of hydrogen, in barns, at a wavenumber in 1/cm (Dalgarno & Williams 1962, eq. 3; wavelengths in angstrom, cross section in cm^2).
 pub fn hydrogen(wavenumber_cm: f64) -> f64 {
@@ -19,27 +20,27 @@ pub fn helium(wavenumber_cm: f64) -> f64 {
     cm2 * 1e-4 / BARN_M2
 }
 
-/// Of a trace gas, in barns: from its refractive index n and King's factor (Allen's Astrophysical Quantities; Sneep & Ubachs 2005
-/// for CO2 and CH4).
+/// Of a trace gas, in barns: from its refractive index n and King's factor. H2O: 0.85 of air's index, depolarisation 0.17 (Cox 2000,
+/// Allen's Astrophysical Quantities); CO2: Bideau-Mehu et al. 1973; CO: Cox 2000; CH4 and King's factors: Sneep & Ubachs 2005.
 pub fn trace(molecule: Molecule, wavenumber_cm: f64) -> f64 {
     let square = wavenumber_cm * wavenumber_cm * 1e-8; // 1/um^2
-    let (refractivity, king) = match molecule {
+    let (refractivity, king, density) = match molecule {
         Molecule::H2o => {
             let air = 0.057_921_05 / (238.018_5 - square) + 0.001_679_17 / (57.362 - square);
-            (0.85 * air, (6.0 + 3.0 * 0.17) / (6.0 - 7.0 * 0.17))
+            (0.85 * air, (6.0 + 3.0 * 0.17) / (6.0 - 7.0 * 0.17), AT_15_C_M3)
         }
         Molecule::Co2 => {
             let n = 6.991e-2 / (166.175 - square)
                 + 1.447_20e-3 / (79.609 - square)
                 + 6.429_41e-5 / (56.306_4 - square)
                 + 5.213_06e-5 / (46.019_6 - square); // its infrared resonance at 4.1 um is no scattering
-            (n, 1.1364)
+            (n, 1.1364, AT_0_C_M3)
         }
-        Molecule::Co => (32.7e-5 * (1.0 + 8.1e-3 * square), 1.016),
-        Molecule::Ch4 => (1e-8 * (46_662.0 + 4.02e-6 * wavenumber_cm * wavenumber_cm), 1.0),
+        Molecule::Co => (32.7e-5 * (1.0 + 8.1e-3 * square), 1.016, AT_0_C_M3),
+        Molecule::Ch4 => (1e-8 * (46_662.0 + 4.02e-6 * wavenumber_cm * wavenumber_cm), 1.0, AT_15_C_M3),
     };
     let n = 1.0 + refractivity;
-    let factor = (n * n - 1.0) / (LOSCHMIDT_M3 * (n * n + 2.0));
+    let factor = (n * n - 1.0) / (density * (n * n + 2.0));
     let m2 = 24.0 * std::f64::consts::PI.powi(3) * king * factor * factor * (wavenumber_cm * 100.0).powi(4);
     m2 / BARN_M2
 }

@@ -9,12 +9,20 @@ use super::noise::Noise;
 use super::opacities::BUILT_IN;
 use super::sampling::Sampling;
 use crate::data::atmosphere::QUANTITIES;
-use crate::data::spectral_axis::{GRIDS, check_wavelengths, named_grid};
-use crate::simulate::SimulateError;
+use crate::data::spectral_axis::{GRIDS, grid_from, named_grid};
+use crate::simulate::{SimulateError, read_text};
 
 /// Least and greatest value of each parameter that the physics here can do anything with.
 pub(super) const LEGAL: [(f64, f64); QUANTITIES.len()] =
     [(-30.0, -0.31), (-30.0, -0.31), (-30.0, -0.31), (-30.0, -0.31), (1e-4, 100.0), (1e-2, 100.0), (10.0, 10_000.0)];
+
+/// The greatest sum of mixing ratios: some hydrogen and helium must be left.
+pub(super) const MOST_TRACES: f64 = 0.99;
+
+/// Sum of the four mixing ratios.
+pub(super) fn traces(parameters: &[f64; QUANTITIES.len()]) -> f64 {
+    parameters[..4].iter().map(|log10| 10_f64.powf(*log10)).sum()
+}
 
 /// What spectra are to be. Ranges are least and greatest values, in the units of `data::atmosphere`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +67,7 @@ pub struct SpectrumSettings {
     pub top_pa: f64,
     /// Whether molecules scatter.
     pub rayleigh: bool,
-    /// Nothing is seen below this pressure, in Pa: a grey cloud.
+    /// Nothing is seen below this pressure, in Pa: a grey cloud. Its top is the border between layers that is nearest in ln P.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloud_top_pa: Option<f64>,
     /// Standard deviation of the noise, in parts per million of the star's light.
@@ -125,10 +133,13 @@ impl SpectrumSettings {
                 return Err(SimulateError::setting(quantity.name, &value, wanted));
             }
         }
-        let most: f64 = self.ranges()[..4].iter().map(|(_, high)| 10_f64.powf(*high)).sum();
-        if most > 0.99 {
-            let wanted = "greatest mixing ratios of the four molecules that add up to at most 0.99";
-            return Err(SimulateError::setting("log10_h2o", &format!("[.., {}]", self.log10_h2o[1]), wanted));
+        let most = traces(&self.ranges().map(|(_, high)| high));
+        if most > MOST_TRACES {
+            let value = format!(
+                "[.., {}] and with log10_co2, log10_co and log10_ch4 10^x adds up to {most:.2}",
+                self.log10_h2o[1]
+            );
+            return Err(SimulateError::setting("log10_h2o", &value, format!("at most {MOST_TRACES} in all")));
         }
         let positive = |name, value: f64, most: f64| {
             if value > 0.0 && value <= most {
@@ -145,8 +156,11 @@ impl SpectrumSettings {
         if !(2..=1000).contains(&self.layers) {
             return Err(SimulateError::setting("layers", &self.layers, "2 to 1000"));
         }
-        if let Some(top) = self.cloud_top_pa {
-            positive("cloud_top_pa", top, 1e10)?;
+        if let Some(top) = self.cloud_top_pa
+            && !(self.top_pa..=self.bottom_pa).contains(&top)
+        {
+            let wanted = format!("{:e} to {:e}, the pressures of the atmosphere", self.top_pa, self.bottom_pa);
+            return Err(SimulateError::setting("cloud_top_pa", &top, wanted));
         }
         match (self.noise_ppm, &self.noise_table) {
             (Some(ppm), Some(_)) => Err(SimulateError::setting("noise_ppm", &ppm, "nothing beside `noise_table`")),
@@ -165,23 +179,11 @@ impl SpectrumSettings {
             let wanted = format!("{}, or a text file of wavelengths in um", GRIDS.join(", "));
             return Err(SimulateError::setting("grid", &self.grid, wanted));
         }
-        let text = std::fs::read_to_string(path).map_err(|source| SimulateError::Read { path: path.into(), source })?;
-        let mut grid = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            let line = line.split('#').next().unwrap_or_default();
-            let Some(word) = line.split([' ', '\t', ',']).find(|word| !word.is_empty()) else { continue };
-            let Ok(um) = word.parse() else {
-                let problem = format!("`{word:.30}` is no number, expected a wavelength in um");
-                return Err(SimulateError::Table { path: path.into(), line: number + 1, problem });
-            };
-            grid.push(um);
-        }
-        let whole = |problem| SimulateError::WholeTable { path: path.into(), problem };
-        check_wavelengths(&grid).map_err(whole)?;
-        if grid.len() > 1 << 20 || grid.iter().any(|um| !(0.01..=1e4).contains(um)) {
-            return Err(whole("expected at most 1048576 wavelengths of 0.01 to 10000 um".into()));
-        }
-        Ok(grid)
+        let text = read_text(path, "a text file of wavelengths in um")?;
+        grid_from(&text).map_err(|(line, problem)| match line {
+            Some(line) => SimulateError::Table { path: path.into(), line, problem },
+            None => SimulateError::WholeTable { path: path.into(), problem },
+        })
     }
 
     /// The noise that is asked for.

@@ -14,16 +14,19 @@ use crate::simulate::SimulateError;
 const BAR_PA: f64 = 1e5;
 const CM2_M2: f64 = 1e-4;
 
-/// Reads a table of one of the four molecules.
-pub fn read(path: &Path) -> Result<CrossSections, SimulateError> {
+/// Reads a table; none where it is of another molecule than the four.
+pub fn read(path: &Path) -> Result<Option<CrossSections>, SimulateError> {
     let whole = |problem: String| SimulateError::WholeTable { path: path.to_path_buf(), problem };
     std::fs::File::open(path).map_err(|source| SimulateError::Read { path: path.to_path_buf(), source })?;
-    let table = from_file(path).map_err(whole)?;
+    let Some(table) = from_file(path).map_err(whole)? else {
+        log::info!("{} is of another molecule, passed over", path.display());
+        return Ok(None);
+    };
     table.validate().map_err(whole)?;
-    Ok(table)
+    Ok(Some(table))
 }
 
-fn from_file(path: &Path) -> Result<CrossSections, String> {
+fn from_file(path: &Path) -> Result<Option<CrossSections>, String> {
     let fault = |error: hdf5::Error| format!("is no table of cross sections as TauREx reads them: {error}");
     let file = hdf5::File::open(path).map_err(fault)?;
     let numbers = |name: &str| -> Result<Vec<f64>, String> {
@@ -32,7 +35,7 @@ fn from_file(path: &Path) -> Result<CrossSections, String> {
         dataset.read_raw::<f64>().map_err(fault)
     };
     let name = molecule_name(&file).ok_or("has no `mol_name`, expected the formula of a molecule")?;
-    let molecule = Molecule::of(&name).ok_or_else(|| format!("is of {name:.20}, expected H2O, CO2, CO or CH4"))?;
+    let Some(molecule) = Molecule::of(&name) else { return Ok(None) };
     let units = file.dataset("p").ok().and_then(|p| p.attr("units").ok()).and_then(|units| text(&units));
     let pascal = match units.as_deref() {
         None | Some("bar") => BAR_PA,
@@ -55,7 +58,7 @@ fn from_file(path: &Path) -> Result<CrossSections, String> {
         }
     }
     let source = format!("{} (TauREx)", files::name_of(path));
-    Ok(CrossSections { molecule, source, temperatures_k, pressures_pa, wavenumbers_cm, barns })
+    Ok(Some(CrossSections { molecule, source, temperatures_k, pressures_pa, wavenumbers_cm, barns }))
 }
 
 /// Strings are of fixed or of variable length, ASCII or not, by who wrote the file.

@@ -92,11 +92,21 @@ fn a_table_says_each_record() {
         Draws::new(0, &settings, count).expect_err("it is refused").to_string()
     };
     let good = format!("{names}\n1500 1 1.1 -3 -4 -5 -6\n");
-    assert!(fault(&good, 2).contains("`first` is 0, expected 2 records from there on of 1"));
+    assert!(fault(&good, 2).contains("`count` is 2, expected at most 1 records from `first` = 0 on"));
     assert!(fault("temperature\n1500\n", 1).contains("line 1: does not name log10_h2o"));
     assert!(fault(&good.replace("-4", "nan"), 1).contains("line 2: log10_co2 is `nan`, expected -30 to"));
     assert!(fault(&good.replace(" -6", ""), 1).contains("log10_ch4 is ``"));
     assert!(fault("", 1).contains("is empty"));
+    assert!(fault(&good.replace(" -6", " -6 99"), 1).contains("line 2: has 8 values, expected 7"));
+    assert!(fault(&good.replacen("log10_co2", "log10_h2o log10_co2", 1), 1).contains("line 1: names log10_h2o twice"));
+    assert!(
+        fault(&good.replace("-3 -4 -5 -6", "-0.5 -0.5 -0.5 -0.5"), 1)
+            .contains("line 2: has mixing ratios that add up to 1.26")
+    );
+    fs::write(&path, b"\xff\xfe").expect("written");
+    assert!(
+        Draws::new(0, &settings, 1).expect_err("no text").to_string().contains("is no text, expected a text table")
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Light through an atmosphere.
 
 use skyforge::data::spectral_axis::named_grid;
+use skyforge::simulate::spectra::collision_induced::CollisionInduced;
 use skyforge::simulate::spectra::layers::{Layers, Pressures};
+use skyforge::simulate::spectra::rayleigh;
 use skyforge::simulate::spectra::sampling::Sampling;
 use skyforge::simulate::spectra::{
     Atmosphere, CrossSections, ForwardModel, Molecule, Opacities, SpectrumSettings, SpectrumWorkspace,
@@ -70,6 +72,40 @@ fn a_grey_gas_is_as_deep_as_theory_has_it() {
     let wanted = r + height * (0.577_215_7 + tau.ln());
     assert!(height / r < 1e-3, "H / r = {}", height / r);
     assert!((seen - wanted).abs() < 0.01 * height, "{} scale heights apart", (seen - wanted) / height);
+}
+
+#[test]
+fn collisions_are_as_deep_as_theory_has_it() {
+    // The same with a column of n^2: tau = n^2 alpha (pi r H)^1/2, which falls off with half the scale height.
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("H2-H2.cia");
+    let line = |nu: f64| format!("{nu:10.3} {:10.3E}\n", 1e-45);
+    let header = format!("{:>20}{:10.3}{:10.3}{:7}{:7.1}\n", "H2-H2", 1.0, 50000.0, 2, 300.0);
+    std::fs::write(&path, header + &line(1.0) + &line(50_000.0)).expect("written");
+    let mut opacities = opacities(vec![grey(Molecule::H2o, 0.0, &[1e5])]);
+    opacities.collisions.push(CollisionInduced::read(&path).expect("read"));
+    let (mass, radius, temperature) = (20.0, 1.0, 300.0);
+    let model = model(&SpectrumSettings { layers: 1000, ..quiet() }, &opacities);
+    let seen = f64::from(depth(&model, [-30.0, -30.0, -30.0, -30.0, mass, radius, temperature])[250]).sqrt() * SUN_M;
+
+    let hydrogen = 1.0 / 1.17647;
+    let molecule_kg = hydrogen * (2.016 + 0.17647 * 4.0026) * 1.660_539e-27;
+    let (r, k) = (radius * JUPITER_M, 1.380_649e-23);
+    let height = k * temperature * r * r / (6.6743e-11 * mass * 1.898e27 * molecule_kg);
+    let density = 1e6 / (k * temperature) * hydrogen;
+    let tau = density * density * 1e-55 * (std::f64::consts::PI * r * height).sqrt();
+    let wanted = r + 0.5 * height * (0.577_215_7 + tau.ln());
+    assert!(tau > 100.0, "the bottom is not seen");
+    assert!((seen - wanted).abs() < 0.01 * height, "{} scale heights apart", (seen - wanted) / height);
+}
+
+#[test]
+fn molecules_scatter_as_measured() {
+    // At 532.2 nm, in 1e-31 m^2: CO, CO2 and CH4 by Sneep & Ubachs 2005; CO is 6 % off its own index there, too.
+    let at = |molecule| rayleigh::trace(molecule, 1e7 / 532.2) * 1e-28 / 1e-31;
+    for (molecule, wanted) in [(Molecule::Co, 6.19), (Molecule::Co2, 12.4), (Molecule::Ch4, 12.47)] {
+        assert!((at(molecule) / wanted - 1.0).abs() < 0.07, "{molecule:?}: {}", at(molecule));
+    }
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn tables_come_back_as_they_were() {
     fs::write(&text, exo_transmit_text(&table())).expect("written");
     same(&exo_transmit::read(&text, Molecule::Co2).expect("read"), &table());
     taurex::write(&hdf5, &table()).expect("written");
-    same(&taurex::read(&hdf5).expect("read"), &table());
+    same(&taurex::read(&hdf5).expect("read").expect("of carbon dioxide"), &table());
     // Two tables of one molecule are one too many.
     assert!(
         Opacities::load(folder.path().to_str().expect("text"))
@@ -77,6 +77,7 @@ fn a_wrong_text_table_is_told_of_with_its_line() {
             .contains("line 4: expected a pressure and 3 cross sections")
     );
     assert!(fault("").contains("no temperatures"));
+    assert!(fault(&text.replacen("5e0 ", "4e0 ", 1)).contains("is of pressure 4, expected 1e5 Pa or its logarithm"));
     let negative = text.lines().enumerate().map(|(i, line)| if i == 3 { "0 -1 -1 -1" } else { line });
     assert!(fault(&negative.collect::<Vec<_>>().join("\n")).contains("expected at least 0"));
 }
@@ -123,6 +124,10 @@ fn collisions_are_read_and_are_linear_between() {
         cia(&path, pair, &[(500.0, points)]);
         CollisionInduced::read(&path).expect_err("refused").to_string()
     };
+    cia(&path, "H2-H2", &[(500.0, &[(20.0, 1e-46)])]);
+    let none = fs::read_to_string(&path).expect("text").replace("      1  500.0", "      0  500.0");
+    fs::write(&path, none).expect("written");
+    assert!(CollisionInduced::read(&path).expect_err("refused").to_string().contains("line 1: has 0 points"));
     assert!(fault("N2-N2", &[(20.0, 1e-46)]).contains("line 1: expected a header of H2-H2 or H2-He"));
     assert!(fault("H2-H2", &[(20.0, 1e-46), (10.0, 1e-46)]).contains("line 3: expected ascending"));
 }
