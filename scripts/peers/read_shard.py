@@ -35,6 +35,7 @@ def main(folder):
                 parameter_total += float(np.sum(parameters[...], dtype=np.float64))
             attributes = {
                 "format": int(file.attrs["format"]),
+                "recipe": int(file.attrs["recipe"]),
                 "kind": file.attrs["kind"],
                 "unit": x.attrs["unit"],
                 "block_rows": int(file["block_checksums"].attrs["block_rows"]),

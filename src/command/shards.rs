@@ -1,9 +1,11 @@
 //! Datasets written by all ranks: each shard by one of them, the manifest last.
 
+use std::collections::BTreeMap;
+
 use super::CommandError;
 use super::counter::Counter;
 use super::session::Session;
-use crate::data::{DatasetWriter, ShardEntry};
+use crate::data::{DatasetWriter, ShardEntry, Split};
 use crate::exit::Ends;
 
 /// The shards of this rank, and a counter of their records.
@@ -20,6 +22,14 @@ pub fn share(
     };
     let total = mine.iter().map(records).sum();
     (mine, Counter::new(session, unit, units, total))
+}
+
+/// The splits `train` and `test` of so many records: the last share of them is held back.
+pub fn splits(count: u64, test: f64) -> BTreeMap<String, Split> {
+    let train = count - (count as f64 * test).round() as u64;
+    let parts = [("train", 0..train), ("test", train..count)];
+    let full = parts.into_iter().filter(|(_, records)| !records.is_empty());
+    full.map(|(name, records)| (name.to_owned(), Split::new([records]))).collect()
 }
 
 /// A shard that an attempt with the same settings has finished before it was cut off.

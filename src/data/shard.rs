@@ -2,8 +2,8 @@
 //!
 //! | dataset           | shape                | type | attributes                                |
 //! | ----------------- | -------------------- | ---- | ----------------------------------------- |
-//! | (the file)        |                      |      | `format`, `kind`                          |
-//! | `x`               | `[n, channels, h, w]`| f32  | `unit`                                    |
+//! | (the file)        |                      |      | `format`, `kind`, `recipe`                |
+//! | `x`               | `[n, ..shape]`       | f32  | `unit`                                    |
 //! | `parameters`      | `[n, p]`, if p > 0   | f32  | `names`, `units`; NaN = unknown           |
 //! | `id`              | `[n]`                | u64  |                                           |
 //! | `block_checksums` | `[blocks]`           | u64  | `block_rows`                              |
@@ -32,7 +32,7 @@ use crate::files;
 /// Rows on their way to a shard: n records, neighbours.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
-    /// `[n, channels, h, w]`, physical units.
+    /// `[n, channels, h, w]` or `[n, channels, points]`, physical units.
     pub values: Vec<f32>,
     /// `[n, p]`, NaN = unknown.
     pub parameters: Vec<f32>,

@@ -1,6 +1,5 @@
 //! `skyforge ingest spectra`: other people's spectra on one grid.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -15,7 +14,7 @@ use super::super::{CommandError, shards, stacks};
 use super::{checksum, file_name, in_order};
 use crate::data::atmosphere::parameters;
 use crate::data::spectral_axis::OBSERVED;
-use crate::data::{Channel, Dataset, DatasetWriter, Header, Kind, Rows, ShardEntry, SpectralAxis, Split, Transform};
+use crate::data::{Channel, Dataset, DatasetWriter, Header, Kind, Rows, ShardEntry, SpectralAxis, Transform};
 use crate::exit::Exit;
 use crate::ingest::IngestError;
 use crate::ingest::spectra::{
@@ -359,12 +358,6 @@ impl Way<'_> {
     fn header(&self, arguments: &SpectrumArguments, found: &[Found]) -> Header {
         let count: u64 = found.iter().map(|input| input.objects).sum();
         let channels = if self.reading.errors { OBSERVED.to_vec() } else { vec![Channel::Depth] };
-        let train = count - (count as f64 * arguments.test).round() as u64;
-        let splits: BTreeMap<String, Split> = [("train", 0..train), ("test", train..count)]
-            .into_iter()
-            .filter(|(_, records)| !records.is_empty())
-            .map(|(name, records)| (name.to_owned(), Split::from(records)))
-            .collect();
         Header {
             kind: Kind::Spectra,
             count,
@@ -372,7 +365,7 @@ impl Way<'_> {
             unit: "1".into(),
             parameters: parameters(),
             transform: Transform::Identity {},
-            splits,
+            splits: shards::splits(count, arguments.test),
             field: None,
             axis: Some(SpectralAxis { channels, wavelength_um: self.grid.wavelength_um.clone() }),
             source: self.source(arguments, found),

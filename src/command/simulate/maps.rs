@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use rayon::prelude::*;
 
-use super::{check_test, settings, splits};
+use super::{check_test, settings};
 use crate::command::session::Session;
 use crate::command::{CommandError, shards};
 use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry};
@@ -87,7 +87,7 @@ fn header(arguments: &Arguments, maps: &MassMaps) -> Header {
         unit: "1".into(),
         parameters: Vec::new(),
         transform: maps.default_transform(),
-        splits: splits(arguments.count, arguments.test),
+        splits: shards::splits(arguments.count, arguments.test),
         field: Some(Field { side_deg: pixel_arcmin * maps.side() as f64 / 60.0, pixel_arcmin }),
         axis: None,
         source,

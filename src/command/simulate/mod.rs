@@ -4,15 +4,12 @@ pub mod carbon_monoxide;
 pub mod maps;
 pub mod spectra;
 
-use std::collections::BTreeMap;
-
 use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
 use super::CommandError;
 use super::session::Session;
 use crate::config::{ConfigError, Override, apply};
-use crate::data::Split;
 use crate::exit::Exit;
 
 /// The built-in skies.
@@ -55,12 +52,4 @@ pub(super) fn settings<T: DeserializeOwned>(sets: &[String]) -> Result<T, Comman
         fault,
     })?;
     Ok(settings)
-}
-
-/// The last share of the records is held back.
-fn splits(count: u64, test: f64) -> BTreeMap<String, Split> {
-    let train = count - (count as f64 * test).round() as u64;
-    let parts = [("train", 0..train), ("test", train..count)];
-    let full = parts.into_iter().filter(|(_, records)| !records.is_empty());
-    full.map(|(name, records)| (name.to_owned(), Split::new([records]))).collect()
 }

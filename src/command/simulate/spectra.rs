@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use rayon::prelude::*;
 
-use super::{check_test, settings, splits};
+use super::{check_test, settings};
 use crate::command::session::Session;
 use crate::command::{CommandError, shards};
 use crate::data::spectral_axis::OBSERVED;
@@ -172,7 +172,7 @@ fn header(arguments: &Arguments, model: &ForwardModel, draws: &Draws) -> Header 
         unit: "1".into(),
         parameters: atmosphere::parameters(),
         transform: Transform::default(),
-        splits: splits(arguments.count, arguments.test),
+        splits: shards::splits(arguments.count, arguments.test),
         field: None,
         axis: Some(SpectralAxis { channels, wavelength_um: model.wavelength_um().to_vec() }),
         source,
