@@ -2,7 +2,8 @@
 
 use super::{BARN_M2, Molecule};
 
-/// Number density of an ideal gas at 1 atm in 1/m^3, at the temperatures to which refractive indices belong: 0 and 15 degrees Celsius.
+/// Number density of an ideal gas at 1 atm in 1/m^3, at the temperatures for which indices are right: 0 degrees Celsius, and 15 where air's
+/// is taken.
 const AT_0_C_M3: f64 = 2.686_780_1e25;
 const AT_15_C_M3: f64 = 2.546_899e25;
 
@@ -37,7 +38,7 @@ pub fn trace(molecule: Molecule, wavenumber_cm: f64) -> f64 {
             (n, 1.1364, AT_0_C_M3)
         }
         Molecule::Co => (32.7e-5 * (1.0 + 8.1e-3 * square), 1.016, AT_0_C_M3),
-        Molecule::Ch4 => (1e-8 * (46_662.0 + 4.02e-6 * wavenumber_cm * wavenumber_cm), 1.0, AT_15_C_M3),
+        Molecule::Ch4 => (1e-8 * (46_662.0 + 4.02e-6 * wavenumber_cm * wavenumber_cm), 1.0, AT_0_C_M3),
     };
     let n = 1.0 + refractivity;
     let factor = (n * n - 1.0) / (density * (n * n + 2.0));
