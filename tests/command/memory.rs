@@ -114,8 +114,11 @@ fn memory_does_not_grow_with_the_steps() {
     let returned =
         between_pieces_of_work(&maps, ranks, LATENT[1], &spans, &[("MALLOC_MMAP_THRESHOLD_", MAPPED_FROM_BYTES)]);
     eprintln!("kept {kept:?}, returned {returned:?} bytes");
-    for (early, late) in kept[0].iter().zip(&kept[1]) {
-        assert!(*late as f64 <= 1.03 * *early as f64, "{early} bytes after 10 steps, {late} after 100");
+    // Where nothing freed is held, what is held is in use; what is kept besides may settle a little later, by when threads free it.
+    for (held, most) in [(&returned, 1.02), (&kept, 1.1)] {
+        for (early, late) in held[0].iter().zip(&held[1]) {
+            assert!(*late as f64 <= most * *early as f64, "{early} bytes after 10 steps, {late} after 100");
+        }
     }
     // The environment is heard: there nothing that was freed is held.
     assert!(returned[1].iter().max() < kept[1].iter().min(), "{returned:?} is less than {kept:?}");
