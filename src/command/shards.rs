@@ -1,12 +1,33 @@
 //! Datasets written by all ranks: each shard by one of them, the manifest last.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+
+use rayon::prelude::*;
 
 use super::CommandError;
 use super::counter::Counter;
 use super::session::Session;
-use crate::data::{DatasetWriter, ShardEntry, Split};
+use crate::data::{Dataset, DatasetWriter, Header, ShardEntry, Split};
 use crate::exit::Ends;
+
+/// A dataset in the new folder `out`: this rank's shards, each by `make` on any of its threads, then the manifest.
+pub fn write<E: Ends + Into<CommandError> + Send>(
+    session: &Session,
+    out: &Path,
+    header: Header,
+    [unit, units]: [&'static str; 2],
+    make: impl Fn(&DatasetWriter, usize, &Counter) -> Result<ShardEntry, E> + Sync,
+) -> Result<Dataset, CommandError> {
+    let writer = session.agree(DatasetWriter::create(out, header))?;
+    // HDF5 makes one file at a time, but the records between are made on all threads.
+    let (mine, counter) = share(session, &writer, unit, units);
+    let written: Result<Vec<ShardEntry>, E> =
+        mine.into_par_iter().map(|shard| make(&writer, shard, &counter)).collect();
+    drop(counter);
+    finish(session, writer, written)?;
+    session.agree(Dataset::open(out))
+}
 
 /// The shards of this rank, and a counter of their records.
 pub fn share(
@@ -30,14 +51,6 @@ pub fn splits(count: u64, test: f64) -> BTreeMap<String, Split> {
     let parts = [("train", 0..train), ("test", train..count)];
     let full = parts.into_iter().filter(|(_, records)| !records.is_empty());
     full.map(|(name, records)| (name.to_owned(), Split::new([records]))).collect()
-}
-
-/// A shard that an attempt with the same settings has finished before it was cut off.
-pub fn kept(writer: &DatasetWriter, shard: usize, counter: &Counter) -> Option<ShardEntry> {
-    let entry = writer.kept(shard)?;
-    log::info!("{} is whole from an earlier attempt, kept", entry.file);
-    counter.add(entry.rows);
-    Some(entry)
 }
 
 /// All ranks' shards become a dataset.

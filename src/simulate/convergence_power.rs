@@ -5,9 +5,8 @@
 use std::f64::consts::LN_10;
 use std::path::Path;
 
-use crate::files;
 use crate::simulate::cosmology::{Cosmology, HUBBLE_DISTANCE_MPC_H};
-use crate::simulate::{MatterPower, SimulateError};
+use crate::simulate::{MatterPower, SimulateError, read_text};
 
 /// Multipoles of a spectrum from a cosmology: 1 to 1e6.
 const DECADES: usize = 6;
@@ -65,14 +64,7 @@ impl ConvergencePower {
     /// Errors: no file; a line that has not two finite numbers, or l that does not ascend from above 0, or C_l that
     /// is negative; fewer than two lines.
     pub fn from_table(path: &Path) -> Result<Self, SimulateError> {
-        let there = files::expect_file(path, "a table of l and C_l, text");
-        let text = there.and_then(|()| std::fs::read_to_string(path)).map_err(|source| match source.kind() {
-            std::io::ErrorKind::InvalidData => {
-                let problem = "is no text, expected a table of l and C_l".into();
-                SimulateError::WholeTable { path: path.to_path_buf(), problem }
-            }
-            _ => SimulateError::Read { path: path.to_path_buf(), source },
-        })?;
+        let text = read_text(path, "a table of l and C_l, text")?;
         let mut table: Vec<(f64, f64)> = Vec::new();
         for (i, line) in text.lines().enumerate() {
             let content = line.split('#').next().unwrap_or_default();

@@ -1,11 +1,13 @@
 //! The GAN game: losses against their formulae, gradients against the textbook's two-step form and finite differences.
 
 use skyforge::model::Precision;
-use skyforge::model::dcgan::{DcganSettings, Latent, Norm, Output};
+use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
 use skyforge::objective::{Batch, Objective, Place};
 use skyforge::rng::{Draw, Stream};
 use tch::{Device, Kind, Tensor};
+
+use crate::networks::SMALL;
 
 const LOGITS: [f32; 5] = [-3.0, -0.5, 0.0, 0.7, 4.0];
 
@@ -51,18 +53,6 @@ fn far_logits_give_finite_losses() {
     }
 }
 
-fn model() -> DcganSettings {
-    DcganSettings {
-        side: 16,
-        width: 4,
-        depth: 2,
-        latent_dim: 6,
-        norm: Norm::Batch,
-        latent: Latent::Normal,
-        output: Output::Tanh,
-    }
-}
-
 fn settings(update: Update, noise: Noise) -> GanSettings {
     GanSettings {
         loss: Loss::NonSaturating,
@@ -87,7 +77,7 @@ fn real_maps() -> Tensor {
 
 /// Gradients of both players, in name order, after one step's moves from the same weights.
 fn gradients(settings: GanSettings) -> Vec<Vec<f32>> {
-    gradients_of(&Gan::new(&model(), settings, 1, Device::Cpu))
+    gradients_of(&Gan::new(&SMALL, settings, 1, Device::Cpu))
 }
 
 fn gradients_of(gan: &Gan) -> Vec<Vec<f32>> {
@@ -136,12 +126,8 @@ fn the_generator_leaves_nothing_in_the_discriminators_gradient() {
 fn a_flipped_label_trades_the_two_terms_of_a_map() {
     let maps = real_maps();
     let loss_and_logits = |label_flip: f64| {
-        let gan = Gan::new(
-            &model(),
-            GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) },
-            1,
-            Device::Cpu,
-        );
+        let gan =
+            Gan::new(&SMALL, GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) }, 1, Device::Cpu);
         let a_move = &gan.moves()[0];
         let mut graph = gan.begin(a_move, &place(), Batch::Records(&maps));
         let tally = gan.finish(a_move, 0, &place(), &mut graph);
@@ -160,12 +146,8 @@ fn a_flipped_label_trades_the_two_terms_of_a_map() {
 fn label_flips_are_drawn_for_each_map() {
     let maps = real_maps();
     let loss = |label_flip: f64, microbatch: u32| {
-        let gan = Gan::new(
-            &model(),
-            GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) },
-            1,
-            Device::Cpu,
-        );
+        let gan =
+            Gan::new(&SMALL, GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) }, 1, Device::Cpu);
         let place = Place { microbatch, microbatches: 4, ..place() };
         let a_move = &gan.moves()[0];
         let mut graph = gan.begin(a_move, &place, Batch::Records(&maps));
@@ -184,7 +166,7 @@ fn label_flips_are_drawn_for_each_map() {
 /// The flattening defect of a published code gives several logits a map; here it is one.
 #[test]
 fn there_is_one_logit_a_map() {
-    let gan = Gan::new(&model(), settings(Update::Alternating, Noise::Fresh), 1, Device::Cpu);
+    let gan = Gan::new(&SMALL, settings(Update::Alternating, Noise::Fresh), 1, Device::Cpu);
     let judge = &gan.players()[0].store.variables()["judge.weight"];
     assert_eq!(judge.size(), [1, 8 * 16]);
 }
@@ -204,7 +186,7 @@ fn a_linear_critic_pays_for_the_length_of_its_slope() {
 
 /// A critic without batch norm, with a gradient penalty.
 fn critic(penalty: Option<Penalty>, update: Update) -> Gan {
-    let model = DcganSettings { norm: Norm::Generator, ..model() };
+    let model = DcganSettings { norm: Norm::Generator, ..SMALL };
     Gan::new(&model, GanSettings { loss: Loss::Wasserstein, penalty, ..settings(update, Noise::Fresh) }, 1, Device::Cpu)
 }
 

@@ -1,3 +1,6 @@
 //! Laws of the objectives.
 
+#[path = "../shared/networks.rs"]
+mod networks;
+
 mod gan;

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 
 use skyforge::comm::{Communicator, Threads};
 use skyforge::model::Precision;
-use skyforge::model::dcgan::{DcganSettings, Latent, Norm, Output};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::Draw;
 use skyforge::trainer::{Cut, Ended, Stepper};
 use tch::{Device, Tensor};
+
+use crate::networks::SMALL;
 
 const CUT: Cut = Cut { global: 128, microbatches: 8 };
 const STEPS: u64 = 3;
@@ -72,16 +73,7 @@ fn settings(label_flip: f64) -> GanSettings {
 /// records, and nobody learns anything. `blind`: a generator that makes the same maps of any noise.
 fn seen(ranks: usize, settings: &GanSettings, blind: bool) -> Vec<(usize, Vec<f64>)> {
     let on_rank = |comm: &Threads| {
-        let model = DcganSettings {
-            side: 16,
-            width: 4,
-            depth: 2,
-            latent_dim: 6,
-            norm: Norm::Batch,
-            latent: Latent::Normal,
-            output: Output::Tanh,
-        };
-        let watched = Watched { gan: Gan::new(&model, settings.clone(), 7, Device::Cpu), seen: RefCell::default() };
+        let watched = Watched { gan: Gan::new(&SMALL, settings.clone(), 7, Device::Cpu), seen: RefCell::default() };
         if blind {
             let mut project = watched.gan.players()[GENERATOR].store.variables()["project.weight"].shallow_clone();
             let _ = tch::no_grad(|| project.zero_());

@@ -1,5 +1,8 @@
 //! The trainer's rooms: what is recorded, what is told, what stops a run.
 
+#[path = "../shared/networks.rs"]
+mod networks;
+
 mod chance;
 mod metrics;
 mod progress;

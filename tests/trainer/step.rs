@@ -7,13 +7,15 @@ use std::sync::{Arc, Barrier, Mutex};
 use skyforge::comm::{Communicator, Courier, DeviceSum, Solo, Threads};
 use skyforge::device::{self, Choice, Here};
 use skyforge::model::Precision;
-use skyforge::model::dcgan::{DcganSettings, Latent, Norm, Output};
+use skyforge::model::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::{AdamSettings, Buffer, Home};
 use skyforge::rng::{Draw, Stream};
 use skyforge::trainer::{Cut, Ended, Odd, Stepper};
 use tch::{Device, Kind, Tensor, nn};
+
+use crate::networks::SMALL;
 
 /// Two players without batch norm: each has a vector w and minimises the mean of |w - x|^2 / 2 over the batch, so its
 /// gradient is w minus the mean of the records. At a chosen step and microbatch the loss of the second is no number, or
@@ -149,16 +151,7 @@ fn a_bad_step_says_what_of_it_was_not_finite() {
     let (ended, _) = toy_stepper(&toy, &Solo).step(0, Some(&records(0, 2, 0..4)), None, &|| false);
     assert!(matches!(&ended, Ended::NotFinite { what } if what == "second loss"), "{ended:?}");
     // Maps so bright that their variance is beyond single precision: batch norm makes zeros of them, and a good gradient.
-    let model = DcganSettings {
-        side: 16,
-        width: 4,
-        depth: 2,
-        latent_dim: 6,
-        norm: Norm::Batch,
-        latent: Latent::Normal,
-        output: Output::Tanh,
-    };
-    let gan = Gan::new(&model, unruffled().0, 7, Device::Cpu);
+    let gan = Gan::new(&SMALL, unruffled().0, 7, Device::Cpu);
     let cut = Cut { global: 4, microbatches: 1 };
     let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| AdamSettings::default());
     let values = Draw::new(2).at(Stream::Simulation, 0, 0).normals(4 * 256);
@@ -247,15 +240,7 @@ fn gan_with(
     overlap: bool,
 ) -> Vec<u32> {
     let norm = if settings.penalty.is_some() { Norm::Generator } else { Norm::Batch };
-    let model = DcganSettings {
-        side: 16,
-        width: 4,
-        depth: 2,
-        latent_dim: 6,
-        norm,
-        latent: Latent::Normal,
-        output: Output::Tanh,
-    };
+    let model = DcganSettings { norm, ..SMALL };
     let gan = Gan::new(&model, settings.clone(), 7, device);
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper = Stepper::new_at(home, &gan, comm, Draw::new(7), cut, |_| adam);
@@ -434,15 +419,6 @@ fn any_number_of_ranks_trains_the_same_gan() {
 /// cut, and not the mean of the parts'.
 #[test]
 fn running_moments_are_those_of_the_whole_batch() {
-    let model = DcganSettings {
-        side: 16,
-        width: 4,
-        depth: 2,
-        latent_dim: 6,
-        norm: Norm::Batch,
-        latent: Latent::Normal,
-        output: Output::Tanh,
-    };
     let settings = GanSettings {
         loss: Loss::Hinge,
         precision: Precision::Fp32,
@@ -454,7 +430,7 @@ fn running_moments_are_those_of_the_whole_batch() {
         discriminator_moves: 1,
         generator_moves: 1,
     };
-    let gan = Gan::new(&model, settings, 7, Device::Cpu);
+    let gan = Gan::new(&SMALL, settings, 7, Device::Cpu);
     let find = |name: &str| gan.players()[1].store.variables()[name].detach().copy();
     let (weight, bias) = (find("project.weight"), find("project.bias"));
     let cut = Cut { global: 16, microbatches: 4 };
@@ -485,15 +461,6 @@ fn in_half_precision_looking_undoing_and_restoring_change_nothing() {
     let settings =
         GanSettings { precision: Precision::Bf16, update: Update::Simultaneous, average: Some(0.5), ..unruffled().0 };
     let settings = GanSettings { discriminator_moves: 1, ..settings };
-    let model = DcganSettings {
-        side: 16,
-        width: 4,
-        depth: 2,
-        latent_dim: 6,
-        norm: Norm::Batch,
-        latent: Latent::Normal,
-        output: Output::Tanh,
-    };
     let maps = |step: u64, poison: f64| -> Vec<Tensor> {
         let one = |m: u32| {
             let values = Draw::new(2).at(Stream::Simulation, step, m).normals(4 * 256);
@@ -508,14 +475,14 @@ fn in_half_precision_looking_undoing_and_restoring_change_nothing() {
     let adam = AdamSettings { learning_rate: 0.01, ..AdamSettings::default() };
     let cut = Cut { global: 16, microbatches: 4 };
     let straight = {
-        let gan = Gan::new(&model, settings.clone(), 7, Device::Cpu);
+        let gan = Gan::new(&SMALL, settings.clone(), 7, Device::Cpu);
         let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| adam);
         for step in 0..4 {
             stepper.step(step, Some(&maps(step, 1.0)), None, &|| false);
         }
         bits(&stepper)
     };
-    let gan = Gan::new(&model, settings.clone(), 7, Device::Cpu);
+    let gan = Gan::new(&SMALL, settings.clone(), 7, Device::Cpu);
     let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| adam);
     for step in 0..4 {
         stepper.with_records(|_| ());

@@ -2,7 +2,7 @@
 //! depends on its neighbours.
 
 use skyforge::comm::{Communicator, Threads};
-use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Latent, Norm, Output};
+use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Norm};
 use skyforge::model::{BatchMoments, Pass, Precision};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::optim::AdamSettings;
@@ -10,18 +10,12 @@ use skyforge::rng::{Draw, Stream};
 use skyforge::trainer::{Cut, Ended, Stepper};
 use tch::{Device, Kind, Tensor, nn};
 
+use crate::networks::SMALL;
+
 const SEED: u64 = 7;
 const STEP: u64 = 3;
 const CUT: Cut = Cut { global: 32, microbatches: 4 };
-const MODEL: DcganSettings = DcganSettings {
-    side: 16,
-    width: 8,
-    depth: 2,
-    latent_dim: 6,
-    norm: Norm::None,
-    latent: Latent::Normal,
-    output: Output::Tanh,
-};
+const MODEL: DcganSettings = DcganSettings { width: 8, norm: Norm::None, ..SMALL };
 
 /// The maps of a microbatch, `[8, 1, 16, 16]`.
 fn maps(microbatch: usize) -> Tensor {

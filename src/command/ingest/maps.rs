@@ -11,7 +11,7 @@ use super::super::counter::Counter;
 use super::super::session::Session;
 use super::super::{CommandError, shards, stacks};
 use super::{checksum, file_name, in_order};
-use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry, Split, Transform};
+use crate::data::{DatasetWriter, Field, Header, Kind, Split, Transform};
 use crate::exit::Exit;
 use crate::ingest::gather::Sources;
 use crate::ingest::patches::{Part, Way};
@@ -118,26 +118,18 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
     let about =
         About { arguments, inputs: &inputs, survey: &survey, scans: &scans, order: &order, checksums: &checksums };
     let header = session.agree(about.header(&sky))?;
-    let writer = session.agree(DatasetWriter::create(&arguments.out, header))?;
     let sources = Sources { inputs: &inputs, survey: &survey, scans: &scans, order: &order, fill };
-    let (mine, counter) = shards::share(session, &writer, "patch", "patches");
-    let written: Result<Vec<ShardEntry>, IngestError> = mine
-        .into_par_iter()
-        .map(|shard| {
-            let mut gatherer = Gatherer::new(sources);
-            writer.write_blocks(shard, |records, rows| {
-                let patches = rows.values.chunks_exact_mut(cut.side * cut.side);
-                for ((record, patch), id) in records.clone().zip(patches).zip(&mut rows.ids) {
-                    *id = gatherer.record(record, patch)?;
-                }
-                counter.add(records.end - records.start);
-                Ok(())
-            })
+    let dataset = shards::write(session, &arguments.out, header, ["patch", "patches"], |writer, shard, counter| {
+        let mut gatherer = Gatherer::new(sources);
+        writer.write_blocks(shard, |records, rows| {
+            let patches = rows.values.chunks_exact_mut(cut.side * cut.side);
+            for ((record, patch), id) in records.clone().zip(patches).zip(&mut rows.ids) {
+                *id = gatherer.record(record, patch)?;
+            }
+            counter.add(records.end - records.start);
+            Ok::<(), IngestError>(())
         })
-        .collect();
-    drop(counter);
-    shards::finish(session, writer, written)?;
-    let dataset = session.agree(Dataset::open(&arguments.out))?;
+    })?;
     log::info!(
         "{} patches of {} px from {} maps in {:.1} s ({} train, {} test, {} left out): {}, checksum {}",
         order.count(),

@@ -14,7 +14,7 @@ use super::super::{CommandError, shards, stacks};
 use super::{checksum, file_name, in_order};
 use crate::data::atmosphere::parameters;
 use crate::data::spectral_axis::OBSERVED;
-use crate::data::{Channel, Dataset, DatasetWriter, Header, Kind, Rows, ShardEntry, SpectralAxis, Transform};
+use crate::data::{Channel, DatasetWriter, Header, Kind, Rows, SpectralAxis, Transform};
 use crate::exit::Exit;
 use crate::ingest::IngestError;
 use crate::ingest::spectra::{
@@ -152,22 +152,15 @@ pub fn spectra(session: &Session, arguments: &SpectrumArguments) -> Result<Exit,
             Some(*end)
         })
         .collect();
-    let writer = session.agree(DatasetWriter::create(&arguments.out, way.header(arguments, &found)))?;
-    let (mine, counter) = shards::share(session, &writer, "spectrum", "spectra");
-    let written: Result<Vec<ShardEntry>, IngestError> = mine
-        .into_par_iter()
-        .map(|shard| {
-            let mut opened = None;
-            writer.write_blocks(shard, |records, rows| {
-                way.fill(&ends, records.clone(), rows, &mut opened)?;
-                counter.add(records.end - records.start);
-                Ok(())
-            })
+    let header = way.header(arguments, &found);
+    let dataset = shards::write(session, &arguments.out, header, ["spectrum", "spectra"], |writer, shard, counter| {
+        let mut opened = None;
+        writer.write_blocks(shard, |records, rows| {
+            way.fill(&ends, records.clone(), rows, &mut opened)?;
+            counter.add(records.end - records.start);
+            Ok::<(), IngestError>(())
         })
-        .collect();
-    drop(counter);
-    shards::finish(session, writer, written)?;
-    let dataset = session.agree(Dataset::open(&arguments.out))?;
+    })?;
     let (count, points) = (dataset.manifest().count, way.grid.wavelength_um.len() as u64);
     log::info!(
         "{count} spectra of {points} points, {:.1} % of them observed, from {} files in {:.1} s: {}, checksum {}",

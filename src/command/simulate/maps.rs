@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use rayon::prelude::*;
 
-use super::{check_test, settings};
+use super::{check_test, settings, write};
 use crate::command::session::Session;
 use crate::command::{CommandError, shards};
-use crate::data::{Dataset, DatasetWriter, Field, Header, Kind, ShardEntry};
+use crate::data::{Field, Header, Kind};
 use crate::exit::Exit;
 use crate::simulate::MassMaps;
 
@@ -46,25 +45,13 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let maps = session.agree(settings(&arguments.sets).and_then(|settings| Ok(MassMaps::new(&settings)?)))?;
     let header = header(arguments, &maps);
     let begun = Instant::now();
-    let writer = session.agree(DatasetWriter::create(&arguments.out, header))?;
-    // HDF5 writes one file at a time, but the maps between are made on all threads.
-    let (mine, counter) = shards::share(session, &writer, "map", "maps");
-    let written: Result<Vec<ShardEntry>, _> = mine
-        .into_par_iter()
-        .map(|shard| {
-            if let Some(entry) = shards::kept(&writer, shard, &counter) {
-                return Ok(entry);
-            }
-            let mut workspace = maps.workspace();
-            writer.write_shard(shard, |record, map| {
-                maps.map(arguments.seed, record, &mut workspace, map);
-                counter.add(1);
-            })
+    let dataset = write(session, &arguments.out, header, ["map", "maps"], |writer, shard, counter| {
+        let mut workspace = maps.workspace();
+        writer.write_shard(shard, |record, map| {
+            maps.map(arguments.seed, record, &mut workspace, map);
+            counter.add(1);
         })
-        .collect();
-    drop(counter);
-    shards::finish(session, writer, written)?;
-    let dataset = session.agree(Dataset::open(&arguments.out))?;
+    })?;
     log::info!(
         "{} maps of {} px in {:.1} s: {}, checksum {}",
         arguments.count,

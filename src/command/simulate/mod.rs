@@ -4,13 +4,17 @@ pub mod carbon_monoxide;
 pub mod maps;
 pub mod spectra;
 
+use std::path::Path;
+
 use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
-use super::CommandError;
+use super::counter::Counter;
 use super::session::Session;
+use super::{CommandError, shards};
 use crate::config::{ConfigError, Override, apply};
-use crate::exit::Exit;
+use crate::data::{Dataset, DatasetWriter, Header, ShardEntry};
+use crate::exit::{Ends, Exit};
 
 /// The built-in skies.
 #[derive(Debug, Subcommand)]
@@ -30,6 +34,22 @@ pub fn run(session: &Session, what: &What) -> Result<Exit, CommandError> {
         What::Spectra(arguments) => spectra::run(session, arguments),
         What::CarbonMonoxide(arguments) => carbon_monoxide::run(session, arguments),
     }
+}
+
+/// Writes a dataset as `shards::write` does, but for shards that an attempt with the same settings has finished before it was cut off.
+fn write<E: Ends + Into<CommandError> + Send>(
+    session: &Session,
+    out: &Path,
+    header: Header,
+    names: [&'static str; 2],
+    make: impl Fn(&DatasetWriter, usize, &Counter) -> Result<ShardEntry, E> + Sync,
+) -> Result<Dataset, CommandError> {
+    shards::write(session, out, header, names, |writer, shard, counter| {
+        let Some(entry) = writer.kept(shard) else { return make(writer, shard, counter) };
+        log::info!("{} is whole from an earlier attempt, kept", entry.file);
+        counter.add(entry.rows);
+        Ok(entry)
+    })
 }
 
 /// Whether `--test` is a share.

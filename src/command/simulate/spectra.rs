@@ -4,15 +4,12 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use rayon::prelude::*;
 
-use super::{check_test, settings};
+use super::{check_test, settings, write};
 use crate::command::session::Session;
 use crate::command::{CommandError, shards};
 use crate::data::spectral_axis::OBSERVED;
-use crate::data::{
-    Channel, Dataset, DatasetWriter, Header, Kind, Rows, ShardEntry, SpectralAxis, Transform, atmosphere,
-};
+use crate::data::{Channel, Header, Kind, Rows, SpectralAxis, Transform, atmosphere};
 use crate::exit::Exit;
 use crate::simulate::SimulateError;
 use crate::simulate::spectra::draws::Parameters;
@@ -56,27 +53,16 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let (model, draws) = session.agree(prepare(arguments))?;
     tell(&model);
     let begun = Instant::now();
-    let writer = session.agree(DatasetWriter::create(&arguments.out, header(arguments, &model, &draws)))?;
     let maker = Maker { model: &model, draws: &draws, seed: arguments.seed };
-    let (mine, counter) = shards::share(session, &writer, "spectrum", "spectra");
-    let written: Result<Vec<ShardEntry>, CommandError> = mine
-        .into_par_iter()
-        .map(|shard| {
-            if let Some(entry) = shards::kept(&writer, shard, &counter) {
-                return Ok(entry);
-            }
-            let mut workspace = SpectrumWorkspace::default();
-            writer.write_blocks(shard, |records, rows| {
-                let n = records.end - records.start;
-                maker.make(records.start, rows, &mut workspace)?;
-                counter.add(n);
-                Ok::<(), CommandError>(())
-            })
+    let header = header(arguments, &model, &draws);
+    let dataset = write(session, &arguments.out, header, ["spectrum", "spectra"], |writer, shard, counter| {
+        let mut workspace = SpectrumWorkspace::default();
+        writer.write_blocks(shard, |records, rows| {
+            maker.make(records.start, rows, &mut workspace)?;
+            counter.add(records.end - records.start);
+            Ok::<(), CommandError>(())
         })
-        .collect();
-    drop(counter);
-    shards::finish(session, writer, written)?;
-    let dataset = session.agree(Dataset::open(&arguments.out))?;
+    })?;
     let seconds = begun.elapsed().as_secs_f64();
     log::info!(
         "{} spectra of {} points in {seconds:.1} s, {:.0} a second: {}, checksum {}",

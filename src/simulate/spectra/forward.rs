@@ -11,7 +11,7 @@ use super::noise::Noise;
 use super::opacities::Opacities;
 use super::sampling::{Binning, Sampling, interpolate, work_grid};
 use super::settings::SpectrumSettings;
-use super::transit::{LANES, Ray, Sources, absorbed};
+use super::transit::{LANES, Ray, Sources, Transit};
 use super::{BARN_M2, CrossSections, Molecule, band_model, rayleigh};
 use crate::data::spectral_axis::named_grid;
 use crate::simulate::SimulateError;
@@ -96,25 +96,24 @@ impl ForwardModel {
         let noise = settings.noise(&wavelength_um)?;
         let native = work_grid(opacities.finest_grid(), &wavelength_um);
         let native_binning = Binning::new(&native, &wavelength_um);
-        let on = opacities.on(&native, |from, values, to| interpolate(from, values, &native, to));
-        let (mut grid, binning, mut tables) = match settings.sampling {
-            Sampling::Native => (native, Some(native_binning), on),
+        let bins = wavelength_um.len();
+        let on = |grid: &[f64]| opacities.on(grid, |from, values, to| interpolate(from, values, grid, to));
+        let (grid, binning, tables) = match settings.sampling {
+            Sampling::Native => {
+                let grid = padded(native);
+                let tables = on(&grid);
+                (grid, Some(native_binning), tables)
+            }
             Sampling::Binned => {
-                let bins: Vec<f64> = wavelength_um.iter().map(|um| 1e4 / um).collect();
-                let binned = on.iter().map(|table| table.on(bins.clone(), |from, to| native_binning.apply(from, to)));
-                let tables = binned.collect();
-                (bins, None, tables)
+                let grid = padded(wavelength_um.iter().map(|um| 1e4 / um).collect());
+                let bin = |table: &CrossSections| {
+                    table.on(grid.clone(), |from, to| native_binning.apply(from, &mut to[..bins]))
+                };
+                let tables = on(&native).iter().map(bin).collect();
+                (grid, None, tables)
             }
         };
-        let bare = bare_bins(opacities, &wavelength_um);
-        let points = grid.len().next_multiple_of(LANES);
-        // Padding scatters as the last point does, and nobody reads it.
-        let last = grid[grid.len() - 1];
-        let inside = grid.len();
-        grid.resize(points, last);
-        for table in &mut tables {
-            *table = table.on(grid.clone(), |from, to| to[..inside].copy_from_slice(from));
-        }
+        let (bare, points) = (bare_bins(opacities, &wavelength_um), grid.len());
 
         let pressures = Pressures::new(settings.bottom_pa, settings.top_pa, settings.layers);
         let scattering = settings.rayleigh.then(|| {
@@ -220,9 +219,9 @@ impl ForwardModel {
         // The planet, and what is below the cloud.
         let dark = layers.borders_m[self.opaque].powi(2) / star_m2;
         fine.resize(self.points, 0.0);
-        let sources = self.sources(atmosphere);
+        let transit = Transit::new(self.sources(atmosphere), columns, rays);
         for (block, fine) in fine.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-            let taken = absorbed(&sources, block * LANES, columns, rays, opacity);
+            let taken = transit.absorbed(block * LANES, opacity);
             for (fine, taken) in fine.iter_mut().zip(taken) {
                 *fine = dark as f32 + taken;
             }
@@ -298,17 +297,27 @@ impl ForwardModel {
             }));
         }
         for group in &self.groups {
+            let of = |table: &CrossSections| {
+                let ratio = atmosphere.mixing_ratios[table.molecule.index()];
+                let (low, high, share) = between(&table.temperatures_k, temperature);
+                [(low, (ratio * (1.0 - share)) as f32), (high, (ratio * share) as f32)]
+            };
+            let factors: Vec<_> = group.tables.iter().map(|table| (table, of(table))).collect();
             for pressure in 0..group.pressures_pa.len() {
-                sources.push(group.tables.iter().flat_map(|table| {
-                    let ratio = atmosphere.mixing_ratios[table.molecule.index()];
-                    let (low, high, share) = between(&table.temperatures_k, temperature);
-                    [(low, ratio * (1.0 - share)), (high, ratio * share)]
-                        .map(|(t, factor)| (table.node(t, pressure), factor as f32))
-                }));
+                let rows =
+                    factors.iter().flat_map(|(table, two)| two.map(|(t, factor)| (table.node(t, pressure), factor)));
+                sources.push(rows);
             }
         }
         sources
     }
+}
+
+/// A grid of whole vectors: its last point again and again, which nobody reads.
+fn padded(mut grid: Vec<f64>) -> Vec<f64> {
+    let last = grid[grid.len() - 1];
+    grid.resize(grid.len().next_multiple_of(LANES), last);
+    grid
 }
 
 /// Tables that share pressures side by side, those with most pressures last: a ray skips what lies above its pressure there.

@@ -36,95 +36,93 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// What the rings of all rays take away, at `LANES` wavenumbers from `start` on.
-///
-/// - `columns`: `[n, s]`, of which a ray meets the first `sources`
-/// - `opacity`: room for `[s, LANES]`
-/// - returns: sum over rays of weight (1 - exp(-opacity columns)), `[LANES]`
-pub fn absorbed(
-    sources: &Sources,
-    start: usize,
-    columns: &[f32],
-    rays: &[Ray],
-    opacity: &mut Vec<[f32; LANES]>,
-) -> [f32; LANES] {
+/// All that a spectrum's light meets.
+#[derive(Clone, Debug)]
+pub struct Transit<'a> {
+    sources: Sources<'a>,
+    columns: &'a [f32],
+    rays: &'a [Ray],
+    /// Sources that any ray meets: none meets pressures beyond the deepest one's.
+    met: usize,
+}
+
+impl<'a> Transit<'a> {
+    /// - `columns`: `[n, s]`, of which a ray meets the first `Ray::sources`
+    pub fn new(sources: Sources<'a>, columns: &'a [f32], rays: &'a [Ray]) -> Self {
+        let met = rays.iter().map(|ray| ray.sources).max().unwrap_or(0);
+        Self { sources, columns, rays, met }
+    }
+
+    /// What the rings of all rays take away, at `LANES` wavenumbers from `start` on.
+    ///
+    /// - `opacity`: room for `[s, LANES]`
+    /// - returns: sum over rays of weight (1 - exp(-opacity columns)), `[LANES]`
+    pub fn absorbed(&self, start: usize, opacity: &mut Vec<[f32; LANES]>) -> [f32; LANES] {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("fma") {
+                #[expect(
+                    unsafe_code,
+                    reason = "the same Rust, compiled for vectors that were asked for one line above"
+                )]
+                // SAFETY: the processor has AVX-512 and FMA.
+                return unsafe { self.with_avx512(start, opacity) };
+            }
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+                #[expect(
+                    unsafe_code,
+                    reason = "the same Rust, compiled for vectors that were asked for one line above"
+                )]
+                // SAFETY: the processor has AVX2 and FMA.
+                return unsafe { self.with_avx2(start, opacity) };
+            }
+        }
+        self.anywhere(start, opacity)
+    }
+
     #[cfg(target_arch = "x86_64")]
-    {
-        if std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("fma") {
-            #[expect(unsafe_code, reason = "the same Rust, compiled for vectors that were asked for one line above")]
-            // SAFETY: the processor has AVX-512 and FMA.
-            return unsafe { absorbed_avx512(sources, start, columns, rays, opacity) };
-        }
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-            #[expect(unsafe_code, reason = "the same Rust, compiled for vectors that were asked for one line above")]
-            // SAFETY: the processor has AVX2 and FMA.
-            return unsafe { absorbed_avx2(sources, start, columns, rays, opacity) };
-        }
+    #[target_feature(enable = "avx512f,fma")]
+    fn with_avx512(&self, start: usize, opacity: &mut Vec<[f32; LANES]>) -> [f32; LANES] {
+        self.anywhere(start, opacity)
     }
-    absorbed_anywhere(sources, start, columns, rays, opacity)
-}
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,fma")]
-fn absorbed_avx512(
-    sources: &Sources,
-    start: usize,
-    columns: &[f32],
-    rays: &[Ray],
-    opacity: &mut Vec<[f32; LANES]>,
-) -> [f32; LANES] {
-    absorbed_anywhere(sources, start, columns, rays, opacity)
-}
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn with_avx2(&self, start: usize, opacity: &mut Vec<[f32; LANES]>) -> [f32; LANES] {
+        self.anywhere(start, opacity)
+    }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn absorbed_avx2(
-    sources: &Sources,
-    start: usize,
-    columns: &[f32],
-    rays: &[Ray],
-    opacity: &mut Vec<[f32; LANES]>,
-) -> [f32; LANES] {
-    absorbed_anywhere(sources, start, columns, rays, opacity)
-}
-
-#[expect(clippy::inline_always, reason = "it has the vectors of who calls it")]
-#[inline(always)]
-fn absorbed_anywhere(
-    sources: &Sources,
-    start: usize,
-    columns: &[f32],
-    rays: &[Ray],
-    opacity: &mut Vec<[f32; LANES]>,
-) -> [f32; LANES] {
-    opacity.clear();
-    let mut from = 0;
-    // No ray meets pressures beyond the deepest one's.
-    let met = rays.iter().map(|ray| ray.sources).max().unwrap_or(0);
-    for &to in &sources.ends[..met] {
+    #[expect(clippy::inline_always, reason = "it has the vectors of who calls it")]
+    #[inline(always)]
+    fn anywhere(&self, start: usize, opacity: &mut Vec<[f32; LANES]>) -> [f32; LANES] {
+        let Self { sources, columns, rays, met } = self;
+        opacity.clear();
+        let mut from = 0;
+        for &to in &sources.ends[..*met] {
+            let mut sum = [0.0; LANES];
+            for (row, factor) in &sources.terms[from..to] {
+                let row: &[f32; LANES] = row[start..start + LANES].try_into().expect("as many as that");
+                for (sum, value) in sum.iter_mut().zip(row) {
+                    *sum = factor.mul_add(*value, *sum);
+                }
+            }
+            opacity.push(sum);
+            from = to;
+        }
         let mut sum = [0.0; LANES];
-        for (row, factor) in &sources.terms[from..to] {
-            let row: &[f32; LANES] = row[start..start + LANES].try_into().expect("as many as that");
-            for (sum, value) in sum.iter_mut().zip(row) {
-                *sum = factor.mul_add(*value, *sum);
+        for (ray, columns) in rays.iter().zip(columns.chunks_exact(sources.ends.len())) {
+            let mut depth = [0.0; LANES];
+            for (opacity, column) in opacity[..ray.sources].iter().zip(columns) {
+                for (depth, opacity) in depth.iter_mut().zip(opacity) {
+                    *depth = column.mul_add(*opacity, *depth);
+                }
+            }
+            for (sum, depth) in sum.iter_mut().zip(depth) {
+                *sum = ray.weight.mul_add(1.0 - exp_of_minus(depth), *sum);
             }
         }
-        opacity.push(sum);
-        from = to;
+        sum
     }
-    let mut sum = [0.0; LANES];
-    for (ray, columns) in rays.iter().zip(columns.chunks_exact(sources.ends.len())) {
-        let mut depth = [0.0; LANES];
-        for (opacity, column) in opacity[..ray.sources].iter().zip(columns) {
-            for (depth, opacity) in depth.iter_mut().zip(opacity) {
-                *depth = column.mul_add(*opacity, *depth);
-            }
-        }
-        for (sum, depth) in sum.iter_mut().zip(depth) {
-            *sum = ray.weight.mul_add(1.0 - exp_of_minus(depth), *sum);
-        }
-    }
-    sum
 }
 
 /// exp(-x) for x >= 0, to 3e-7 of it; beyond x = 87 what it is there, 1e-38.
@@ -171,7 +169,8 @@ mod tests {
         let columns: Vec<f32> = (0..12).map(|i| 0.03 * (1 + i) as f32).collect();
         let rays: Vec<Ray> = (0..4).map(|i| Ray { sources: 3 - i % 2, weight: 0.1 + i as f32 }).collect();
         let mut room = Vec::new();
-        let fast = absorbed(&sources, LANES, &columns, &rays, &mut room);
-        assert_eq!(fast, absorbed_anywhere(&sources, LANES, &columns, &rays, &mut room));
+        let transit = Transit::new(sources, &columns, &rays);
+        let fast = transit.absorbed(LANES, &mut room);
+        assert_eq!(fast, transit.anywhere(LANES, &mut room));
     }
 }
