@@ -27,6 +27,20 @@ pub enum Stream {
     Ingest = 9,
     /// Where between a real and a generated map the gradient penalty is asked for.
     Interpolation = 10,
+    /// What an embedder does not get to see, and the noise on what it does.
+    Veil = 11,
+    /// Latent noise of the embedder's moves.
+    EmbedderNoise = 12,
+    /// Noise on maps before the discriminator.
+    InstanceNoise = 13,
+    /// What a restart of a fit takes for observed.
+    Restart = 14,
+    /// Where a restart begins.
+    Start = 15,
+    /// Momenta of Hamiltonian trajectories.
+    Trajectory = 16,
+    /// What the generator itself adds to what a retrieval does not know.
+    Scatter = 17,
 }
 
 /// The source of all chance of a run.

@@ -14,11 +14,13 @@ pub mod words;
 
 mod counter;
 mod end;
+mod game;
 mod logging;
 mod output;
 mod provenance;
 mod session;
 mod shards;
+mod trained;
 
 pub use end::{CommandError, refuse, run, run_in_any_world};
 pub use session::Session;

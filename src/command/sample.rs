@@ -1,26 +1,20 @@
 //! `skyforge sample`: new records from a trained generator.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::counter::Counter;
 use super::session::Session;
+use super::trained::{Trained, Which};
 use super::{CommandError, shards};
-use crate::checkpoint::{self, Checkpoint};
-use crate::config::{CodecSection, ModelSection};
-use crate::data::{
-    Aspa, Channel, DataError, DatasetWriter, Encoding, Field, Header, Kind, Parameter, ShardEntry, SpectralAxis,
-    Transform, atmosphere,
-};
+use crate::config::ModelSection;
+use crate::data::{DataError, DatasetWriter, Header, Kind, ShardEntry};
 use crate::device::Choice;
 use crate::exit::Exit;
-use crate::files;
 use crate::inference::RecordSampler;
 use crate::model::MADE_AT_ONCE;
-use crate::one_line;
 
 /// Draw new records from a trained generator.
 ///
@@ -41,39 +35,14 @@ pub struct Arguments {
     /// All chance follows from it
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
-    /// Which checkpoint, as in step-0001000, or best: that of the smallest measured error; the newest whole one where it
-    /// is not given
-    #[arg(long)]
-    checkpoint: Option<String>,
-    /// Which of the generator's weights
-    #[arg(long, value_enum, default_value_t = Weights::Auto)]
-    weights: Weights,
-}
-
-/// Which of the generator's weights samples are made with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Weights {
-    /// Averaged ones where the run kept them.
-    Auto,
-    /// Averaged over the steps.
-    Ema,
-    /// As they were at the step.
-    Live,
+    #[command(flatten)]
+    which: Which,
 }
 
 /// Samples this rank's shards.
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
-    let checkpoint = choose(session, arguments)?;
-    let facts = session.agree(Facts::of(&checkpoint))?;
-    let has_average = session.agree(checkpoint.has_average("generator"))?;
-    if arguments.weights == Weights::Ema && !has_average {
-        return Err(CommandError::Usage(format!(
-            "--weights is ema, but {} kept no average, expected auto or live",
-            arguments.run.display()
-        )));
-    }
-    let averaged = has_average && arguments.weights != Weights::Live;
+    let Trained { checkpoint, facts, averaged } = Trained::open(session, &arguments.run, &arguments.which)?;
     let network = if averaged { "generator_ema" } else { "generator" };
     Session::torch_threads(facts.threads);
     let ModelSection::Dcgan(model) = &facts.model;
@@ -156,110 +125,4 @@ fn write_shard(
         }
         Ok::<(), DataError>(())
     })
-}
-
-/// The checkpoint that is asked for, or the newest whole one: rank 0 chooses, since training may add one meanwhile.
-fn choose(session: &Session, arguments: &Arguments) -> Result<Checkpoint, CommandError> {
-    let chosen = if session.rank() == 0 { open_checkpoint(arguments).map(Some) } else { Ok(None) };
-    let chosen = session.agree(chosen)?;
-    let folder = chosen.as_ref().map_or(Vec::new(), |chosen| chosen.folder().as_os_str().as_encoded_bytes().to_vec());
-    let folder = session.comm().broadcast(&folder);
-    let mine = chosen.map_or_else(|| Checkpoint::open(Path::new(&*String::from_utf8_lossy(&folder))), Ok);
-    session.agree(mine)
-}
-
-fn open_checkpoint(arguments: &Arguments) -> Result<Checkpoint, CommandError> {
-    let run = &arguments.run;
-    files::expect_folder(run, "the folder of a run").map_err(CommandError::io(run))?;
-    let folder = run.join("checkpoints");
-    let none = || CommandError::Wrong {
-        path: run.clone(),
-        fault: "has no whole checkpoint, expected the folder of a run that was trained".into(),
-    };
-    let Some(name) = &arguments.checkpoint else {
-        let (found, damaged) = checkpoint::newest(&folder)?;
-        for (_, fault) in &damaged {
-            log::warn!("{fault}: not used");
-        }
-        return found.ok_or_else(none);
-    };
-    if name == "best" {
-        return checkpoint::best(&folder)?.ok_or_else(|| CommandError::Wrong {
-            path: run.clone(),
-            fault: "has no checkpoint with a measured error, expected a run with trainer.measure_every".into(),
-        });
-    }
-    let mut known = Vec::new();
-    for (folder, opened) in checkpoint::all(&folder)? {
-        let have = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if have == *name {
-            return Ok(opened?);
-        }
-        known.push(have);
-    }
-    match (known.first(), known.last()) {
-        (Some(newest), Some(oldest)) => Err(CommandError::Usage(format!(
-            "{} has no checkpoint `{name}`, expected best or one of its {}, from {oldest} to {newest}",
-            run.display(),
-            known.len()
-        ))),
-        _ => Err(none()),
-    }
-}
-
-/// What a checkpoint says of the data its networks learned from.
-struct Facts {
-    model: ModelSection,
-    shape: Vec<usize>,
-    unit: String,
-    /// The default of a dataset of samples.
-    transform: Transform,
-    encoding: Encoding,
-    parameters: Vec<Parameter>,
-    field: Option<Field>,
-    axis: Option<SpectralAxis>,
-    threads: usize,
-}
-
-impl Facts {
-    fn of(checkpoint: &Checkpoint) -> Result<Self, CommandError> {
-        fn get<T: serde::de::DeserializeOwned>(table: &toml::Table, path: &[&str]) -> Result<T, String> {
-            let missing = || format!("has no run.{}", path.join("."));
-            let mut value = table.get(path[0]).ok_or_else(missing)?;
-            for key in &path[1..] {
-                value = value.get(key).ok_or_else(missing)?;
-            }
-            value
-                .clone()
-                .try_into()
-                .map_err(|error: toml::de::Error| format!("run.{}: {}", path.join("."), one_line::message(&error)))
-        }
-        let run = &checkpoint.state.run;
-        let read = || -> Result<Self, String> {
-            let has = |key: &str| run.get("dataset").and_then(|dataset| dataset.get(key)).is_some();
-            let (transform, encoding, parameters, axis) = if has("codec") {
-                let CodecSection::Aspa(settings) = get(run, &["dataset", "codec"])?;
-                let wavelength_um: Vec<f64> = get(run, &["dataset", "wavelength_um"])?;
-                let aspa =
-                    Aspa::new(settings, &wavelength_um).map_err(|fault| format!("run.dataset.codec: {fault}"))?;
-                let axis = SpectralAxis { channels: vec![Channel::Depth], wavelength_um };
-                (Transform::default(), Encoding::Aspa(Arc::new(aspa)), atmosphere::parameters(), Some(axis))
-            } else {
-                let transform = get(run, &["dataset", "transform"])?;
-                (transform, Encoding::Transform(transform), Vec::new(), None)
-            };
-            Ok(Self {
-                model: get(run, &["model"])?,
-                shape: get(run, &["dataset", "shape"])?,
-                unit: get(run, &["dataset", "unit"])?,
-                transform,
-                encoding,
-                parameters,
-                field: has("field").then(|| get(run, &["dataset", "field"])).transpose()?,
-                axis,
-                threads: get(run, &["trainer", "threads_per_rank"])?,
-            })
-        };
-        read().map_err(|fault| CommandError::Wrong { path: checkpoint.folder().join("state.toml"), fault })
-    }
 }

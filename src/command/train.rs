@@ -8,6 +8,7 @@ use clap::Args;
 use tch::Device;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::game::game;
 use super::session::Session;
 use super::{CommandError, logging, provenance};
 use crate::comm::alarm;
@@ -17,7 +18,6 @@ use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
 use crate::exit::{Ends, Exit};
 use crate::files;
 use crate::model::dcgan::Norm;
-use crate::objective::gan::Gan;
 use crate::trainer::signals::StopFlag;
 use crate::trainer::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Training};
 
@@ -80,7 +80,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let device = session.device(sections.trainer.device, sections.trainer.share_gpu)?;
     let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
     let lock = session.agree(lock)?;
-    let gan = Gan::new(model, config.gan(), sections.seed, device);
+    let gan = game(&config, &encoding, device);
     let training = Training {
         comm: session.comm(),
         seed: sections.seed,

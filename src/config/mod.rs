@@ -20,6 +20,7 @@ use crate::device::Choice;
 use crate::exit::{Ends, Exit};
 use crate::files;
 use crate::model::dcgan::{Norm, Output};
+use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSettings, Loss, Noise, Penalty, Update};
 use crate::one_line;
 use crate::trainer::Cut;
@@ -170,12 +171,19 @@ impl RunConfig {
             precision: trainer.precision,
             penalty: (gan.penalty > 0.0).then_some(Penalty { weight: gan.penalty, every: gan.penalty_every }),
             label_flip: gan.label_flip,
+            instance_noise: gan.instance_noise,
             average: (gan.ema > 0.0).then_some(gan.ema),
             update: trainer.update,
             noise: trainer.noise,
             discriminator_moves: trainer.discriminator_moves,
             generator_moves: trainer.generator_moves,
         }
+    }
+
+    /// The third player, if there is one.
+    pub fn embedder(&self) -> Option<&EmbedderSettings> {
+        let ObjectiveSection::Gan(gan) = &self.file.objective;
+        gan.embedder.as_ref()
     }
 
     /// What makes the run what it is: a checkpoint of a run that differs in any of it cannot be continued. Where the
@@ -277,7 +285,8 @@ impl RunConfig {
         if data.window_blocks == 0 {
             return value("data.window_blocks", &0, "1 or more");
         }
-        for (player, adam) in [("discriminator", optimiser.discriminator), ("generator", optimiser.generator)] {
+        for player in ["discriminator", "generator", "embedder"] {
+            let adam = optimiser.of(player);
             let numbers = [
                 ("learning_rate", adam.learning_rate, f64::MIN_POSITIVE..f64::INFINITY, "a positive number"),
                 ("beta1", adam.beta1, 0.0..1.0, "at least 0 and below 1"),
@@ -313,6 +322,12 @@ impl RunConfig {
         }
         if !(0.0..=1.0).contains(&gan.label_flip) {
             return value("objective.label_flip", &gan.label_flip, "a probability, 0 to 1");
+        }
+        if !(0.0..f64::INFINITY).contains(&gan.instance_noise) {
+            return value("objective.instance_noise", &gan.instance_noise, "a standard deviation, or 0 for no noise");
+        }
+        if let Some((key, have, wanted)) = gan.embedder.as_ref().and_then(EmbedderSettings::fault) {
+            return value(&format!("objective.embedder.{key}"), &have, wanted);
         }
         if !(0.0..1.0).contains(&gan.ema) {
             return value("objective.ema", &gan.ema, "a decay of at least 0 (none is kept) and below 1");

@@ -10,6 +10,7 @@ use crate::data::normalise::Transform;
 use crate::device::Choice;
 use crate::model::Precision;
 use crate::model::dcgan::DcganSettings;
+use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{Loss, Noise, Update};
 use crate::optim::AdamSettings;
 use crate::trainer::NotFinite;
@@ -125,9 +126,15 @@ pub struct GanSection {
     /// Probability that a map's label is flipped, drawn for each map.
     #[serde(default)]
     pub label_flip: f64,
-    /// Decay of the average of the generator's weights that samples are made with; 0 = none is kept.
+    /// Standard deviation of noise on all maps before the discriminator, in their own range; 0 = none.
+    #[serde(default)]
+    pub instance_noise: f64,
+    /// Decay of the average of the generator's weights that samples are made with, and of the embedder's; 0 = none is kept.
     #[serde(default)]
     pub ema: f64,
+    /// A third player who learns the way back from maps to latent numbers; none where it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedder: Option<EmbedderSettings>,
 }
 
 impl GanSection {
@@ -144,12 +151,18 @@ pub struct OptimiserSection {
     pub discriminator: AdamSettings,
     /// The generator's Adam.
     pub generator: AdamSettings,
+    /// The embedder's Adam, where there is one.
+    pub embedder: AdamSettings,
 }
 
 impl OptimiserSection {
     /// The Adam of the player called `player`.
     pub fn of(&self, player: &str) -> AdamSettings {
-        if player == "discriminator" { self.discriminator } else { self.generator }
+        match player {
+            "discriminator" => self.discriminator,
+            "embedder" => self.embedder,
+            _ => self.generator,
+        }
     }
 }
 

@@ -141,8 +141,19 @@ impl DcganSettings {
         // A level's convolution, up or down: 25 taps for each pixel of the smaller side.
         let levels: i64 =
             (1..=self.depth).map(|level| 25 * channels(level - 1) * channels(level) * self.side_at(level).pow(2)).sum();
-        let smallest = self.channels(self.depth) * self.smallest_side().pow(2);
-        ((levels + self.latent_dim * smallest) as u64, (levels + smallest) as u64)
+        let narrowest = self.narrowest();
+        ((levels + self.latent_dim * narrowest) as u64, (levels + narrowest) as u64)
+    }
+
+    /// The convolutions that halve the side, from the map on: number, channels before and after.
+    pub(super) fn levels(&self) -> impl Iterator<Item = (u32, i64, i64)> + use<'_> {
+        let before = |layer: u32| if layer == 1 { 1 } else { self.channels(layer - 1) };
+        (1..=self.depth).map(move |layer| (layer, before(layer), self.channels(layer)))
+    }
+
+    /// Numbers that the last of them leaves.
+    pub(super) fn narrowest(&self) -> i64 {
+        self.channels(self.depth) * self.smallest_side().pow(2)
     }
 
     fn smallest_side(&self) -> i64 {
@@ -275,19 +286,17 @@ impl Discriminator {
     /// Adds the discriminator's tensors to `path`.
     pub fn new(path: &nn::Path, settings: &DcganSettings, seed: u64) -> Self {
         let weights = Weights::normal(seed, 0.02);
-        let (name, small) = ("discriminator", settings.smallest_side());
-        let halvings = (1..=settings.depth)
-            .map(|layer| {
-                let inputs = if layer == 1 { 1 } else { settings.channels(layer - 1) };
-                let outputs = settings.channels(layer);
+        let name = "discriminator";
+        let halvings = settings
+            .levels()
+            .map(|(layer, inputs, outputs)| {
                 let down = Halving::new(&(path / format!("down{layer}")), name, &weights, inputs, outputs);
                 let path = path / format!("norm{layer}");
                 let norm = DcganSettings::norm(layer > 1 && settings.norm.in_discriminator(), &path, outputs);
                 (down, norm)
             })
             .collect();
-        let inputs = settings.channels(settings.depth) * small * small;
-        let judge = Dense::new(&(path / "judge"), name, &weights, inputs, 1);
+        let judge = Dense::new(&(path / "judge"), name, &weights, settings.narrowest(), 1);
         Self { settings: settings.clone(), precision: Precision::Fp32, halvings, judge }
     }
 

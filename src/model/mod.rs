@@ -1,6 +1,7 @@
 //! Networks only: no loss, no file, no rank.
 
 pub mod dcgan;
+pub mod embedder;
 pub mod layers;
 
 pub use layers::{BatchMoments, Pass, Precision};

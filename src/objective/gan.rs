@@ -22,7 +22,9 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
 
+use super::embedder::{EmbedderSettings, Embedding};
 use super::{Batch, Move, Objective, Place, Player, Tally};
+use crate::data::Encoding;
 use crate::model::dcgan::{DcganSettings, Discriminator, Generator, Latent};
 use crate::model::layers::BatchNorm;
 use crate::model::{BatchMoments, Pass, Precision};
@@ -132,7 +134,9 @@ pub struct GanSettings {
     pub penalty: Option<Penalty>,
     /// Probability that a map's label is flipped in the discriminator's move, drawn for each map.
     pub label_flip: f64,
-    /// Decay of the average of the generator's weights, if one is kept.
+    /// Standard deviation of the noise that is added to all maps before the discriminator (Arjovsky and Bottou 2017, section 3).
+    pub instance_noise: f64,
+    /// Decay of the average of the generator's weights, and the embedder's, if one is kept.
     pub average: Option<f64>,
     /// How the players take turns.
     pub update: Update,
@@ -155,6 +159,7 @@ const BLIND: f64 = 1e-3;
 
 const DISCRIMINATOR: usize = 0;
 const GENERATOR: usize = 1;
+const EMBEDDER: usize = 2;
 
 /// Both networks and the rules between them.
 pub struct Gan {
@@ -165,6 +170,9 @@ pub struct Gan {
     generator_store: nn::VarStore,
     discriminator: Discriminator,
     discriminator_store: nn::VarStore,
+    embedding: Option<Embedding>,
+    /// Real maps of the discriminator's last move, by microbatch, for those who make them again.
+    records: RefCell<HashMap<u32, Tensor>>,
     /// Shared noise: generated maps, with their graphs, on the way from the discriminator's move to the generator's.
     shared: RefCell<HashMap<u32, Generated>>,
 }
@@ -180,6 +188,21 @@ struct Judged {
     maps: Tensor,
     logits: Tensor,
     moments: Vec<Tensor>,
+}
+
+/// Which maps the discriminator judges.
+#[derive(Clone, Copy)]
+enum Whose {
+    /// Real ones.
+    Real,
+    /// Generated ones, in its own move.
+    Generated,
+    /// Generated ones, in the generator's move.
+    Taught,
+}
+
+impl Whose {
+    const ALL: u32 = 3;
 }
 
 /// What a move has made of a microbatch so far.
@@ -204,8 +227,34 @@ impl Gan {
             settings,
             generator_store,
             discriminator_store,
+            embedding: None,
+            records: RefCell::default(),
             shared: RefCell::default(),
         }
+    }
+
+    /// The same with an embedder, for maps that `encoding` brought into the networks' range.
+    #[must_use]
+    pub fn with_embedder(
+        mut self,
+        model: &DcganSettings,
+        settings: EmbedderSettings,
+        encoding: &Encoding,
+        seed: u64,
+    ) -> Self {
+        let device = self.generator_store.device();
+        self.embedding = Some(Embedding::new(settings, model, encoding, seed, device));
+        self
+    }
+
+    /// The embedder, where it makes real maps again.
+    fn reconstruction(&self) -> Option<&Embedding> {
+        self.embedding.as_ref().filter(|embedding| embedding.settings.reconstruction > 0.0)
+    }
+
+    /// The real maps of a microbatch.
+    fn records(&self, place: &Place) -> Tensor {
+        self.records.borrow().get(&place.microbatch).expect("the discriminator has moved before").shallow_clone()
     }
 
     fn generate(&self, place: &Place, a_move: &Move, stream: Stream, size: i64) -> Generated {
@@ -226,10 +275,21 @@ impl Gan {
         Tensor::from_slice(values).to_device(self.generator_store.device())
     }
 
-    fn judge(&self, maps: Tensor) -> Judged {
+    fn judge(&self, maps: Tensor, noise: Option<Chance>) -> Judged {
         let moments = BatchMoments::default();
-        let logits = self.discriminator.forward(&maps, Pass::Training(&moments));
+        let noisy = noise.map(|mut chance| {
+            let noise = self.bring(&chance.normals(maps.numel())).view_as(&maps);
+            &maps + noise * self.settings.instance_noise
+        });
+        let logits = self.discriminator.forward(noisy.as_ref().unwrap_or(&maps), Pass::Training(&moments));
         Judged { maps, logits, moments: moments.flat() }
+    }
+
+    /// Where the noise on the maps that the discriminator is to judge comes from, if there is any.
+    fn instance_noise(&self, place: &Place, a_move: &Move, whose: Whose) -> Option<Chance> {
+        let turn = |whose: Whose| a_move.turn * Whose::ALL + whose as u32;
+        (self.settings.instance_noise > 0.0)
+            .then(|| place.chance(Stream::InstanceNoise, turn(whose), a_move.turns * Whose::ALL))
     }
 
     /// The gradient penalty of the discriminator between `real` and `generated` maps, with its graph; nothing in steps
@@ -281,7 +341,7 @@ impl Gan {
             tch::no_grad(|| self.generate(place, a_move, Stream::Noise, graph.size))
         };
         let leaf = generated.maps.detach().set_requires_grad(simultaneous);
-        let fake = self.judge(leaf);
+        let fake = self.judge(leaf, self.instance_noise(place, a_move, Whose::Generated));
         let real = graph.real.take().expect("the move began with real maps");
         let flips = self.flips(place, a_move, graph.size);
         let loss = self.discriminator_loss(&real.logits, &fake.logits, flips.as_ref());
@@ -295,6 +355,9 @@ impl Gan {
         (&loss * place.share()).backward();
         let mut metrics = vec![loss.detach()];
         metrics.extend([&real, &fake].map(|judged| judged.logits.detach().mean(Kind::Float)));
+        if self.reconstruction().is_some() {
+            self.records.borrow_mut().insert(place.microbatch, real.maps.shallow_clone());
+        }
         if let Some(penalty) = self.settings.penalty {
             let made = self.penalty(a_move, place, &real.maps, &fake.maps.detach());
             if let Some(made) = &made {
@@ -311,7 +374,7 @@ impl Gan {
     }
 
     /// The generator's gradient.
-    fn move_generator(&self, place: &Place, graph: &mut GanGraph) -> Tally {
+    fn move_generator(&self, a_move: &Move, place: &Place, graph: &mut GanGraph) -> Tally {
         let generated = graph.generated.take().expect("the move began with generated maps");
         let loss = if let Some((pull, loss)) = graph.pull.take() {
             (&generated.maps * pull).sum(Kind::Float).backward();
@@ -319,13 +382,39 @@ impl Gan {
         } else {
             // The discriminator's weights are not asked for, which saves a third of its backward.
             let frozen = Frozen::new(&self.discriminator_store);
-            let judged = self.judge(generated.maps);
+            let judged = self.judge(generated.maps, self.instance_noise(place, a_move, Whose::Taught));
             let loss = self.settings.loss.of_generator(&judged.logits).mean(Kind::Float);
             (&loss * place.share()).backward();
             drop(frozen);
             loss.detach()
         };
+        // Once a step, since the records are the same in all its moves.
+        if let Some(embedding) = self.reconstruction().filter(|_| a_move.turn == 0) {
+            let error = embedding.reconstruction_error(&self.generator, &self.records(place));
+            (error * (embedding.settings.reconstruction * place.share())).backward();
+        }
         Tally { metrics: vec![loss], moments: vec![generated.moments] }
+    }
+
+    /// The embedder's gradient.
+    fn move_embedder(&self, a_move: &Move, place: &Place, size: i64) -> Tally {
+        let embedding = self.embedding.as_ref().expect("who moves is there");
+        let EmbedderSettings { latent, reconstruction, .. } = embedding.settings;
+        // Nothing is asked of the generator's weights.
+        let frozen = Frozen::new(&self.generator_store);
+        let veil = |turn: u32| place.chance(Stream::Veil, 2 * a_move.turn + turn, 2 * a_move.turns);
+        let z = self.noise(place.chance(Stream::EmbedderNoise, a_move.turn, a_move.turns), size);
+        let latent_error = embedding.latent_error(&self.generator, &z, &mut veil(0));
+        let mut loss = &latent_error * latent;
+        let mut metrics = vec![latent_error.detach()];
+        if reconstruction > 0.0 {
+            let error = embedding.veiled_error(&self.generator, &self.records(place), &mut veil(1));
+            loss += &error * reconstruction;
+            metrics.push(error.detach());
+        }
+        (loss * place.share()).backward();
+        drop(frozen);
+        Tally { metrics, moments: Vec::new() }
     }
 }
 
@@ -333,7 +422,8 @@ impl Objective for Gan {
     type Graph = GanGraph;
 
     fn players(&self) -> Vec<Player<'_>> {
-        vec![
+        let reconstructs = self.reconstruction().is_some();
+        let mut players = vec![
             Player {
                 name: "discriminator",
                 store: &self.discriminator_store,
@@ -356,7 +446,17 @@ impl Objective for Gan {
                 norms: self.generator.norms(),
                 norm_momentum: BatchNorm::MOMENTUM,
             },
-        ]
+        ];
+        players.extend(self.embedding.as_ref().map(|embedding| Player {
+            name: "embedder",
+            store: &embedding.store,
+            halves: Vec::new(),
+            average: self.settings.average,
+            metrics: if reconstructs { &["latent_error", "veiled_error"] } else { &["latent_error"] },
+            norms: Vec::new(),
+            norm_momentum: BatchNorm::MOMENTUM,
+        }));
+        players
     }
 
     fn moves(&self) -> Vec<Move> {
@@ -370,7 +470,7 @@ impl Objective for Gan {
                 reads: vec![player],
             })
         };
-        match self.settings.update {
+        let mut moves: Vec<Move> = match self.settings.update {
             Update::Simultaneous => {
                 vec![Move {
                     players: vec![DISCRIMINATOR, GENERATOR],
@@ -383,18 +483,28 @@ impl Objective for Gan {
             Update::Alternating => one(DISCRIMINATOR, self.settings.discriminator_moves)
                 .chain(one(GENERATOR, self.settings.generator_moves))
                 .collect(),
+        };
+        if self.embedding.is_some() {
+            // It looks at what the others have become, so nothing of it begins before.
+            moves.push(Move { players: vec![EMBEDDER], turn: 0, turns: 1, wants_records: false, reads: Vec::new() });
         }
+        moves
     }
 
     fn counted_forwards(&self, player: usize) -> usize {
-        if player == DISCRIMINATOR { 2 } else { 1 }
+        match player {
+            DISCRIMINATOR => 2,
+            GENERATOR => 1,
+            _ => 0,
+        }
     }
 
     fn begin(&self, a_move: &Move, place: &Place, batch: Batch) -> GanGraph {
         let mut graph = GanGraph { size: batch.size(), real: None, generated: None, pull: None };
         if let Batch::Records(maps) = batch {
-            graph.real = Some(self.judge(maps.to_device(self.discriminator_store.device())));
-        } else {
+            let maps = maps.to_device(self.discriminator_store.device());
+            graph.real = Some(self.judge(maps, self.instance_noise(place, a_move, Whose::Real)));
+        } else if a_move.players != [EMBEDDER] {
             let generated = match self.settings.noise {
                 Noise::Fresh => self.generate(place, a_move, Stream::GeneratorNoise, graph.size),
                 Noise::Shared => {
@@ -408,10 +518,10 @@ impl Objective for Gan {
     }
 
     fn finish(&self, a_move: &Move, player: usize, place: &Place, graph: &mut GanGraph) -> Tally {
-        if player == DISCRIMINATOR {
-            self.move_discriminator(a_move, place, graph)
-        } else {
-            self.move_generator(place, graph)
+        match player {
+            DISCRIMINATOR => self.move_discriminator(a_move, place, graph),
+            GENERATOR => self.move_generator(a_move, place, graph),
+            _ => self.move_embedder(a_move, place, graph.size),
         }
     }
 
@@ -442,7 +552,10 @@ impl Objective for Gan {
     }
 
     fn settle(&self, player: usize, draw: Draw, index: u64, size: i64) -> Vec<Tensor> {
-        assert_eq!(player, GENERATOR, "only the generator's weights are averaged");
+        if player == EMBEDDER {
+            return Vec::new(); // it has no batch norm
+        }
+        assert_eq!(player, GENERATOR, "the discriminator's weights are not averaged");
         let noise = self.noise(draw.at(Stream::Moments, index, 0), size);
         let moments = BatchMoments::default();
         // As inference, for which the moments are, in single precision.

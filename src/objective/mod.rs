@@ -1,6 +1,7 @@
 //! Who minimises what. An objective owns its networks and says, for one microbatch at a time, how a player's gradient
 //! comes about; it knows no rank, no file and no optimiser.
 
+pub mod embedder;
 pub mod gan;
 
 use std::ops::Range;

@@ -22,12 +22,14 @@ pub struct AdamSettings {
     pub epsilon: f64,
     /// Largest norm of the whole gradient; longer ones are scaled down to it. 0 = no limit.
     pub clip: f64,
+    /// Updates after which the step size has fallen to a half, and so on; 0 = it stays.
+    pub half_life: u64,
 }
 
 impl Default for AdamSettings {
     /// CosmoGAN's.
     fn default() -> Self {
-        Self { learning_rate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8, clip: 0.0 }
+        Self { learning_rate: 2e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8, clip: 0.0, half_life: 0 }
     }
 }
 
@@ -85,7 +87,7 @@ impl Adam {
     /// Moves `parameters` by one update. `norm` is that of `gradient`, for the clip; what `gradient` has beyond the
     /// count of parameters is not looked at.
     pub fn update(&mut self, parameters: &mut Buffer, gradient: &Buffer, norm: f64) {
-        let AdamSettings { learning_rate, beta1, beta2, epsilon, clip } = self.settings;
+        let AdamSettings { learning_rate, beta1, beta2, epsilon, clip, half_life } = self.settings;
         let first_of_step = !self.back.moved;
         if first_of_step {
             self.back.moved = true;
@@ -94,6 +96,8 @@ impl Adam {
             std::mem::swap(&mut self.second, &mut self.back.second);
         }
         self.updates += 1;
+        let half_lives = if half_life > 0 { self.updates as f64 / half_life as f64 } else { 0.0 };
+        let learning_rate = learning_rate * (-half_lives).exp2();
         let updates = i32::try_from(self.updates).unwrap_or(i32::MAX);
         let rule = Rule {
             shrink: if clip > 0.0 && norm > clip { (clip / norm) as f32 } else { 1.0 },

@@ -59,6 +59,7 @@ fn settings(update: Update, noise: Noise) -> GanSettings {
         precision: Precision::Fp32,
         penalty: None,
         label_flip: 0.0,
+        instance_noise: 0.0,
         average: None,
         update,
         noise,

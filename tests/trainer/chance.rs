@@ -61,6 +61,7 @@ fn settings(label_flip: f64) -> GanSettings {
         precision: Precision::Fp32,
         penalty: None,
         label_flip,
+        instance_noise: 0.0,
         average: None,
         update: Update::Alternating,
         noise: Noise::Fresh,

@@ -37,6 +37,7 @@ fn one_step(comm: &dyn Communicator, update: Update) -> [Vec<f32>; 3] {
         precision: Precision::Fp32,
         penalty: None,
         label_flip: 0.0,
+        instance_noise: 0.0,
         average: None,
         update,
         noise: Noise::Fresh,

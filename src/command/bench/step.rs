@@ -11,10 +11,12 @@ use super::pace::{Pace, PaceArguments};
 use super::{figures, limit, median, range};
 use crate::comm::Communicator;
 use crate::command::CommandError;
+use crate::command::game::game;
 use crate::command::output::say;
 use crate::command::session::Session;
 use crate::command::train::enough_processors;
 use crate::config::{ConfigError, ModelSection, Override, RunConfig};
+use crate::data::{Encoding, Transform};
 use crate::exit::Exit;
 use crate::objective::gan::{Gan, GanSettings, Noise, Update};
 use crate::rng::{Draw, Stream};
@@ -74,13 +76,8 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     session.agree(enough_processors(trainer.threads_per_rank))?;
     let device = session.device(trainer.device, trainer.share_gpu)?;
     Session::torch_threads(trainer.threads_per_rank);
-    let games: Vec<Gan> = configs
-        .iter()
-        .map(|config| {
-            let ModelSection::Dcgan(model) = &config.sections().model;
-            Gan::new(model, config.gan(), config.sections().seed, device)
-        })
-        .collect();
+    let games: Vec<Gan> =
+        configs.iter().map(|config| game(config, &Encoding::Transform(Transform::default()), device)).collect();
     let mut contestants: Vec<Contestant> =
         configs.iter().zip(&games).map(|(config, game)| Contestant::new(session, config, game, device)).collect();
     let products = || [Kind::Float, Kind::BFloat16].map(|kind| limit::products(session.comm(), kind));

@@ -11,13 +11,13 @@ use super::facts::Wanted;
 use super::finding::Finding;
 use super::judge::verb;
 use crate::command::Session;
+use crate::command::game::game;
 use crate::command::train::schedule;
-use crate::config::{ModelSection, RunConfig};
-use crate::data::{Dataset, Split};
+use crate::config::RunConfig;
+use crate::data::{Dataset, Encoding, Split, Transform};
 use crate::exit::Exit;
 use crate::files;
 use crate::machine;
-use crate::objective::gan::Gan;
 use crate::objective::{Objective, Player};
 
 /// A file that was written, synced, renamed, read again and removed.
@@ -156,8 +156,7 @@ pub(super) fn space(free: u64, wanted: &Wanted) -> Finding {
 
 /// Numbers of a checkpoint in bytes: weights and state, the average where one is kept, and two moments of each weight.
 fn checkpoint_bytes(config: &RunConfig) -> u64 {
-    let ModelSection::Dcgan(model) = &config.sections().model;
-    let gan = Gan::new(model, config.gan(), 0, tch::Device::Cpu);
+    let gan = game(config, &Encoding::Transform(Transform::default()), tch::Device::Cpu);
     let player = |player: &Player| {
         let (mut parameters, mut state) = (0, 0);
         for tensor in player.store.variables().values() {

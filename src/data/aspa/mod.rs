@@ -26,8 +26,10 @@ mod codec;
 mod fault;
 mod layout;
 mod settings;
+mod tensors;
 
 pub use codec::Aspa;
 pub use fault::AspaError;
 pub use layout::{MOST_SECTIONS, Owner};
 pub use settings::{AspaSettings, FullScale, VERSION};
+pub use tensors::{AspaTensors, Observed};

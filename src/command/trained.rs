@@ -1,0 +1,175 @@
+//! A trained run as verbs find it: which checkpoint, which weights, and what the networks learned from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::CommandError;
+use super::session::Session;
+use crate::checkpoint::{self, Checkpoint};
+use crate::config::{CodecSection, ModelSection};
+use crate::data::{Aspa, Channel, Encoding, Field, Parameter, SpectralAxis, Transform, atmosphere};
+use crate::files;
+use crate::model::embedder::EmbedderSize;
+use crate::one_line;
+
+/// Which weights of a run.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Which checkpoint, as in step-0001000, or best: that of the smallest measured error; the newest whole one where it
+    /// is not given
+    #[arg(long)]
+    pub checkpoint: Option<String>,
+    /// Which of the networks' weights
+    #[arg(long, value_enum, default_value_t = Weights::Auto)]
+    pub weights: Weights,
+}
+
+/// Which of the networks' weights are put to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Weights {
+    /// Averaged ones where the run kept them.
+    Auto,
+    /// Averaged over the steps.
+    Ema,
+    /// As they were at the step.
+    Live,
+}
+
+/// A checkpoint, chosen.
+pub struct Trained {
+    /// The same on all ranks.
+    pub checkpoint: Checkpoint,
+    /// What it says of itself.
+    pub facts: Facts,
+    /// Whether averaged weights are taken.
+    pub averaged: bool,
+}
+
+impl Trained {
+    /// That of `run` which `which` asks for.
+    pub fn open(session: &Session, run: &Path, which: &Which) -> Result<Self, CommandError> {
+        let checkpoint = choose(session, run, which)?;
+        let facts = session.agree(Facts::of(&checkpoint))?;
+        let has_average = session.agree(checkpoint.has_average("generator"))?;
+        if which.weights == Weights::Ema && !has_average {
+            let run = run.display();
+            return Err(CommandError::Usage(format!(
+                "--weights is ema, but {run} kept no average, expected auto or live"
+            )));
+        }
+        Ok(Self { checkpoint, facts, averaged: has_average && which.weights != Weights::Live })
+    }
+}
+
+/// The checkpoint that is asked for, or the newest whole one: rank 0 chooses, since training may add one meanwhile.
+fn choose(session: &Session, run: &Path, which: &Which) -> Result<Checkpoint, CommandError> {
+    let chosen = if session.rank() == 0 { open_checkpoint(run, which).map(Some) } else { Ok(None) };
+    let chosen = session.agree(chosen)?;
+    let folder = chosen.as_ref().map_or(Vec::new(), |chosen| chosen.folder().as_os_str().as_encoded_bytes().to_vec());
+    let folder = session.comm().broadcast(&folder);
+    let mine = chosen.map_or_else(|| Checkpoint::open(Path::new(&*String::from_utf8_lossy(&folder))), Ok);
+    session.agree(mine)
+}
+
+fn open_checkpoint(run: &Path, which: &Which) -> Result<Checkpoint, CommandError> {
+    files::expect_folder(run, "the folder of a run").map_err(CommandError::io(run))?;
+    let folder = run.join("checkpoints");
+    let none = || CommandError::Wrong {
+        path: run.to_owned(),
+        fault: "has no whole checkpoint, expected the folder of a run that was trained".into(),
+    };
+    let Some(name) = &which.checkpoint else {
+        let (found, damaged) = checkpoint::newest(&folder)?;
+        for (_, fault) in &damaged {
+            log::warn!("{fault}: not used");
+        }
+        return found.ok_or_else(none);
+    };
+    if name == "best" {
+        return checkpoint::best(&folder)?.ok_or_else(|| CommandError::Wrong {
+            path: run.to_owned(),
+            fault: "has no checkpoint with a measured error, expected a run with trainer.measure_every".into(),
+        });
+    }
+    let mut known = Vec::new();
+    for (folder, opened) in checkpoint::all(&folder)? {
+        let have = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if have == *name {
+            return Ok(opened?);
+        }
+        known.push(have);
+    }
+    match (known.first(), known.last()) {
+        (Some(newest), Some(oldest)) => Err(CommandError::Usage(format!(
+            "{} has no checkpoint `{name}`, expected best or one of its {}, from {oldest} to {newest}",
+            run.display(),
+            known.len()
+        ))),
+        _ => Err(none()),
+    }
+}
+
+/// What a checkpoint says of the data its networks learned from.
+pub struct Facts {
+    pub model: ModelSection,
+    /// Of an embedder, where one was trained.
+    pub embedder: Option<EmbedderSize>,
+    pub shape: Vec<usize>,
+    pub unit: String,
+    /// The default of a dataset of samples.
+    pub transform: Transform,
+    pub encoding: Encoding,
+    pub parameters: Vec<Parameter>,
+    pub field: Option<Field>,
+    pub axis: Option<SpectralAxis>,
+    pub threads: usize,
+}
+
+impl Facts {
+    fn of(checkpoint: &Checkpoint) -> Result<Self, CommandError> {
+        fn get<T: serde::de::DeserializeOwned>(table: &toml::Table, path: &[&str]) -> Result<T, String> {
+            let missing = || format!("has no run.{}", path.join("."));
+            let mut value = table.get(path[0]).ok_or_else(missing)?;
+            for key in &path[1..] {
+                value = value.get(key).ok_or_else(missing)?;
+            }
+            value
+                .clone()
+                .try_into()
+                .map_err(|error: toml::de::Error| format!("run.{}: {}", path.join("."), one_line::message(&error)))
+        }
+        let run = &checkpoint.state.run;
+        let read = || -> Result<Self, String> {
+            let has = |key: &str| run.get("dataset").and_then(|dataset| dataset.get(key)).is_some();
+            let (transform, encoding, parameters, axis) = if has("codec") {
+                let CodecSection::Aspa(settings) = get(run, &["dataset", "codec"])?;
+                let wavelength_um: Vec<f64> = get(run, &["dataset", "wavelength_um"])?;
+                let aspa =
+                    Aspa::new(settings, &wavelength_um).map_err(|fault| format!("run.dataset.codec: {fault}"))?;
+                let axis = SpectralAxis { channels: vec![Channel::Depth], wavelength_um };
+                (Transform::default(), Encoding::Aspa(Arc::new(aspa)), atmosphere::parameters(), Some(axis))
+            } else {
+                let transform = get(run, &["dataset", "transform"])?;
+                (transform, Encoding::Transform(transform), Vec::new(), None)
+            };
+            let embedder = run.get("objective").and_then(|objective| objective.get("embedder")).is_some();
+            Ok(Self {
+                model: get(run, &["model"])?,
+                embedder: embedder
+                    .then(|| Ok::<_, String>(EmbedderSize { hidden: get(run, &["objective", "embedder", "hidden"])? }))
+                    .transpose()?,
+                shape: get(run, &["dataset", "shape"])?,
+                unit: get(run, &["dataset", "unit"])?,
+                transform,
+                encoding,
+                parameters,
+                field: has("field").then(|| get(run, &["dataset", "field"])).transpose()?,
+                axis,
+                threads: get(run, &["trainer", "threads_per_rank"])?,
+            })
+        };
+        read().map_err(|fault| CommandError::Wrong { path: checkpoint.folder().join("state.toml"), fault })
+    }
+}

@@ -1,0 +1,306 @@
+//! The fit itself: restarts of many objects move together, converged ones leave, and new ones enter.
+//!
+//! Shapes: s = slots, z = latent numbers, r = restarts of an object, n = side of a map.
+//!
+//! There are always as many slots, idle ones among them, and ages are looked at every `LOOK` iterations from a restart's own first
+//! one, so that neither the place of a restart nor its neighbours change a bit of its fit.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tch::{Device, Kind, Tensor};
+
+use super::hmc;
+use super::loss::contextual;
+use super::settings::{Contextual, FitSettings};
+use super::subject::{Aim, ModelVariance, Prepared, Subject};
+use crate::inference::Networks;
+use crate::model::Pass;
+use crate::model::dcgan::Latent;
+use crate::rng::Draw;
+
+/// Iterations between looks at who has converged.
+pub const LOOK: u32 = 8;
+
+/// The engine for one set of networks.
+pub struct LatentFit<'a> {
+    networks: &'a Networks,
+    settings: FitSettings,
+    variance: Option<ModelVariance>,
+    draw: Draw,
+}
+
+/// What became of an object.
+pub struct Fitted {
+    /// Its number.
+    pub number: u64,
+    /// `[r, z]`, the latent numbers of each restart's least loss.
+    pub latents: Tensor,
+    /// `[r, 1, n, n]`, what the generator makes of them.
+    pub maps: Tensor,
+    /// `[r]`, how far they are from what was observed: chi-square, or the sum that was brought down.
+    pub misfit: Vec<f32>,
+    /// `[r]`, iterations that were made.
+    pub iterations: Vec<u32>,
+    /// The way that each restart took, where that was asked for: loss and latent numbers at each look.
+    pub paths: Vec<Vec<(u32, f32, Vec<f32>)>>,
+}
+
+/// An object some of whose restarts are under way.
+struct Open {
+    prepared: Prepared,
+    left: usize,
+    latents: Vec<f32>,
+    iterations: Vec<u32>,
+    paths: Vec<Vec<(u32, f32, Vec<f32>)>>,
+}
+
+/// Who has a slot.
+#[derive(Clone, Copy)]
+struct Tenant {
+    number: u64,
+    restart: usize,
+}
+
+impl<'a> LatentFit<'a> {
+    /// For these networks. `variance` is that of the generator, beside the errors; all chance follows from `draw`.
+    pub fn new(networks: &'a Networks, settings: FitSettings, variance: Option<ModelVariance>, draw: Draw) -> Self {
+        Self { networks, settings, variance, draw }
+    }
+
+    /// Fits what `next` gives until it gives nothing more, and hands each object to `done`, in the order in which they are ready.
+    /// `watched` says of whom the paths are wanted.
+    pub fn run<E>(
+        &self,
+        mut next: impl FnMut() -> Result<Option<Subject>, E>,
+        watched: impl Fn(u64) -> bool,
+        mut done: impl FnMut(Fitted) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut slots = Slots::new(self.settings.slots, self.networks);
+        let mut tenants: Vec<Option<Tenant>> = vec![None; self.settings.slots];
+        let mut waiting: VecDeque<Tenant> = VecDeque::new();
+        let mut open: BTreeMap<u64, Open> = BTreeMap::new();
+        let mut exhausted = false;
+        loop {
+            let free: Vec<usize> = (0..tenants.len()).filter(|slot| tenants[*slot].is_none()).collect();
+            while waiting.len() < free.len() && !exhausted {
+                match next()? {
+                    None => exhausted = true,
+                    Some(subject) => {
+                        let object = self.open(&subject);
+                        waiting.extend(
+                            (0..self.settings.restarts).map(|restart| Tenant { number: subject.number, restart }),
+                        );
+                        open.insert(subject.number, object);
+                    }
+                }
+            }
+            let entering: Vec<(usize, Tenant)> =
+                free.into_iter().map_while(|slot| Some((slot, waiting.pop_front()?))).collect();
+            for (slot, tenant) in &entering {
+                tenants[*slot] = Some(*tenant);
+            }
+            slots.enter(&entering, &open);
+            if tenants.iter().all(Option::is_none) {
+                return Ok(());
+            }
+            for _ in 0..LOOK {
+                self.iterate(&mut slots);
+            }
+            let seen = slots.look();
+            for slot in 0..tenants.len() {
+                let Some(Tenant { number, restart }) = tenants[slot] else { continue };
+                let object = open.get_mut(&number).expect("who has a slot is open");
+                if watched(number) {
+                    object.paths[restart].push((seen.age[slot] as u32, seen.loss[slot], seen.best_of(slot).to_vec()));
+                }
+                let age = seen.age[slot] as u32;
+                let settled = self.settings.patience > 0 && seen.stale[slot] >= self.settings.patience as f32;
+                if !settled && age < self.settings.iterations {
+                    continue;
+                }
+                let latents = seen.best_of(slot);
+                object.latents[restart * latents.len()..(restart + 1) * latents.len()].copy_from_slice(latents);
+                object.iterations[restart] = age;
+                object.left -= 1;
+                tenants[slot] = None;
+                if object.left == 0 {
+                    let object = open.remove(&number).expect("it is open");
+                    done(self.close(object))?;
+                }
+            }
+        }
+    }
+
+    fn open(&self, subject: &Subject) -> Open {
+        let prepared = subject.prepare(self.networks, &self.settings, self.variance.as_ref(), self.draw);
+        let (restarts, latents) = (self.settings.restarts, self.networks.model.latent_dim as usize);
+        Open {
+            prepared,
+            left: restarts,
+            latents: vec![0.0; restarts * latents],
+            iterations: vec![0; restarts],
+            paths: vec![Vec::new(); restarts],
+        }
+    }
+
+    /// What a restart of `maps` loses: `[b]`.
+    fn loss(&self, z: &Tensor, maps: &Tensor, aim: &Aim) -> Tensor {
+        let mut loss = contextual(self.settings.loss, self.networks.codec.as_ref(), maps, aim);
+        if self.settings.perceptual > 0.0 {
+            let logits = self.networks.discriminator.forward(maps, Pass::Inference);
+            loss += logits.neg().softplus() * self.settings.perceptual;
+        }
+        if self.networks.model.latent == Latent::Normal && self.settings.loss == Contextual::ChiSquare {
+            loss += z.square().sum_dim_intlist(1, false, Kind::Float) * 0.5;
+        }
+        loss
+    }
+
+    /// One iteration of all slots (Adam, Kingma and Ba 2015, algorithm 1, with an age for each row).
+    fn iterate(&self, slots: &mut Slots) {
+        let FitSettings { learning_rate, beta1, beta2, half_life, tolerance, .. } = self.settings;
+        let z = slots.z.detach().set_requires_grad(true);
+        let loss = self.loss(
+            &z,
+            &self.networks.generator.forward(&z, Pass::Inference),
+            slots.aim.as_ref().expect("somebody has entered"),
+        );
+        let gradient = Tensor::run_backward(&[loss.sum(Kind::Float)], &[&z], false, false).remove(0);
+        let _guard = tch::no_grad_guard();
+        let loss = loss.detach();
+        // A loss that is no number is never the best, and its restart stays where it was best.
+        let better = loss.lt_tensor(&slots.best_loss);
+        slots.best_loss = loss.where_self(&better, &slots.best_loss);
+        slots.best_z = slots.z.where_self(&better.unsqueeze(1), &slots.best_z);
+        let fallen = loss.lt_tensor(&(&slots.mark - slots.mark.clamp_min(1.0) * tolerance));
+        slots.mark = loss.where_self(&fallen, &slots.mark);
+        slots.stale = (&slots.stale + 1.0) * fallen.logical_not().to_kind(Kind::Float);
+        slots.loss = loss;
+        slots.age += 1.0;
+        let _ = slots.first.lerp_(&gradient, 1.0 - beta1);
+        let _ = slots.second.lerp_(&gradient.square(), 1.0 - beta2);
+        let power = |base: f64| (&slots.age * base.ln()).exp(); // [s, 1]
+        let mean = &slots.first / (power(beta1).neg() + 1.0);
+        let spread = (&slots.second / (power(beta2).neg() + 1.0)).sqrt() + EPSILON;
+        let rate = if half_life > 0.0 {
+            power(0.5_f64.powf(half_life.recip())) * learning_rate
+        } else {
+            power(1.0) * learning_rate
+        };
+        slots.z = &slots.z - rate * mean / spread;
+        if self.networks.model.latent == Latent::Uniform {
+            let _ = slots.z.clamp_(-1.0, 1.0);
+        }
+    }
+
+    fn close(&self, object: Open) -> Fitted {
+        let (restarts, device) = (self.settings.restarts as i64, self.networks.device);
+        let Open { prepared, latents, iterations, paths, .. } = object;
+        let mut latents = Tensor::from_slice(&latents).to_device(device).view([restarts, -1]);
+        if self.settings.hmc_trajectories > 0 {
+            let potential =
+                |z: &Tensor| self.loss(z, &self.networks.generator.forward(z, Pass::Inference), &prepared.truth);
+            let uniform = self.networks.model.latent == Latent::Uniform;
+            latents = hmc::sample(&self.settings, self.draw, prepared.number, latents, uniform, potential);
+        }
+        let _guard = tch::no_grad_guard();
+        let maps = self.networks.generator.forward(&latents, Pass::Inference);
+        let misfit = contextual(self.settings.loss, self.networks.codec.as_ref(), &maps, &prepared.truth);
+        let scale = if matches!(prepared.truth, Aim::Depths { .. }) { 2.0 } else { 1.0 };
+        let misfit = Vec::try_from(misfit * scale).expect("a loss is a number");
+        Fitted { number: prepared.number, latents, maps, misfit, iterations, paths }
+    }
+}
+
+const EPSILON: f64 = 1e-8;
+
+/// The state of all slots, a row each.
+struct Slots {
+    z: Tensor,
+    first: Tensor,
+    second: Tensor,
+    age: Tensor,
+    loss: Tensor,
+    best_loss: Tensor,
+    best_z: Tensor,
+    /// The loss from which the next fall is counted, and for how many iterations there was none.
+    mark: Tensor,
+    stale: Tensor,
+    /// Made as the first restarts enter, of their kind.
+    aim: Option<Aim>,
+    device: Device,
+}
+
+/// What a look at the slots sees, on the host.
+struct Seen {
+    age: Vec<f32>,
+    loss: Vec<f32>,
+    stale: Vec<f32>,
+    best: Vec<f32>,
+}
+
+impl Seen {
+    fn best_of(&self, slot: usize) -> &[f32] {
+        let latents = self.best.len() / self.age.len();
+        &self.best[slot * latents..(slot + 1) * latents]
+    }
+}
+
+impl Slots {
+    fn new(slots: usize, networks: &Networks) -> Self {
+        let (slots, latents, device) = (slots as i64, networks.model.latent_dim, networks.device);
+        let zeros = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, device));
+        let rows = || zeros(&[slots, latents]);
+        let [loss, best_loss, mark, stale] = [0; 4].map(|_| zeros(&[slots]));
+        Self {
+            z: rows(),
+            first: rows(),
+            second: rows(),
+            age: zeros(&[slots, 1]),
+            loss,
+            best_loss,
+            best_z: rows(),
+            mark,
+            stale,
+            aim: None,
+            device,
+        }
+    }
+
+    /// Restarts take their slots.
+    fn enter(&mut self, entering: &[(usize, Tenant)], open: &BTreeMap<u64, Open>) {
+        if entering.is_empty() {
+            return;
+        }
+        let _guard = tch::no_grad_guard();
+        let places: Vec<i64> = entering.iter().map(|(slot, _)| *slot as i64).collect();
+        let places = Tensor::from_slice(&places).to_device(self.device);
+        let rows_of = |part: &dyn Fn(&Prepared) -> Tensor| {
+            let rows: Vec<Tensor> = entering
+                .iter()
+                .map(|(_, Tenant { number, restart })| part(&open[number].prepared).get(*restart as i64))
+                .collect();
+            Tensor::stack(&rows, 0)
+        };
+        let z = rows_of(&|prepared| prepared.start.shallow_clone());
+        let _ = self.z.index_copy_(0, &places, &z);
+        let _ = self.best_z.index_copy_(0, &places, &z);
+        for tensor in [&mut self.first, &mut self.second, &mut self.age, &mut self.stale, &mut self.loss] {
+            let _ = tensor.index_fill_(0, &places, 0.0);
+        }
+        for tensor in [&mut self.best_loss, &mut self.mark] {
+            let _ = tensor.index_fill_(0, &places, f64::INFINITY);
+        }
+        let first = &open[&entering[0].1.number].prepared.aim;
+        let slots = self.z.size()[0];
+        let aim = self.aim.get_or_insert_with(|| first.like(slots));
+        for (index, tensor) in aim.parts_mut().into_iter().enumerate() {
+            let _ = tensor.index_copy_(0, &places, &rows_of(&|prepared| prepared.aim.parts()[index].shallow_clone()));
+        }
+    }
+
+    fn look(&self) -> Seen {
+        let host = |tensor: &Tensor| Vec::try_from(tensor.flatten(0, -1)).expect("state is numbers");
+        Seen { age: host(&self.age), loss: host(&self.loss), stale: host(&self.stale), best: host(&self.best_z) }
+    }
+}

@@ -1,0 +1,35 @@
+//! What a fit brings down, for many restarts at once.
+//!
+//! Shapes: b = restarts, n = side of a map, w = points of a spectrum.
+
+use tch::{Kind, Tensor};
+
+use super::settings::Contextual;
+use super::subject::Aim;
+use crate::data::aspa::AspaTensors;
+
+/// How far maps are from what is known, for each row.
+///
+/// - `maps`: `[b, 1, n, n]`; `aim`: of as many rows, or of one
+/// - returns: `[b]`
+pub(super) fn contextual(loss: Contextual, codec: Option<&AspaTensors>, maps: &Tensor, aim: &Aim) -> Tensor {
+    match aim {
+        Aim::Depths { depths, below, above } => {
+            let codec = codec.expect("depths have a codec");
+            half_chi_square(&codec.depths(maps), depths, below, above)
+        }
+        Aim::Pixels { pixels, known } => {
+            let difference = (maps.flatten(1, -1) - pixels) * known;
+            let each = if loss == Contextual::L1 { difference.abs() } else { difference.square() };
+            each.sum_dim_intlist(1, false, Kind::Float)
+        }
+    }
+}
+
+/// Half of chi-square of each row of `model`, `[b, w]`: `below` and `above` are what a squared difference weighs where the model lies
+/// below the observed depths and above them.
+fn half_chi_square(model: &Tensor, depths: &Tensor, below: &Tensor, above: &Tensor) -> Tensor {
+    let difference = model - depths;
+    let weight = above.where_self(&difference.gt(0.0), below);
+    (difference.square() * weight).sum_dim_intlist(1, false, Kind::Float) * 0.5
+}

@@ -1,0 +1,11 @@
+//! Latent numbers whose map agrees with what is known of an object: one engine for retrieval, inpainting and features.
+
+mod engine;
+mod hmc;
+mod loss;
+mod settings;
+mod subject;
+
+pub use engine::{Fitted, LOOK, LatentFit};
+pub use settings::{Contextual, FitSettings, Start};
+pub use subject::{Known, ModelVariance, Spectrum, Subject};

@@ -1,0 +1,67 @@
+//! The networks of a checkpoint, as they are put to work: nothing of them learns any more.
+
+use tch::{Device, nn};
+
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::data::Encoding;
+use crate::data::aspa::AspaTensors;
+use crate::model::dcgan::{DcganSettings, Discriminator, Generator};
+use crate::model::embedder::{Embedder, EmbedderSize};
+
+/// A generator, and those beside it that a fit asks.
+pub struct Networks {
+    /// Latent numbers to maps.
+    pub generator: Generator,
+    /// Maps to logits.
+    pub discriminator: Discriminator,
+    /// What is known of maps to latent numbers, where the run trained one.
+    pub embedder: Option<Embedder>,
+    /// Their sizes.
+    pub model: DcganSettings,
+    /// The codec of spectra, where it makes those.
+    pub codec: Option<AspaTensors>,
+    /// Where they live.
+    pub device: Device,
+    _stores: Vec<nn::VarStore>,
+}
+
+impl Networks {
+    /// Those of `checkpoint` on `device`, with averaged weights where `averaged` says so.
+    pub fn open(
+        checkpoint: &Checkpoint,
+        averaged: bool,
+        model: &DcganSettings,
+        embedder: Option<&EmbedderSize>,
+        encoding: &Encoding,
+        device: Device,
+    ) -> Result<Self, CheckpointError> {
+        let mut stores = Vec::new();
+        let mut load = |name: &str, make: &mut dyn FnMut(&nn::Path)| -> Result<(), CheckpointError> {
+            let mut store = nn::VarStore::new(device);
+            make(&store.root());
+            checkpoint.load(name, &store)?;
+            store.freeze();
+            stores.push(store);
+            Ok(())
+        };
+        let of = |name: &str| if averaged { format!("{name}_ema") } else { name.to_owned() };
+        let (mut generator, mut discriminator, mut loaded) = (None, None, None);
+        load(&of("generator"), &mut |path| generator = Some(Generator::new(path, model, 0)))?;
+        load("discriminator", &mut |path| discriminator = Some(Discriminator::new(path, model, 0)))?;
+        if let Some(size) = embedder {
+            load(&of("embedder"), &mut |path| loaded = Some(Embedder::new(path, model, size, 0)))?;
+        }
+        Ok(Self {
+            generator: generator.expect("it was made"),
+            discriminator: discriminator.expect("it was made"),
+            embedder: loaded,
+            model: model.clone(),
+            codec: match encoding {
+                Encoding::Transform(_) => None,
+                Encoding::Aspa(aspa) => Some(AspaTensors::new(aspa, device)),
+            },
+            device,
+            _stores: stores,
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! The way back of a generator: from a map, or what is known of it, to the latent numbers that make it.
+//!
+//! Shapes: b = maps, n = side in pixels, z = latent numbers, h = hidden numbers.
+
+use serde::{Deserialize, Serialize};
+use tch::{Tensor, nn};
+
+use super::dcgan::{DcganSettings, Latent, Output};
+use super::layers::{Dense, Halving, Pass, Weights};
+use crate::kernels;
+
+/// The size of an embedder; its convolutions are as many, and as wide, as the discriminator's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmbedderSize {
+    /// Numbers between the convolutions and the latent ones.
+    pub hidden: i64,
+}
+
+impl Default for EmbedderSize {
+    fn default() -> Self {
+        Self { hidden: 512 }
+    }
+}
+
+/// Halvings as the discriminator has them, without batch norm, since each map is looked at alone; then two dense layers.
+#[derive(Debug)]
+pub struct Embedder {
+    latent: Latent,
+    /// Minus what stands in the place of a pixel that is not known.
+    unknown: f64,
+    halvings: Vec<Halving>,
+    hidden: Dense,
+    latents: Dense,
+}
+
+/// Slope of the leaky ReLU.
+const LEAK: f64 = 0.2;
+
+impl Embedder {
+    /// Adds the embedder's tensors to `path`. First weights are those of He et al. 2015, eq. 14.
+    pub fn new(path: &nn::Path, settings: &DcganSettings, size: &EmbedderSize, seed: u64) -> Self {
+        let name = "embedder";
+        let weights = |inputs: i64| Weights::normal(seed, (2.0 / inputs as f64).sqrt());
+        let halvings = settings.levels().map(|(layer, inputs, outputs)| {
+            Halving::new(&(path / format!("down{layer}")), name, &weights(25 * inputs), inputs, outputs)
+        });
+        let halvings = halvings.collect();
+        let narrowest = settings.narrowest();
+        let hidden = Dense::new(&(path / "hidden"), name, &weights(narrowest), narrowest, size.hidden);
+        // Small, so that no latent number begins where the hyperbolic tangent is flat.
+        let small = Weights::normal(seed, 0.1 / (size.hidden as f64).sqrt());
+        let latents = Dense::new(&(path / "latents"), name, &small, size.hidden, settings.latent_dim);
+        let unknown = match settings.output {
+            Output::Tanh => 2.0,
+            Output::Sigmoid => 1.0,
+        };
+        Self { latent: settings.latent, unknown, halvings, hidden, latents }
+    }
+
+    /// - `maps`: `[b, 1, n, n]`, in the generator's range
+    /// - `known`: `[b, 1, n, n]`, 1 where the pixel is known, else 0
+    /// - returns: `[b, z]`, in the range of latent numbers
+    pub fn forward(&self, maps: &Tensor, known: &Tensor, pass: Pass) -> Tensor {
+        // What is not known is below everything that may be there.
+        let mut x = maps * known + (known - 1.0) * self.unknown;
+        for down in &self.halvings {
+            x = kernels::leaky_relu(down.forward(&x, pass), LEAK);
+        }
+        let x = kernels::leaky_relu(self.hidden.forward(&x.flatten(1, -1), pass), LEAK);
+        let z = self.latents.forward(&x, pass);
+        match self.latent {
+            Latent::Normal => z,
+            Latent::Uniform => z.tanh(),
+        }
+    }
+}

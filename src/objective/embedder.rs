@@ -1,0 +1,224 @@
+//! A third player beside a generator and a discriminator: the embedder, who learns the way back from a map to the latent numbers
+//! that make it, also where much of the map is veiled.
+//!
+//! Letters: z = latent numbers, x = a real map, G = generator, E = embedder, V = a veil, drawn afresh.
+//!
+//! | who | minimises besides | source |
+//! | --- | --- | --- |
+//! | embedder | latent mean (E(V(G(z))) - z)^2 | Murray, Fabbro and Yi, with V = 1 |
+//! | embedder | reconstruction d(x, G(E(V(x)))) | Pathak et al. 2016, eq. 1, through latent numbers |
+//! | generator | reconstruction d(x, G(E(x))) | Larsen et al. 2016, eq. 8, on pixels |
+//!
+//! d is the mean absolute difference of pixels, and of spectra also that of depths. In both G is what it is in inference, with running
+//! moments, so that a map is embedded for the generator that will make it.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, nn};
+
+use crate::data::Encoding;
+use crate::data::aspa::{AspaTensors, Observed};
+use crate::data::atmosphere::QUANTITIES;
+use crate::model::dcgan::{DcganSettings, Generator};
+use crate::model::embedder::{Embedder, EmbedderSize};
+use crate::model::{BatchMoments, Pass};
+use crate::rng::Chance;
+
+/// What an embedder learns, and what it teaches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmbedderSettings {
+    /// Numbers between its convolutions and the latent ones.
+    pub hidden: i64,
+    /// Weight of the latent numbers of generated maps.
+    pub latent: f64,
+    /// Weight of how well real maps are made again, for it and for the generator; 0 = it sees generated maps only, and the generator
+    /// does not know of it.
+    pub reconstruction: f64,
+    /// Standard deviation of the noise on the depths that it sees, in parts per million: least and greatest, evenly drawn in the
+    /// logarithm; for spectra.
+    pub noise_ppm: [f64; 2],
+    /// Probability that a map is veiled.
+    pub veiled: f64,
+}
+
+impl Default for EmbedderSettings {
+    fn default() -> Self {
+        Self {
+            hidden: EmbedderSize::default().hidden,
+            latent: 1.0,
+            reconstruction: 0.0,
+            noise_ppm: [1.0, 100.0],
+            veiled: 0.75,
+        }
+    }
+}
+
+impl EmbedderSettings {
+    /// Says what is wrong, if anything: (key, value, what was wanted).
+    pub fn fault(&self) -> Option<(&'static str, String, &'static str)> {
+        let weight = |value: f64| (0.0..f64::INFINITY).contains(&value);
+        let [least, greatest] = self.noise_ppm;
+        if !(1..=65_536).contains(&self.hidden) {
+            Some(("hidden", self.hidden.to_string(), "1 to 65536"))
+        } else if !weight(self.latent) {
+            Some(("latent", self.latent.to_string(), "a weight, at least 0"))
+        } else if !weight(self.reconstruction) {
+            Some(("reconstruction", self.reconstruction.to_string(), "a weight, at least 0"))
+        } else if self.latent + self.reconstruction == 0.0 {
+            Some(("latent", "0".into(), "a positive weight where `reconstruction` is 0"))
+        } else if !(least > 0.0 && least <= greatest && greatest < 1e6) {
+            Some(("noise_ppm", format!("[{least}, {greatest}]"), "least and greatest, positive and below 1e6"))
+        } else if !(0.0..=1.0).contains(&self.veiled) {
+            Some(("veiled", self.veiled.to_string(), "a probability, 0 to 1"))
+        } else {
+            None
+        }
+    }
+}
+
+/// The player, with what it needs to veil maps and to compare them.
+pub(super) struct Embedding {
+    pub settings: EmbedderSettings,
+    pub store: nn::VarStore,
+    embedder: Embedder,
+    /// For spectra.
+    codec: Option<AspaTensors>,
+}
+
+/// What the depths of a spectrum weigh beside its pixels, both as shares of their ranges.
+const DEPTHS: f64 = 10.0;
+
+/// Part of the spectrum or map that a window spans at least.
+const LEAST_WINDOW: f64 = 1.0 / 16.0;
+
+impl Embedding {
+    pub fn new(
+        settings: EmbedderSettings,
+        model: &DcganSettings,
+        encoding: &Encoding,
+        seed: u64,
+        device: Device,
+    ) -> Self {
+        let store = nn::VarStore::new(device);
+        let embedder = Embedder::new(&store.root(), model, &EmbedderSize { hidden: settings.hidden }, seed);
+        let codec = match encoding {
+            Encoding::Transform(_) => None,
+            Encoding::Aspa(aspa) => Some(AspaTensors::new(aspa, device)),
+        };
+        Self { settings, store, embedder, codec }
+    }
+
+    /// How far latent numbers `z`, `[b, z]`, are from those embedded of the veiled maps that `generator` makes of them.
+    pub fn latent_error(&self, generator: &Generator, z: &Tensor, chance: &mut Chance) -> Tensor {
+        let made = tch::no_grad(|| generator.forward(z, Pass::Inference));
+        let (maps, known) = tch::no_grad(|| self.veil(&made, chance));
+        (self.embed(&maps, &known) - z).square().mean(Kind::Float)
+    }
+
+    /// How far `maps` are from what `generator` makes of them where they are veiled.
+    pub fn veiled_error(&self, generator: &Generator, maps: &Tensor, chance: &mut Chance) -> Tensor {
+        let (veiled, known) = tch::no_grad(|| self.veil(maps, chance));
+        self.distance(maps, &generator.forward(&self.embed(&veiled, &known), Pass::Inference))
+    }
+
+    /// How far `maps` are from what `generator` makes of their latent numbers, which are taken as they are.
+    pub fn reconstruction_error(&self, generator: &Generator, maps: &Tensor) -> Tensor {
+        let z = tch::no_grad(|| self.embed(maps, &maps.ones_like()));
+        self.distance(maps, &generator.forward(&z, Pass::Inference))
+    }
+
+    fn embed(&self, maps: &Tensor, known: &Tensor) -> Tensor {
+        self.embedder.forward(maps, known, Pass::Training(&BatchMoments::default()))
+    }
+
+    fn distance(&self, maps: &Tensor, made: &Tensor) -> Tensor {
+        let pixels = (maps - made).abs().mean(Kind::Float);
+        let Some(codec) = &self.codec else { return pixels };
+        let depths = (codec.depths(maps) - codec.depths(made)).abs().mean(Kind::Float);
+        pixels + depths * (DEPTHS / codec.depth_range())
+    }
+
+    /// The maps as they may be given: some as they are, of others a part. Spectra come without parameters then, and with noise.
+    fn veil(&self, maps: &Tensor, chance: &mut Chance) -> (Tensor, Tensor) {
+        match &self.codec {
+            Some(codec) => self.veil_spectra(codec, maps, chance),
+            None => self.veil_pixels(maps, chance),
+        }
+    }
+
+    fn veil_spectra(&self, codec: &AspaTensors, images: &Tensor, chance: &mut Chance) -> (Tensor, Tensor) {
+        let (count, points, device) = (images.size()[0], codec.points(), images.device());
+        let mut observed = Vec::with_capacity((count * points) as usize);
+        let mut known_parameters = Vec::new();
+        let mut noise = Vec::with_capacity((count * points) as usize);
+        for _ in 0..count {
+            let deviation = self.noise(chance) as f32;
+            noise.extend(chance.normals(points as usize).iter().map(|value| value * deviation));
+            let veiled = chance.uniform() < self.settings.veiled;
+            let window = Window::draw(chance);
+            observed.extend(
+                (0..points as usize).map(|point| !veiled || window.shows(point, points as usize)).map(as_number),
+            );
+            known_parameters.extend([as_number(!veiled); QUANTITIES.len()]);
+        }
+        let bring = |values: &[f32]| Tensor::from_slice(values).to_device(device).view([count, -1]);
+        let (observed, known_parameters) = (bring(&observed), bring(&known_parameters));
+        let veiled = 1.0 - known_parameters.narrow(1, 0, 1); // [b, 1]
+        codec.encode(&Observed {
+            depths: &(codec.depths(images) + bring(&noise) * veiled),
+            observed: &observed,
+            parameters: &codec.parameter_pixels(images),
+            known_parameters: &known_parameters,
+        })
+    }
+
+    /// Standard deviation of the noise on a spectrum.
+    fn noise(&self, chance: &mut Chance) -> f64 {
+        let [least, greatest] = self.settings.noise_ppm;
+        1e-6 * least * (greatest / least).powf(chance.uniform())
+    }
+
+    fn veil_pixels(&self, maps: &Tensor, chance: &mut Chance) -> (Tensor, Tensor) {
+        let (count, rows, columns) =
+            maps.size4().map(|(b, _, h, w)| (b, h as usize, w as usize)).expect("maps are [b, c, h, w]");
+        let mut known = Vec::with_capacity(count as usize * rows * columns);
+        for _ in 0..count {
+            let veiled = chance.uniform() < self.settings.veiled;
+            let (down, across) = (Window::draw(chance), Window::draw(chance));
+            for row in 0..rows {
+                let shows = |column| down.shows(row, rows) || across.shows(column, columns);
+                known.extend((0..columns).map(|column| as_number(!veiled || shows(column))));
+            }
+        }
+        let known = Tensor::from_slice(&known).to_device(maps.device()).view([count, 1, rows as i64, columns as i64]);
+        (maps * &known, known)
+    }
+}
+
+/// Neighbours that are seen, or not seen; or everything.
+struct Window {
+    from: f64,
+    to: f64,
+    inside: bool,
+    everything: bool,
+}
+
+impl Window {
+    fn draw(chance: &mut Chance) -> Self {
+        let everything = chance.uniform() < 0.5;
+        let inside = chance.uniform() < 0.5;
+        let span = LEAST_WINDOW + (1.0 - LEAST_WINDOW) * chance.uniform();
+        let from = (1.0 - span) * chance.uniform();
+        Self { from, to: from + span, inside, everything }
+    }
+
+    /// Whether place `place` of `count` is seen.
+    fn shows(&self, place: usize, count: usize) -> bool {
+        let part = (place as f64 + 0.5) / count as f64;
+        self.everything || (self.from..self.to).contains(&part) == self.inside
+    }
+}
+
+fn as_number(flag: bool) -> f32 {
+    f32::from(u8::from(flag))
+}
