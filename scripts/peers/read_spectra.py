@@ -28,6 +28,8 @@ class Spectra:
 def read(folder, split="all", first=0, count=None):
     """Records of a split, or all, from the `first` of them on."""
     folder = pathlib.Path(folder)
+    if not (folder / "manifest.toml").is_file():
+        sys.exit(f"error: {folder} has no manifest.toml, expected a dataset")
     manifest = tomllib.loads((folder / "manifest.toml").read_text())
     if manifest["kind"] != "spectra":
         sys.exit(f"error: {folder} holds {manifest['kind']}, expected spectra")

@@ -53,12 +53,12 @@ fn h5py_sees_what_was_written() {
 
 #[test]
 fn numpy_makes_the_same_images_of_spectra() {
+    const COUNT: u64 = 40;
     let peer = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/peers/aspa");
     if std::env::var_os("SKYFORGE_PEERS").is_none() {
         eprintln!("skipped: set SKYFORGE_PEERS=1 to let {peer} fetch numpy");
         return;
     }
-    const COUNT: u64 = 40;
     for (name, is_observed) in [("exogan", false), ("exogan-362", false), ("exogan", true), ("exogan-362", true)] {
         let folder = TempDir::new().unwrap();
         let wavelength_um = named_grid(name).expect("a grid of that name");

@@ -49,7 +49,7 @@ impl MapMask {
             Hole::Center => middle(row, h) && middle(column, w),
             Hole::Left => column < w / 2,
             Hole::Random(share) => chance.uniform() < *share,
-            Hole::Grid(every) => row % every != 0 || column % every != 0,
+            Hole::Grid(every) => !(row.is_multiple_of(*every) && column.is_multiple_of(*every)),
             Hole::Rectangle { rows, columns } => within(rows, row) && within(columns, column),
         };
         let pixels = (0..h * w).map(|pixel| missing(pixel / w, pixel % w) == self.turned).collect::<Vec<bool>>();
