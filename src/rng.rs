@@ -41,6 +41,8 @@ pub enum Stream {
     Trajectory = 16,
     /// What the generator itself adds to what a retrieval does not know.
     Scatter = 17,
+    /// Holes in maps.
+    Mask = 18,
 }
 
 /// The source of all chance of a run.

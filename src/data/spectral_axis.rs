@@ -53,6 +53,9 @@ impl SpectralAxis {
     }
 }
 
+/// Wavelengths that are asked for beyond these, in micrometres, are a mistake.
+pub const LEGAL_UM: std::ops::RangeInclusive<f64> = 0.01..=1e4;
+
 /// A grid that has a name: `exogan` (515 points of ExoGAN, 50.2 down to 0.30 um) and `exogan-362` (those from 16.0 to 0.44 um, which
 /// its follow-up kept); none for another name. Each point is 1.01 times the next, a resolving power of 101 (ExoGAN_public, `wnw_grid.txt`).
 pub fn named_grid(name: &str) -> Option<Vec<f64>> {
@@ -68,13 +71,12 @@ pub fn named_grid(name: &str) -> Option<Vec<f64>> {
 /// one line's.
 pub fn grid_from(text: &str) -> Result<Vec<f64>, (Option<usize>, String)> {
     const MOST: usize = 1 << 20;
-    const RANGE_UM: std::ops::RangeInclusive<f64> = 0.01..=1e4;
     let mut grid = Vec::new();
     for (line, number) in text.lines().zip(1..) {
         let line = line.split('#').next().unwrap_or_default();
         let Some(word) = line.split([' ', '\t', ',']).find(|word| !word.trim().is_empty()) else { continue };
         match word.trim().parse::<f64>() {
-            Ok(um) if RANGE_UM.contains(&um) => grid.push(um),
+            Ok(um) if LEGAL_UM.contains(&um) => grid.push(um),
             Ok(um) => return Err((Some(number), format!("has {um}, expected a wavelength of 0.01 to 10000 um"))),
             Err(_) => return Err((Some(number), format!("`{word:.30}` is no number, expected a wavelength in um"))),
         }

@@ -9,6 +9,7 @@ mod dataset;
 mod faulty;
 mod folder;
 mod loader;
+mod mask;
 mod normalise;
 mod peers;
 mod sampler;
