@@ -60,18 +60,27 @@ impl Embedder {
 
     /// - `maps`: `[b, 1, n, n]`, in the generator's range
     /// - `known`: `[b, 1, n, n]`, 1 where the pixel is known, else 0
-    /// - returns: `[b, z]`, in the range of latent numbers
-    pub fn forward(&self, maps: &Tensor, known: &Tensor, pass: Pass) -> Tensor {
+    /// - returns: `[b, z]`, any numbers; `in_range` makes latent ones of them
+    pub fn unbounded(&self, maps: &Tensor, known: &Tensor, pass: Pass) -> Tensor {
         // What is not known is below everything that may be there.
         let mut x = maps * known + (known - 1.0) * self.unknown;
         for down in &self.halvings {
             x = kernels::leaky_relu(down.forward(&x, pass), LEAK);
         }
         let x = kernels::leaky_relu(self.hidden.forward(&x.flatten(1, -1), pass), LEAK);
-        let z = self.latents.forward(&x, pass);
+        self.latents.forward(&x, pass)
+    }
+
+    /// Any numbers in the range of latent ones.
+    pub fn in_range(&self, numbers: &Tensor) -> Tensor {
         match self.latent {
-            Latent::Normal => z,
-            Latent::Uniform => z.tanh(),
+            Latent::Normal => numbers.shallow_clone(),
+            Latent::Uniform => numbers.tanh(),
         }
+    }
+
+    /// Both, one after the other: `[b, z]`, latent numbers.
+    pub fn forward(&self, maps: &Tensor, known: &Tensor, pass: Pass) -> Tensor {
+        self.in_range(&self.unbounded(maps, known, pass))
     }
 }

@@ -34,6 +34,8 @@ pub struct EmbedderSettings {
     /// Weight of how well real maps are made again, for it and for the generator; 0 = it sees generated maps only, and the generator
     /// does not know of it.
     pub reconstruction: f64,
+    /// Weight of the mean square of what becomes latent numbers, which keeps them from the ends of their range, where nothing is learned.
+    pub restraint: f64,
     /// Standard deviation of the noise on the depths that it sees, in parts per million: least and greatest, evenly drawn in the
     /// logarithm; for spectra.
     pub noise_ppm: [f64; 2],
@@ -47,6 +49,7 @@ impl Default for EmbedderSettings {
             hidden: EmbedderSize::default().hidden,
             latent: 1.0,
             reconstruction: 0.0,
+            restraint: 1.0,
             noise_ppm: [1.0, 100.0],
             veiled: 0.75,
         }
@@ -64,6 +67,8 @@ impl EmbedderSettings {
             Some(("latent", self.latent.to_string(), "a weight, at least 0"))
         } else if !weight(self.reconstruction) {
             Some(("reconstruction", self.reconstruction.to_string(), "a weight, at least 0"))
+        } else if !weight(self.restraint) {
+            Some(("restraint", self.restraint.to_string(), "a weight, at least 0"))
         } else if self.latent + self.reconstruction == 0.0 {
             Some(("latent", "0".into(), "a positive weight where `reconstruction` is 0"))
         } else if !(least > 0.0 && least <= greatest && greatest < 1e6) {
@@ -110,25 +115,23 @@ impl Embedding {
 
     /// How far latent numbers `z`, `[b, z]`, are from those embedded of the veiled maps that `generator` makes of them.
     pub fn latent_error(&self, generator: &Generator, z: &Tensor, chance: &mut Chance) -> Tensor {
-        let made = tch::no_grad(|| generator.forward(z, Pass::Inference));
-        let (maps, known) = tch::no_grad(|| self.veil(&made, chance));
-        (self.embed(&maps, &known) - z).square().mean(Kind::Float)
+        let (maps, known) = tch::no_grad(|| self.veil(&generator.forward(z, Pass::Inference), chance));
+        let found = self.embedder.forward(&maps, &known, Pass::Training(&BatchMoments::default()));
+        (found - z).square().mean(Kind::Float)
     }
 
-    /// How far `maps` are from what `generator` makes of them where they are veiled.
-    pub fn veiled_error(&self, generator: &Generator, maps: &Tensor, chance: &mut Chance) -> Tensor {
+    /// How far `maps` are from what `generator` makes of them where they are veiled, and the mean square that is restrained.
+    pub fn veiled_error(&self, generator: &Generator, maps: &Tensor, chance: &mut Chance) -> [Tensor; 2] {
         let (veiled, known) = tch::no_grad(|| self.veil(maps, chance));
-        self.distance(maps, &generator.forward(&self.embed(&veiled, &known), Pass::Inference))
+        let numbers = self.embedder.unbounded(&veiled, &known, Pass::Training(&BatchMoments::default()));
+        let made = generator.forward(&self.embedder.in_range(&numbers), Pass::Inference);
+        [self.distance(maps, &made), numbers.square().mean(Kind::Float)]
     }
 
     /// How far `maps` are from what `generator` makes of their latent numbers, which are taken as they are.
     pub fn reconstruction_error(&self, generator: &Generator, maps: &Tensor) -> Tensor {
-        let z = tch::no_grad(|| self.embed(maps, &maps.ones_like()));
+        let z = tch::no_grad(|| self.embedder.forward(maps, &maps.ones_like(), Pass::Inference));
         self.distance(maps, &generator.forward(&z, Pass::Inference))
-    }
-
-    fn embed(&self, maps: &Tensor, known: &Tensor) -> Tensor {
-        self.embedder.forward(maps, known, Pass::Training(&BatchMoments::default()))
     }
 
     fn distance(&self, maps: &Tensor, made: &Tensor) -> Tensor {

@@ -399,7 +399,7 @@ impl Gan {
     /// The embedder's gradient.
     fn move_embedder(&self, a_move: &Move, place: &Place, size: i64) -> Tally {
         let embedding = self.embedding.as_ref().expect("who moves is there");
-        let EmbedderSettings { latent, reconstruction, .. } = embedding.settings;
+        let EmbedderSettings { latent, reconstruction, restraint, .. } = embedding.settings;
         // Nothing is asked of the generator's weights.
         let frozen = Frozen::new(&self.generator_store);
         let veil = |turn: u32| place.chance(Stream::Veil, 2 * a_move.turn + turn, 2 * a_move.turns);
@@ -408,9 +408,9 @@ impl Gan {
         let mut loss = &latent_error * latent;
         let mut metrics = vec![latent_error.detach()];
         if reconstruction > 0.0 {
-            let error = embedding.veiled_error(&self.generator, &self.records(place), &mut veil(1));
-            loss += &error * reconstruction;
-            metrics.push(error.detach());
+            let [error, square] = embedding.veiled_error(&self.generator, &self.records(place), &mut veil(1));
+            loss += &error * reconstruction + &square * restraint;
+            metrics.extend([error.detach(), square.detach()]);
         }
         (loss * place.share()).backward();
         drop(frozen);
@@ -452,7 +452,7 @@ impl Objective for Gan {
             store: &embedding.store,
             halves: Vec::new(),
             average: self.settings.average,
-            metrics: if reconstructs { &["latent_error", "veiled_error"] } else { &["latent_error"] },
+            metrics: if reconstructs { &["latent_error", "veiled_error", "latent_square"] } else { &["latent_error"] },
             norms: Vec::new(),
             norm_momentum: BatchNorm::MOMENTUM,
         }));
