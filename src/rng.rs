@@ -27,6 +27,8 @@ pub enum Stream {
     Ingest = 9,
     /// Where between a real and a generated map the gradient penalty is asked for.
     Interpolation = 10,
+    /// Where in its step a truth's rank lies.
+    Rank = 30,
 }
 
 /// The source of all chance of a run.
