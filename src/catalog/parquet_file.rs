@@ -116,8 +116,7 @@ fn encode(table: &Table) -> Result<Vec<u8>, ParquetError> {
                 Values::F64(values) => put::<DoubleType>(&mut group, &values[rows.clone()])?,
                 Values::Bool(values) => put::<BoolType>(&mut group, &values[rows.clone()])?,
                 Values::Utf8(values) => {
-                    let values: Vec<ByteArray> =
-                        values[rows.clone()].iter().map(|text| text.as_str().into()).collect();
+                    let values: Vec<ByteArray> = values[rows.clone()].iter().map(|text| text.as_str().into()).collect();
                     put::<ByteArrayType>(&mut group, &values)?;
                 }
             }
@@ -145,10 +144,7 @@ fn schema(table: &Table) -> Result<Type, ParquetError> {
     Type::group_type_builder("table").with_fields(fields).build()
 }
 
-fn put<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
-    values: &[T::T],
-) -> Result<(), ParquetError> {
+fn put<T: DataType>(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &[T::T]) -> Result<(), ParquetError> {
     let mut column = group.next_column()?.expect("the schema has a column for each of the table");
     column.typed::<T>().write_batch(values, None, None)?;
     column.close()
@@ -202,8 +198,8 @@ fn decode(file: File) -> Result<Table, ParquetError> {
     let metadata = reader.metadata().file_metadata();
     let about = metadata.key_value_metadata().into_iter().flatten().find(|pair| pair.key == KEY);
     let about: Option<About> = about.and_then(|pair| serde_json::from_str(pair.value.as_ref()?).ok());
-    let About { facts, columns: described } =
-        about.ok_or_else(|| ParquetError::General(format!("has no `{KEY}` in its metadata, expected units and facts")))?;
+    let About { facts, columns: described } = about
+        .ok_or_else(|| ParquetError::General(format!("has no `{KEY}` in its metadata, expected units and facts")))?;
     let mut columns = Vec::new();
     for (at, (descriptor, said)) in metadata.schema_descr().columns().iter().zip(described).enumerate() {
         let mut values = match descriptor.physical_type() {

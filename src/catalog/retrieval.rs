@@ -108,7 +108,12 @@ pub fn to_table(rows: &[RetrievalRow], facts: Facts) -> Table {
     }
     let flags = Values::Bool(rows.iter().map(|row| row.out_of_range).collect());
     columns.extend([
-        Column::new("chi_square", "1", "chi-square of the best restart over the observed points", f32s(|row| row.chi_square)),
+        Column::new(
+            "chi_square",
+            "1",
+            "chi-square of the best restart over the observed points",
+            f32s(|row| row.chi_square),
+        ),
         Column::new("points", "1", "observed points in the fit", u64s(|row| row.points)),
         Column::new("restarts", "1", "fits from different starts", u64s(|row| row.restarts)),
         Column::new(

@@ -114,9 +114,7 @@ impl ExampleObject {
 
     fn fits(&self, parameters: usize) -> bool {
         let points = self.wavelength_um.len();
-        let of_points = [
-            &self.depth, &self.error, &self.best_fit, &self.p2_5, &self.p16, &self.p84, &self.p97_5,
-        ];
+        let of_points = [&self.depth, &self.error, &self.best_fit, &self.p2_5, &self.p16, &self.p84, &self.p97_5];
         let good = |sample: &ExampleSample| {
             sample.parameters.len() == parameters
                 && sample.weight.is_finite()

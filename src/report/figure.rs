@@ -254,15 +254,15 @@ impl Area<'_> {
                 html! { path class={ "zone " (class) } d={ (outline) "Z" } {} }
             }
             Mark::Points { class, x, y, spread } => {
-                // A stroke of no length with round ends is a dot.
-                let dots = x.iter().zip(y).filter_map(|(&x, &y)| self.point(x, y));
-                let dots: String = dots.map(|(x, y)| format!("M{x:.1} {y:.1}h0")).collect();
-                let strokes = x.iter().zip(y).zip(spread).flat_map(|((&x, &y), &spread)| {
-                    [self.point(x, y - spread), self.point(x, y + spread), None]
-                });
+                let places = x.iter().zip(y).filter_map(|(&x, &y)| self.point(x, y));
+                let strokes = x
+                    .iter()
+                    .zip(y)
+                    .zip(spread)
+                    .flat_map(|((&x, &y), &spread)| [self.point(x, y - spread), self.point(x, y + spread), None]);
                 html! {
                     path class={ "spread " (class) } d=(path(strokes)) {}
-                    path class={ "points " (class) } d=(dots) {}
+                    path class={ "points " (class) } d=(dots(places)) {}
                 }
             }
             Mark::Level { y } => {
@@ -308,6 +308,15 @@ pub(super) fn path(points: impl IntoIterator<Item = Option<(f64, f64)>>) -> Stri
     out
 }
 
+/// A path of a dot a point: strokes of no length, whose ends are round.
+pub(super) fn dots(points: impl IntoIterator<Item = (f64, f64)>) -> String {
+    let mut out = String::new();
+    for (x, y) in points {
+        let _ = write!(out, "M{x:.1} {y:.1}h0");
+    }
+    out
+}
+
 pub(super) fn px(x: f64) -> String {
     format!("{x:.1}")
 }
@@ -329,7 +338,7 @@ fn logarithmic_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let decades = (high / low).log10();
     let stride = (decades / most as f64).ceil().max(1.0) as i32;
-    let factors: &[f64] = if decades < 2.2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let factors: &[f64] = if decades < 2.2_f64.max(most as f64 / 4.0) { &[1.0, 2.0, 5.0] } else { &[1.0] };
     (first..=last)
         .filter(|power| power.rem_euclid(stride) == 0)
         .flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powi(power)))

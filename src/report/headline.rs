@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::inputs::ReportInputs;
-use super::{retrieval, training};
 use super::words::{UNDEFINED, count, percent};
+use super::{retrieval, training};
 use crate::statistics::Comparison;
 
 /// The largest error of the mean power spectrum that counts as agreement.

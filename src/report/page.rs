@@ -21,7 +21,9 @@ pub fn render(inputs: &ReportInputs) -> String {
     }
     if inputs.examples.as_ref().is_some_and(|found| !found.fits()) {
         inputs.examples = None;
-        notices.push("The retrieved examples in this run are damaged: their arrays do not fit together, so they are left out.");
+        notices.push(
+            "The retrieved examples in this run are damaged: their arrays do not fit together, so they are left out.",
+        );
     }
     page(&inputs, &notices)
 }

@@ -20,7 +20,11 @@ pub fn every_type() -> Table {
             column("depth", "1", Values::F32(vec![-0.0, odd, f32::INFINITY, 1e-45])),
             column("mass", "M_Jup", Values::F64(vec![f64::NAN, f64::MIN_POSITIVE, -1.5, 0.1])),
             column("good", "1", Values::Bool(vec![true, false, false, true])),
-            column("name", "1", Values::Utf8(["", "HD 209458 b", "\u{3b2} Pic \"b\"\n", "PAR1"].map(String::from).into())),
+            column(
+                "name",
+                "1",
+                Values::Utf8(["", "HD 209458 b", "\u{3b2} Pic \"b\"\n", "PAR1"].map(String::from).into()),
+            ),
         ],
     )
 }
@@ -43,7 +47,7 @@ pub fn rows(count: u64) -> Vec<RetrievalRow> {
             restarts: 64,
             restart_agreement: number(),
             effective_samples: number(),
-            out_of_range: id % 3 == 0,
+            out_of_range: id.is_multiple_of(3),
             iterations: 1001 * 64,
         }
     };

@@ -20,14 +20,16 @@ fn retrieved(folder: &Path, narrow: f64) -> (PathBuf, PathBuf) {
     let spectra = folder.join("spectra");
     made_spectra::write(&spectra, "exogan-362", OBJECTS, |_, _| ());
     let dataset = Dataset::open(&spectra).expect("it is whole");
-    let (ids, truths) = (dataset.read_ids(0..OBJECTS).expect("ids"), dataset.read_parameters(0..OBJECTS).expect("numbers"));
+    let (ids, truths) =
+        (dataset.read_ids(0..OBJECTS).expect("ids"), dataset.read_parameters(0..OBJECTS).expect("numbers"));
     let (mut rows, mut samples) = (Vec::new(), Vec::new());
     for (&id, truth) in ids.iter().zip(truths.chunks_exact(7)) {
         let mut chance = Draw::new(8).at(Stream::Simulation, id, 0);
         let mut all = vec![[0.0; 7]; SAMPLES as usize];
         let parameters = std::array::from_fn(|at| {
             let centre = 0.1_f64.mul_add(chance.normal(), truth[at].into());
-            let values: Vec<f32> = (0..SAMPLES).map(|_| (0.1 * narrow).mul_add(chance.normal(), centre) as f32).collect();
+            let values: Vec<f32> =
+                (0..SAMPLES).map(|_| (0.1 * narrow).mul_add(chance.normal(), centre) as f32).collect();
             all.iter_mut().zip(&values).for_each(|(sample, value)| sample[at] = *value);
             let [p2_5, p16, median, p84, p97_5] =
                 percentiles(&values, &[1.0; SAMPLES as usize], [0.025, 0.16, 0.5, 0.84, 0.975]);

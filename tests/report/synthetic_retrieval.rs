@@ -1,7 +1,7 @@
 //! A retrieval that never was: spectra with bands of water and carbon dioxide, and fits to them.
 
-use skyforge::report::examples::{ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples};
 use skyforge::report::ReportInputs;
+use skyforge::report::examples::{ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples};
 use skyforge::rng::{Chance, Draw, Stream};
 use skyforge::statistics::coverage::rank;
 use skyforge::statistics::retrieval::Fits;
@@ -72,12 +72,17 @@ fn depth(um: f64, numbers: &[f64]) -> f64 {
 
 fn object(id: u64, points: std::ops::Range<f64>) -> ExampleObject {
     let mut chance = Draw::new(9).at(Stream::Simulation, id, 0);
-    let truth: Vec<f64> =
-        PARAMETERS.iter().map(|&(_, _, (low, high), _)| (high - low).mul_add(0.2 + 0.6 * chance.uniform(), low)).collect();
+    let truth: Vec<f64> = PARAMETERS
+        .iter()
+        .map(|&(_, _, (low, high), _)| (high - low).mul_add(0.2 + 0.6 * chance.uniform(), low))
+        .collect();
     let wavelength_um: Vec<f64> = (0..515).map(|i| 0.3015 * 1.01_f64.powi(514 - i)).collect();
     let error: Vec<f64> = wavelength_um.iter().map(|um| 3e-5 * (1.0 + um / 4.0)).collect();
-    let depths: Vec<f64> =
-        wavelength_um.iter().zip(&error).map(|(&um, error)| error.mul_add(chance.normal(), depth(um, &truth))).collect();
+    let depths: Vec<f64> = wavelength_um
+        .iter()
+        .zip(&error)
+        .map(|(&um, error)| error.mul_add(chance.normal(), depth(um, &truth)))
+        .collect();
     let observed: Vec<bool> = wavelength_um.iter().map(|um| points.contains(um)).collect();
     let samples: Vec<ExampleSample> = (0..SAMPLES)
         .map(|_| {
@@ -88,13 +93,16 @@ fn object(id: u64, points: std::ops::Range<f64>) -> ExampleObject {
                 .zip(0..)
                 .map(|((&(_, _, _, error), truth), at)| {
                     let own = if at % 2 == 0 { 0.6 * shared + 0.8 * chance.normal() } else { chance.normal() };
+                    // Of one spectrum the radius is known best.
+                    let error = if at == 5 { error / 20.0 } else { error };
                     error.mul_add(own, *truth)
                 })
                 .collect();
             ExampleSample { weight: (-0.5 * chance.normal().powi(2)).exp(), parameters }
         })
         .collect();
-    let best_fit: Vec<f64> = wavelength_um.iter().map(|&um| depth(um, &samples[0].parameters)).collect();
+    let best: Vec<f64> = truth.iter().map(|truth| 0.9999 * truth).collect();
+    let best_fit: Vec<f64> = wavelength_um.iter().map(|&um| depth(um, &best)).collect();
     let weights: Vec<f32> = samples.iter().map(|sample| sample.weight as f32).collect();
     let bands: Vec<[f32; 4]> = wavelength_um
         .iter()
@@ -130,7 +138,8 @@ fn walk(restart: u64, chance: &mut Chance) -> LatentPath {
         across += 0.12 * (1.0 - across) + 0.2 * calm * chance.normal();
         up += 0.09 * (-0.5 - up) + 0.2 * calm * chance.normal();
         path.iteration.push(iteration as u64);
-        path.chi_square.push((5e4 * calm * calm + 300.0 + 20.0 * restart as f64) * (0.05 * calm * chance.normal()).exp());
+        path.chi_square
+            .push((5e4 * calm * calm + 300.0 + 20.0 * restart as f64) * (0.05 * calm * chance.normal()).exp());
         path.across.push(across);
         path.up.push(up);
     }

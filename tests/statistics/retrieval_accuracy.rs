@@ -23,7 +23,8 @@ fn the_formula_gives_round_numbers_for_round_numbers() {
 
 #[test]
 fn the_error_falls_and_the_accuracy_rises_with_sigma_as_the_published_table_does() {
-    let all: Vec<Retrieved> = (1..50).map(|i| retrieved(f64::from(i), f64::from(i) * 1.2, 0.3 * f64::from(i))).collect();
+    let all: Vec<Retrieved> =
+        (1..50).map(|i| retrieved(f64::from(i), f64::from(i) * 1.2, 0.3 * f64::from(i))).collect();
     let found = retrieval_accuracy(&all);
     assert!(found.a_error[0] > found.a_error[1] && found.a_error[1] > found.a_error[2]);
     for row in PUBLISHED {

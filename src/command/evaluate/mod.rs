@@ -67,11 +67,7 @@ fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 /// The name of the split that is compared with, and its records.
-fn records_of(
-    reference: &Dataset,
-    split: Option<&str>,
-    default: &str,
-) -> Result<(String, Vec<Range<u64>>), DataError> {
+fn records_of(reference: &Dataset, split: Option<&str>, default: &str) -> Result<(String, Vec<Range<u64>>), DataError> {
     let manifest = reference.manifest();
     if split.is_none() && (default == ALL || manifest.splits.is_empty()) {
         return Ok((ALL.into(), std::iter::once(0..manifest.count).collect()));

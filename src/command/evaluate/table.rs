@@ -170,7 +170,15 @@ fn summary(statistics: &RetrievalStatistics, compared: &Compared) -> String {
     let _ = writeln!(
         text,
         "\n{:<14} {:<6} {:>6} {:>9} {:>9} {:>9}  {:>20}  {:>20}  {:>20}",
-        "parameter", "unit", "known", "|error|", "bias", "rms", "A error 0 1 2, %", "1 - A error, %", "published test, %"
+        "parameter",
+        "unit",
+        "known",
+        "|error|",
+        "bias",
+        "rms",
+        "A error 0 1 2, %",
+        "1 - A error, %",
+        "published test, %"
     );
     let three = |shares: [f64; 3]| shares.map(|share| format!("{:>6.1}", 100.0 * share)).join(" ");
     for row in &statistics.parameters {

@@ -109,7 +109,8 @@ fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
             return table::look(path);
         }
         let fault =
-            "is neither HDF5 nor Parquet, expected a shard, a table, or the folder of a dataset, checkpoint or run".into();
+            "is neither HDF5 nor Parquet, expected a shard, a table, or the folder of a dataset, checkpoint or run"
+                .into();
         return Err(CommandError::Wrong { path: path.to_owned(), fault });
     }
     if path.join("manifest.toml").is_file() {

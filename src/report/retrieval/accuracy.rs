@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{symbol, unit};
 use crate::report::inputs::ReportInputs;
-use crate::report::words::{count, missing, number, percent};
+use crate::report::words::{UNDEFINED, count, minus, missing, number, percent};
 use crate::statistics::retrieval_accuracy::published;
 use crate::statistics::{ParameterStatistics, RetrievalStatistics};
 
@@ -62,7 +62,7 @@ pub fn accuracy(inputs: &ReportInputs) -> Markup {
 
 /// "97.3".
 fn tenths(share: f64) -> String {
-    percent(share).trim_end_matches("\u{a0}%").to_owned()
+    if share.is_finite() { minus(&format!("{:.1}", 100.0 * share)) } else { UNDEFINED.into() }
 }
 
 fn unknown(found: &RetrievalStatistics) -> String {
@@ -114,7 +114,7 @@ pub fn cards(found: &RetrievalStatistics) -> Markup {
             @if let Some(row) = of(name) {
                 div.card {
                     div.name { (symbol(name)) ", mean error" }
-                    div.figure { (number(row.accuracy.mean_absolute_error)) " " (unit(&row.unit)) }
+                    div.figure { (number(row.accuracy.mean_absolute_error)) " " span.unit { (unit(&row.unit)) } }
                     div.beside { "bias " (number(row.accuracy.bias)) " \u{b7} RMS " (number(row.accuracy.rms_error)) }
                 }
             }

@@ -23,7 +23,9 @@ pub fn calibration(inputs: &ReportInputs) -> Markup {
     let covered: Vec<(&ParameterStatistics, [Coverage; 2])> =
         found.parameters.iter().filter_map(|row| Some((row, row.coverage?))).collect();
     if covered.is_empty() {
-        return missing("Coverage was not asked for: `skyforge evaluate TABLE --against DATASET --coverage` measures it.");
+        return missing(
+            "Coverage was not asked for: `skyforge evaluate TABLE --against DATASET --coverage` measures it.",
+        );
     }
     let ranked: Vec<(&ParameterStatistics, &Ranks)> =
         found.parameters.iter().filter_map(|row| Some((row, row.ranks.as_ref()?))).collect();
@@ -85,9 +87,10 @@ fn panel(name: &str, ranks: &Ranks, left: f64, top: f64, width: f64) -> Markup {
     let most = ranks.bins.iter().fold(even + 3.0 * deviation, |most, &count| most.max(count as f64)).max(1.0) * 1.05;
     let up = |count: f64| bottom - HEIGHT * (count / most).clamp(0.0, 1.0);
     let step = width * share;
-    let tops = ranks.bins.iter().enumerate().flat_map(|(bin, &count)| {
-        [bin, bin + 1].map(|edge| Some((step.mul_add(edge as f64, left), up(count as f64))))
-    });
+    let tops =
+        ranks.bins.iter().enumerate().flat_map(|(bin, &count)| {
+            [bin, bin + 1].map(|edge| Some((step.mul_add(edge as f64, left), up(count as f64))))
+        });
     let outline = path(tops);
     let (high, low) = (up(even + 2.0 * deviation), up(even - 2.0 * deviation));
     html! {

@@ -8,15 +8,15 @@ use maud::{Markup, PreEscaped, html};
 use super::contour::Grid;
 use super::label;
 use crate::report::examples::{ExampleObject, ExampleParameter, ExampleSample};
-use crate::report::figure::{Axis, Scale, linear_ticks, path, px, tick_label};
-use crate::report::words::number;
+use crate::report::figure::{Axis, Scale, dots, linear_ticks, path, px, tick_label};
+use crate::report::words::{minus, number};
 use crate::statistics::weighted::{effective_samples, percentiles};
 
 const WIDTH: f64 = 1076.0;
 const LEFT: f64 = 66.0;
 const BOTTOM: f64 = 52.0;
 const TOP: f64 = 20.0;
-const GAP: f64 = 7.0;
+const GAP: f64 = 8.0;
 
 /// Bins of a histogram.
 const BINS: usize = 24;
@@ -59,18 +59,16 @@ pub fn corner(parameters: &[ExampleParameter], object: &ExampleObject) -> Markup
                 x: &x.axis,
                 y: &y.axis,
             };
-            let marks = if row == column {
-                html! {
-                    (frame.histogram(x, &weights))
-                    text class="value" text-anchor="middle" x=(px(frame.left + frame.size / 2.0)) y=(px(frame.top - 6.0)) {
-                        (summary(x))
-                    }
-                }
-            } else {
-                frame.density(x, y, &weights, &order)
-            };
+            let marks =
+                if row == column { frame.histogram(x, &weights) } else { frame.density(x, y, &weights, &order) };
             let last = row + 1 == sides.len();
             body.push_str(&frame.draw(&marks, last.then_some(x), (column == 0 && row > 0).then_some(y)).into_string());
+            if row == column {
+                let above = html! {
+                    text text-anchor="middle" x=(px(frame.left + frame.size / 2.0)) y=(px(frame.top - 6.0)) { (summary(x)) }
+                };
+                body.push_str(&above.into_string());
+            }
         }
     }
     html! {
@@ -121,10 +119,14 @@ impl Side {
     }
 }
 
-/// "-3.21 +0.12 -0.15".
+/// "-3.21 +0.12 -0.15": two figures of the smaller of the two ways.
 fn summary(side: &Side) -> String {
     let [low, middle, high] = side.percentiles;
-    format!("{} +{} \u{2212}{}", number(middle), number(high - middle), number(middle - low))
+    let ways = [high - middle, middle - low];
+    let smaller = ways.into_iter().filter(|&way| way > 0.0).reduce(f64::min).unwrap_or(1.0);
+    let decimals = (1 - smaller.log10().floor() as i32).clamp(0, 6) as usize;
+    let [up, down] = ways.map(|way| format!("{way:.decimals$}"));
+    format!("{} +{up} \u{2212}{down}", minus(&format!("{middle:.decimals$}")))
 }
 
 /// The samples that are shown as dots, the heaviest first.
@@ -165,7 +167,7 @@ impl Frame<'_> {
                 viewBox={ (px(self.left)) " " (px(self.top)) " " (size) " " (size) } { (marks) }
             rect class="frame" x=(px(self.left)) y=(px(self.top)) width=(size) height=(size) {}
             @if let Some(side) = below {
-                @for tick in ticks(self.x) {
+                @for tick in ticks(self.x, 3) {
                     text text-anchor="middle" x=(px(self.across(tick))) y=(px(self.bottom() + 15.0)) {
                         (tick_label(tick, self.x))
                     }
@@ -175,7 +177,7 @@ impl Frame<'_> {
                 }
             }
             @if let Some(side) = beside {
-                @for tick in ticks(self.y) {
+                @for tick in ticks(self.y, 4) {
                     text text-anchor="end" x=(px(self.left - 5.0)) y=(px(self.up(tick) + 4.0)) {
                         (tick_label(tick, self.y))
                     }
@@ -240,14 +242,10 @@ impl Frame<'_> {
             out
         };
         let levels = SHARES.map(|share| grid.level(share)).map(|level| level.max(f64::MIN_POSITIVE));
-        let dots: String = order
-            .iter()
-            .map(|&sample| (self.across(x.values[sample]), self.up(y.values[sample])))
-            .map(|(x, y)| format!("M{x:.1} {y:.1}h0"))
-            .collect();
+        let places = order.iter().map(|&sample| (self.across(x.values[sample]), self.up(y.values[sample])));
         html! {
             @for level in levels { path class="area generated" d=(outline(level)) {} }
-            path class="dots generated" d=(dots) {}
+            path class="dots generated" d=(dots(places)) {}
             (self.upright("line reference", x.truth))
             @if y.truth.is_finite() {
                 path class="line reference" d={ "M" (px(self.left)) " " (px(self.up(y.truth))) "h" (px(self.size)) } {}
@@ -270,7 +268,7 @@ fn share(axis: &Axis, value: f64) -> f64 {
 }
 
 /// Ticks that leave room to each other's numbers.
-fn ticks(axis: &Axis) -> Vec<f64> {
+fn ticks(axis: &Axis, most: usize) -> Vec<f64> {
     let room: Range<f64> = 0.1..0.9;
-    linear_ticks(axis.low, axis.high, 3).into_iter().filter(|&tick| room.contains(&share(axis, tick))).collect()
+    linear_ticks(axis.low, axis.high, most).into_iter().filter(|&tick| room.contains(&share(axis, tick))).collect()
 }

@@ -45,10 +45,8 @@ fn descent(paths: &[(&'static str, &LatentPath)]) -> Markup {
 }
 
 fn way(paths: &[(&'static str, &LatentPath)]) -> Markup {
-    let mut marks: Vec<Mark> = paths
-        .iter()
-        .map(|(class, path)| Mark::Line { class, x: path.across.clone(), y: path.up.clone() })
-        .collect();
+    let mut marks: Vec<Mark> =
+        paths.iter().map(|(class, path)| Mark::Line { class, x: path.across.clone(), y: path.up.clone() }).collect();
     marks.extend(paths.iter().filter_map(|(class, path)| {
         let (x, y) = (*path.across.last()?, *path.up.last()?);
         Some(Mark::Points { class, x: vec![x], y: vec![y], spread: Vec::new() })

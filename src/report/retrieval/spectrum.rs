@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::report::examples::ExampleObject;
 use crate::report::figure::{Axis, Figure, Mark, Panel, Scale};
-use crate::report::words::{count, percent};
+use crate::report::words::count;
 
 /// Depth with its fit, and what is left over.
 pub fn spectrum(object: &ExampleObject) -> Markup {
@@ -22,11 +22,6 @@ pub fn spectrum(object: &ExampleObject) -> Markup {
     let half = finite.fold(3.0_f64, |most, left| most.max(1.1 * left.abs())).min(12.0);
     let points = left.iter().filter(|x| x.is_finite()).count();
     let ends = x.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), &um| (low.min(um), high.max(um)));
-    let inside = |low: &[f64], high: &[f64]| {
-        let seen = (0..x.len()).filter(|&i| object.observed[i]);
-        let held = seen.filter(|&i| (low[i]..=high[i]).contains(&object.depth[i])).count();
-        percent(held as f64 / points as f64)
-    };
     Figure {
         wide: true,
         title: "Transit depth: data, best fit and samples".into(),
@@ -67,8 +62,7 @@ pub fn spectrum(object: &ExampleObject) -> Markup {
         ],
         caption: html! {
             (count(points as u64)) " of " (count(x.len() as u64)) " points were observed. Where none is, the bands are what
-            the network fills in. Without their own errors, " (inside(&object.p16, &object.p84)) " and "
-            (inside(&object.p2_5, &object.p97_5)) " of them lie in the bands of 68 and 95\u{a0}%."
+            the network fills in. They are of the reconstruction alone: observed points scatter by their errors besides."
         },
     }
     .render()
