@@ -48,13 +48,13 @@ pub enum Verb {
   skyforge ingest spectra planet.dat --out data/planet --grid exogan --wavelength-unit um --depth-unit fraction"
     )]
     Ingest(ingest::What),
-    /// Say what a dataset, a shard, a checkpoint or a run is, and whether it is whole.
+    /// Say what a dataset, a shard, a table, a checkpoint or a run is, and whether it is whole.
     Inspect(inspect::Arguments),
     /// Train networks; goes on by itself where the run folder has a checkpoint.
     Train(train::Arguments),
     /// Draw new records from a trained generator.
     Sample(sample::Arguments),
-    /// Compare records with a reference.
+    /// Compare records, or retrieved parameters, with a reference.
     Evaluate(evaluate::Arguments),
     /// Write a run's report.html.
     Report(report::Arguments),

@@ -43,6 +43,8 @@ pub enum Stream {
     Scatter = 17,
     /// Holes in maps.
     Mask = 18,
+    /// Where in its step a truth's rank lies.
+    Rank = 19,
 }
 
 /// The source of all chance of a run.

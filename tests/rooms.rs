@@ -27,7 +27,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("objective", &["data", "model"]),
     ("checkpoint", &["optim"]),
     ("trainer", &["data", "objective", "comm", "optim", "checkpoint", "statistics"]),
-    ("inference", &["data", "model", "comm", "checkpoint"]),
+    ("inference", &["data", "model", "comm", "checkpoint", "statistics"]),
     ("fanout", &["comm"]),
     ("catalog", &["data", "statistics"]),
     ("report", &["statistics"]),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::logging;
 use super::session::Session;
+use crate::catalog::TableError;
 use crate::checkpoint::CheckpointError;
 use crate::comm::{Disagreement, There};
 use crate::config::ConfigError;
@@ -44,6 +45,9 @@ pub enum CommandError {
     /// Data.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A table.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// A simulation.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
@@ -96,6 +100,7 @@ impl Ends for CommandError {
             CommandError::Wrong { .. } | CommandError::Statistics(_) => Exit::Data,
             CommandError::Config(error) => error.exit(),
             CommandError::Data(error) => error.exit(),
+            CommandError::Table(error) => error.exit(),
             CommandError::Simulate(error) => error.exit(),
             CommandError::Ingest(error) => error.exit(),
             CommandError::Checkpoint(error) => error.exit(),

@@ -7,13 +7,14 @@ use clap::Args;
 use toml::{Table, Value};
 
 use super::CommandError;
-use super::evaluate::Sets;
+use super::evaluate::{Compared, Sets};
 use super::output::say;
 use super::session::Session;
 use crate::data::Dataset;
 use crate::exit::Exit;
 use crate::files;
 use crate::report::{ExampleMaps, ReportInputs, render};
+use crate::statistics::{Comparison, RetrievalStatistics};
 use crate::trainer::{Outcome, Status, metrics};
 
 /// Write a run's report.html.
@@ -59,21 +60,14 @@ fn gather(run: &Path) -> Result<ReportInputs, CommandError> {
     } else {
         Vec::new()
     };
-    let statistics_path = run.join("statistics.json");
-    let (comparison, sets) = match text(&statistics_path)? {
+    let wanted = "what `skyforge evaluate` writes";
+    let (comparison, sets) = match read_json::<Judged<Comparison, Sets>>(&run.join("statistics.json"), wanted)? {
         None => (None, None),
-        Some(text) => {
-            let read = serde_json::from_str::<serde_json::Value>(&text).and_then(|value| {
-                let sets: Sets = serde_json::from_value(value["sets"].clone())?;
-                Ok((serde_json::from_value(value)?, sets))
-            });
-            let (comparison, sets) = read.map_err(|error| CommandError::Wrong {
-                path: statistics_path,
-                fault: format!("{error}, expected what `skyforge evaluate` writes"),
-            })?;
-            (Some(comparison), Some(sets))
-        }
+        Some(judged) => (Some(judged.found), Some(judged.sets)),
     };
+    let retrieved = run.join("retrieval");
+    let judged = read_json::<Judged<RetrievalStatistics, Compared>>(&retrieved.join("table.statistics.json"), wanted)?;
+    let (retrieval, held_against) = judged.map_or((None, None), |judged| (Some(judged.found), Some(judged.sets)));
     let whole = std::path::absolute(run).unwrap_or_else(|_| run.to_owned());
     Ok(ReportInputs {
         run: whole.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -81,7 +75,7 @@ fn gather(run: &Path) -> Result<ReportInputs, CommandError> {
         outcome: outcome.as_ref().map_or(String::new(), story),
         unit: "convergence".into(),
         reference_name: sets.as_ref().map_or(String::new(), reference_name),
-        compared: sets.as_ref().map_or(String::new(), compared),
+        compared: sets.as_ref().map(compared).or(held_against.as_ref().map(against)).unwrap_or_default(),
         config,
         provenance: provenance(run)?,
         metrics,
@@ -89,7 +83,24 @@ fn gather(run: &Path) -> Result<ReportInputs, CommandError> {
         comparison,
         generated: examples(&run.join("examples/generated"))?,
         reference: examples(&run.join("examples/reference"))?,
+        retrieval,
+        examples: read_json(&retrieved.join("examples.json"), "what `skyforge retrieve` writes")?,
     })
+}
+
+/// Numbers, and what was compared with what.
+#[derive(serde::Deserialize)]
+struct Judged<F, S> {
+    #[serde(flatten)]
+    found: F,
+    sets: S,
+}
+
+/// What a JSON file says, if the file is there.
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path, wanted: &str) -> Result<Option<T>, CommandError> {
+    let Some(text) = text(path)? else { return Ok(None) };
+    let wrong = |error| CommandError::Wrong { path: path.to_owned(), fault: format!("{error}, expected {wanted}") };
+    serde_json::from_str(&text).map(Some).map_err(wrong)
 }
 
 /// A file's text, if the file is there.
@@ -153,6 +164,15 @@ fn compared(sets: &Sets) -> String {
         _ => format!("dataset {}", sets.generated),
     };
     format!("Compared: maps of {origin} with the split {} of dataset {}.", sets.split, sets.reference)
+}
+
+/// What a retrieval was held against, in a line.
+fn against(compared: &Compared) -> String {
+    let records = match compared.split.as_str() {
+        "all" => "all records".into(),
+        split => format!("the split {split}"),
+    };
+    format!("Compared: retrieved parameters with the true ones of {records} of dataset {}.", compared.reference)
 }
 
 /// The newest start, and how many there were.

@@ -32,6 +32,7 @@ pub fn spectrum(inputs: &ReportInputs) -> Markup {
     Figure {
         title: "Mean over maps, with one standard deviation".into(),
         legend: legend(found),
+        wide: false,
         x: Axis::between(&label, Scale::Logarithmic, 1.0, k.len() as f64),
         panels: vec![
             Panel {
@@ -84,6 +85,7 @@ pub fn histogram(inputs: &ReportInputs) -> Markup {
     Figure {
         title: "Density of pixel values".into(),
         legend: legend(found),
+        wide: false,
         x: Axis::between(label, Scale::Linear, bins.low, bins.high),
         panels: vec![
             Panel {

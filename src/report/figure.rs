@@ -10,6 +10,7 @@ use maud::{Markup, PreEscaped, html};
 use super::words::{minus, number, raised};
 
 const WIDTH: f64 = 520.0;
+const WIDE: f64 = 1076.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 8.0;
@@ -58,6 +59,13 @@ pub enum Mark {
         class: &'static str,
         ends: [f64; 4],
     },
+    /// A dot a point, with a stroke of `spread` to each side where there is one.
+    Points {
+        class: &'static str,
+        x: Vec<f64>,
+        y: Vec<f64>,
+        spread: Vec<f64>,
+    },
     /// A line across the panel.
     Level {
         y: f64,
@@ -81,6 +89,8 @@ pub struct Figure {
     pub x: Axis,
     pub panels: Vec<Panel>,
     pub caption: Markup,
+    /// As wide as the page, and not half of it.
+    pub wide: bool,
 }
 
 impl Axis {
@@ -135,7 +145,7 @@ impl Figure {
     /// The figure with its title, legend and caption.
     pub fn render(&self) -> Markup {
         html! {
-            figure {
+            figure.wide[self.wide] {
                 div.title { (self.title) }
                 @if !self.legend.is_empty() {
                     div.legend {
@@ -146,6 +156,10 @@ impl Figure {
                 figcaption { (self.caption) }
             }
         }
+    }
+
+    fn width(&self) -> f64 {
+        if self.wide { WIDE } else { WIDTH }
     }
 
     fn drawing(&self) -> Markup {
@@ -159,13 +173,14 @@ impl Figure {
             top += panel.height + BETWEEN;
         }
         html! {
-            svg viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label=(self.title) { (PreEscaped(body)) }
+            svg viewBox={ "0 0 " (self.width()) " " (height) } role="img" aria-label=(self.title) { (PreEscaped(body)) }
         }
     }
 
     fn panel(&self, panel: &Panel, top: f64, last: bool) -> Markup {
-        let area = Area { x: &self.x, y: &panel.y, top, height: panel.height };
-        let (right, bottom) = (WIDTH - RIGHT, top + panel.height);
+        let inner = self.width() - LEFT - RIGHT;
+        let area = Area { x: &self.x, y: &panel.y, width: inner, top, height: panel.height };
+        let (right, bottom) = (LEFT + inner, top + panel.height);
         let most = if panel.height > 150.0 { 6 } else { 4 };
         html! {
             @for y in panel.y.ticks(most) {
@@ -174,7 +189,7 @@ impl Figure {
                     text x=(LEFT - 7.0) y=(px(at + 4.0)) text-anchor="end" { (tick_label(y, &panel.y)) }
                 }
             }
-            @for x in self.x.ticks(6) {
+            @for x in self.x.ticks(if self.wide { 12 } else { 6 }) {
                 @if let Some(at) = area.horizontal(x) {
                     line class="grid" x1=(px(at)) x2=(px(at)) y1=(px(top)) y2=(px(bottom)) {}
                     @if last {
@@ -182,11 +197,11 @@ impl Figure {
                     }
                 }
             }
-            svg x=(LEFT) y=(px(top)) width=(WIDTH - LEFT - RIGHT) height=(px(panel.height))
-                viewBox={ (LEFT) " " (px(top)) " " (WIDTH - LEFT - RIGHT) " " (px(panel.height)) } {
+            svg x=(LEFT) y=(px(top)) width=(inner) height=(px(panel.height))
+                viewBox={ (LEFT) " " (px(top)) " " (inner) " " (px(panel.height)) } {
                 @for mark in &panel.marks { (area.mark(mark)) }
             }
-            rect class="frame" x=(LEFT) y=(px(top)) width=(WIDTH - LEFT - RIGHT) height=(px(panel.height)) {}
+            rect class="frame" x=(LEFT) y=(px(top)) width=(inner) height=(px(panel.height)) {}
             text class="axis" text-anchor="middle"
                 transform={ "translate(13 " (px(f64::midpoint(top, bottom))) ") rotate(-90)" } { (panel.y.label) }
             @if last {
@@ -202,13 +217,14 @@ impl Figure {
 struct Area<'a> {
     x: &'a Axis,
     y: &'a Axis,
+    width: f64,
     top: f64,
     height: f64,
 }
 
 impl Area<'_> {
     fn horizontal(&self, x: f64) -> Option<f64> {
-        Some((WIDTH - LEFT - RIGHT).mul_add(self.x.place(x)?, LEFT))
+        Some(self.width.mul_add(self.x.place(x)?, LEFT))
     }
 
     fn vertical(&self, y: f64) -> Option<f64> {
@@ -236,6 +252,18 @@ impl Area<'_> {
                 let corners = [(*left, *low), (*right, *low), (*right, *high), (*left, *high)];
                 let outline = path(corners.into_iter().map(|(x, y)| self.point(x, y)));
                 html! { path class={ "zone " (class) } d={ (outline) "Z" } {} }
+            }
+            Mark::Points { class, x, y, spread } => {
+                let places = x.iter().zip(y).filter_map(|(&x, &y)| self.point(x, y));
+                let strokes = x
+                    .iter()
+                    .zip(y)
+                    .zip(spread)
+                    .flat_map(|((&x, &y), &spread)| [self.point(x, y - spread), self.point(x, y + spread), None]);
+                html! {
+                    path class={ "spread " (class) } d=(path(strokes)) {}
+                    path class={ "points " (class) } d=(dots(places)) {}
+                }
             }
             Mark::Level { y } => {
                 let ends = [self.point(self.x.low, *y), self.point(self.x.high, *y)];
@@ -268,7 +296,7 @@ impl Area<'_> {
 }
 
 /// An SVG path through the points, with a gap where there is none.
-fn path(points: impl IntoIterator<Item = Option<(f64, f64)>>) -> String {
+pub(super) fn path(points: impl IntoIterator<Item = Option<(f64, f64)>>) -> String {
     let mut out = String::new();
     let mut pen_is_down = false;
     for point in points {
@@ -280,12 +308,21 @@ fn path(points: impl IntoIterator<Item = Option<(f64, f64)>>) -> String {
     out
 }
 
-fn px(x: f64) -> String {
+/// A path of a dot a point: strokes of no length, whose ends are round.
+pub(super) fn dots(points: impl IntoIterator<Item = (f64, f64)>) -> String {
+    let mut out = String::new();
+    for (x, y) in points {
+        let _ = write!(out, "M{x:.1} {y:.1}h0");
+    }
+    out
+}
+
+pub(super) fn px(x: f64) -> String {
     format!("{x:.1}")
 }
 
 /// Multiples of 1, 2 or 5 times a power of ten.
-fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
+pub(super) fn linear_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     let rough = (high - low) / most as f64;
     let power = 10_f64.powf(rough.log10().floor());
     if !(power.is_finite() && power > 0.0) {
@@ -301,7 +338,7 @@ fn logarithmic_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let decades = (high / low).log10();
     let stride = (decades / most as f64).ceil().max(1.0) as i32;
-    let factors: &[f64] = if decades < 2.2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let factors: &[f64] = if decades < 2.2_f64.max(most as f64 / 4.0) { &[1.0, 2.0, 5.0] } else { &[1.0] };
     (first..=last)
         .filter(|power| power.rem_euclid(stride) == 0)
         .flat_map(|power| factors.iter().map(move |factor| factor * 10_f64.powi(power)))
@@ -310,7 +347,7 @@ fn logarithmic_ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
 }
 
 /// A tick's number, or a power of ten where numbers are far from 1; one way for all of a logarithmic axis.
-fn tick_label(x: f64, axis: &Axis) -> Markup {
+pub(super) fn tick_label(x: f64, axis: &Axis) -> Markup {
     let size = x.abs();
     if x == 0.0 {
         return html! { "0" };

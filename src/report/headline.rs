@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::inputs::ReportInputs;
-use super::training;
 use super::words::{UNDEFINED, count, percent};
+use super::{retrieval, training};
 use crate::statistics::Comparison;
 
 /// The largest error of the mean power spectrum that counts as agreement.
@@ -21,6 +21,7 @@ pub fn headline(inputs: &ReportInputs) -> Markup {
             @if !inputs.compared.is_empty() { p.compared { (inputs.compared) } }
             div.cards {
                 @if let Some(comparison) = &inputs.comparison { (comparison_cards(comparison)) }
+                @if let Some(found) = &inputs.retrieval { (retrieval::cards(found)) }
                 (training::card(inputs))
             }
         }
@@ -31,6 +32,14 @@ pub fn headline(inputs: &ReportInputs) -> Markup {
 fn verdict(inputs: &ReportInputs) -> String {
     let reference = inputs.reference_name();
     let Some(comparison) = &inputs.comparison else {
+        if let Some(found) = &inputs.retrieval {
+            return retrieval::verdict(found);
+        }
+        if inputs.is_of_retrieval() {
+            return "Retrieved parameters have not been compared with true ones in this run yet, so nothing is said of how \
+                    good they are."
+                .into();
+        }
         return "No comparison with held-back maps is in this run yet, so nothing is said of how good the maps are."
             .into();
     };

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::statistics::Comparison;
+use super::examples::RetrievalExamples;
+use crate::statistics::{Comparison, RetrievalStatistics};
 
 /// A run, as its folder tells it.
 #[derive(Clone, Debug, Default)]
@@ -33,9 +34,18 @@ pub struct ReportInputs {
     pub generated: Option<ExampleMaps>,
     /// A few maps that were not trained on.
     pub reference: Option<ExampleMaps>,
+    /// Retrieved parameters against true ones.
+    pub retrieval: Option<RetrievalStatistics>,
+    /// A few retrieved objects.
+    pub examples: Option<RetrievalExamples>,
 }
 
 impl ReportInputs {
+    /// Whether parameters were retrieved and no maps were compared: the page then says nothing of maps.
+    pub fn is_of_retrieval(&self) -> bool {
+        (self.retrieval.is_some() || self.examples.is_some()) && self.comparison.is_none()
+    }
+
     /// What the maps were held against.
     pub fn reference_name(&self) -> &str {
         if self.reference_name.is_empty() { "held-back maps" } else { &self.reference_name }

@@ -2,6 +2,7 @@
 //!
 //! Every number and curve is computed from the inputs; what is missing is said in a line. No script, nothing from outside.
 
+pub mod examples;
 pub mod inputs;
 pub mod page;
 
@@ -11,6 +12,7 @@ mod gallery;
 mod headline;
 mod pixels;
 mod record;
+mod retrieval;
 mod tests_table;
 mod training;
 
@@ -20,6 +22,7 @@ mod figure;
 mod picture;
 mod words;
 
+pub use examples::RetrievalExamples;
 pub use inputs::{ExampleMaps, ReportInputs};
 pub use page::render;
 pub use picture::grid_png;

@@ -36,6 +36,7 @@ fn correlation(found: &Comparison) -> Markup {
     Figure {
         title: "Correlation of pixel pairs".into(),
         legend: legend(found),
+        wide: false,
         x: Axis::between("lag along rows and columns, px", Scale::Linear, 0.0, last),
         panels: vec![
             Panel {

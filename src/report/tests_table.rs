@@ -20,6 +20,7 @@ pub fn tests(inputs: &ReportInputs) -> Markup {
     let figure = Figure {
         title: "Power in each wavenumber: KS statistic".into(),
         legend: legend(found).split_off(1),
+        wide: false,
         x: Axis::between("wavenumber k", Scale::Logarithmic, 1.0, k.len() as f64),
         panels: vec![Panel {
             height: 230.0,

@@ -171,6 +171,7 @@ fn figure(title: &str, scale: Scale, series: &[Series]) -> Markup {
     Figure {
         title: title.into(),
         legend: series.iter().zip(classes).map(|(series, class)| (class, plain(&series.key))).collect(),
+        wide: false,
         x: Axis::between("step", Scale::Linear, first, last),
         panels: vec![Panel { height: 210.0, y: Axis::around("", scale, inner), marks }],
         caption: html! {

@@ -57,6 +57,11 @@ pub fn ks_p_value(d: f64, n_1: usize, n_2: usize) -> f64 {
     survival(n, d).clamp(0.0, 1.0)
 }
 
+/// Chance of a one-sample statistic above `d` for `n` numbers from the distribution they are held against.
+pub fn ks_p_value_of_one(d: f64, n: usize) -> f64 {
+    survival(n as f64, d).clamp(0.0, 1.0)
+}
+
 /// `P(D_n > d)` of the one-sample statistic.
 fn survival(n: f64, d: f64) -> f64 {
     let (t, n_d_squared) = (n * d, n * d * d);

@@ -14,6 +14,19 @@ pub mod one {
     }
 }
 
+/// For a field that is three.
+pub mod three {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(numbers: &[f64; 3], serializer: S) -> Result<S::Ok, S::Error> {
+        numbers.map(|x| x.is_finite().then_some(x)).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 3], D::Error> {
+        Ok(<[Option<f64>; 3]>::deserialize(deserializer)?.map(|x| x.unwrap_or(f64::NAN)))
+    }
+}
+
 /// For a field that is many.
 pub mod many {
     use serde::{Deserialize, Deserializer, Serializer};

@@ -125,7 +125,7 @@ fn what_is_nothing_of_ours_is_named_in_a_line() {
     let (code, line) = refused(&["inspect", arg(folder.path())]);
     assert!(code == 65 && line.contains("is no dataset"), "{line}");
     let (code, line) = refused(&["inspect", CONFIG]);
-    assert!(code == 65 && line.contains("is no HDF5 file"), "{line}");
+    assert!(code == 65 && line.contains("is neither HDF5 nor Parquet"), "{line}");
     let (code, line) = refused(&["inspect", "no/such"]);
     assert!(code == 74 && line.contains("no/such"), "{line}");
     fs::write(folder.path().join("config.toml"), "").expect("the disk has room");

@@ -22,3 +22,4 @@ mod memory;
 mod on_spectra;
 mod ranks;
 mod spectra;
+mod table;

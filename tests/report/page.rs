@@ -12,7 +12,7 @@ const SECTIONS: [&str; 9] =
 const VOID: [&str; 5] = ["meta", "img", "br", "!DOCTYPE", "link"];
 
 /// Every element is closed in the order it was opened.
-fn assert_balanced(page: &str) {
+pub fn assert_balanced(page: &str) {
     let mut open: Vec<&str> = Vec::new();
     for tag in page.split('<').skip(1) {
         let tag = tag.split('>').next().expect("a split has a first part");
@@ -31,7 +31,7 @@ fn without_pictures(page: &str) -> String {
     page.split("base64,").map(|part| part.split_once('"').map_or(part, |(_, rest)| rest)).collect()
 }
 
-fn keep(name: &str, page: &str) {
+pub fn keep(name: &str, page: &str) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     std::fs::write(folder.join(name), page).expect("the target folder can be written");
 }

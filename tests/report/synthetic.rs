@@ -88,5 +88,6 @@ pub fn full() -> ReportInputs {
         comparison: Some(compare(ours, reference, floor, &settings).expect("sets that can be compared")),
         generated: examples(&generated),
         reference: examples(&real),
+        ..ReportInputs::default()
     }
 }

@@ -6,6 +6,7 @@ mod plain;
 mod range;
 mod run;
 mod shard;
+mod table;
 
 use std::fs::File;
 use std::io::Read;
@@ -17,12 +18,13 @@ use serde_json::Value;
 use super::CommandError;
 use super::output::say;
 use super::session::Session;
+use crate::catalog::parquet_file;
 use crate::checkpoint::Checkpoint;
 use crate::exit::Exit;
 use crate::files;
 use crate::report::{ExampleMaps, grid_png};
 
-/// Say what a dataset, a shard, a checkpoint or a run is, and whether it is whole.
+/// Say what a dataset, a shard, a table, a checkpoint or a run is, and whether it is whole.
 ///
 /// Every checksum is checked; what is damaged is named, with exit code 65. Ranges of a dataset's values come from blocks
 /// all over it, or with --all from every one.
@@ -31,7 +33,7 @@ use crate::report::{ExampleMaps, grid_png};
   skyforge inspect data/maps --png maps.png
   skyforge inspect runs/maps/checkpoints/step-0001000")]
 pub struct Arguments {
-    /// A dataset, checkpoint or run folder, or a shard's .h5 file
+    /// A dataset, checkpoint or run folder, a shard's .h5 file, or a table's .parquet file
     path: PathBuf,
     /// Print it as JSON
     #[arg(long)]
@@ -95,7 +97,7 @@ fn tell(arguments: &Arguments) -> Result<(), CommandError> {
 
 fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
     if !path.exists() {
-        files::expect_file(path, "a dataset, shard, checkpoint or run").map_err(CommandError::io(path))?;
+        files::expect_file(path, "a dataset, shard, table, checkpoint or run").map_err(CommandError::io(path))?;
     }
     if !path.is_dir() {
         let mut signature = [0; 8];
@@ -103,7 +105,12 @@ fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
         if signature[..read] == *b"\x89HDF\r\n\x1a\n" {
             return shard::look(path, all);
         }
-        let fault = "is no HDF5 file, expected a shard, or the folder of a dataset, checkpoint or run".into();
+        if parquet_file::is_parquet(path) {
+            return table::look(path);
+        }
+        let fault =
+            "is neither HDF5 nor Parquet, expected a shard, a table, or the folder of a dataset, checkpoint or run"
+                .into();
         return Err(CommandError::Wrong { path: path.to_owned(), fault });
     }
     if path.join("manifest.toml").is_file() {

@@ -19,9 +19,9 @@ impl Default for Range {
     }
 }
 
-impl Extend<f32> for Range {
-    fn extend<I: IntoIterator<Item = f32>>(&mut self, values: I) {
-        for value in values.into_iter().map(f64::from) {
+impl<N: Into<f64>> Extend<N> for Range {
+    fn extend<I: IntoIterator<Item = N>>(&mut self, values: I) {
+        for value in values.into_iter().map(Into::into) {
             self.values += 1;
             if value.is_finite() {
                 self.finite += 1;

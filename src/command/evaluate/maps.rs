@@ -1,47 +1,18 @@
-//! `skyforge evaluate`: records against a reference.
+//! Maps against a reference in two halves.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-
-use super::CommandError;
-use super::output::say;
-use super::session::Session;
+use super::{Arguments, CommandError, records_of};
+use crate::command::output::say;
 use crate::data::{DataError, Dataset, DatasetWriter, Header, Kind};
-use crate::exit::Exit;
 use crate::files;
 use crate::statistics::{Comparison, ComparisonSettings, Maps, compare};
 
-/// Compare records with a reference.
-///
-/// The reference is held in two halves: records are compared with the first, and the second half too, which gives the
-/// distance that equal sets have. A run's folder stands for RUN/samples. What is measured goes to --out, and into the
-/// run that made the records, for its report.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge evaluate data/generated --against data/maps --out statistics.json")]
-pub struct Arguments {
-    /// A dataset, or a run folder with samples
-    records: PathBuf,
-    /// The dataset they should be like
-    #[arg(long)]
-    against: PathBuf,
-    /// Which of its splits; where it is not given: test, or all of a dataset without splits
-    #[arg(long)]
-    split: Option<String>,
-    /// Where the statistics go, JSON
-    #[arg(long)]
-    out: Option<PathBuf>,
-    /// Print all of it on stdout, as JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// Which sets were compared: beside the numbers in `statistics.json`.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct Sets {
+pub struct Sets {
     /// Checksum of the dataset that was compared.
     pub generated: String,
     /// Step, checkpoint and weights it was sampled from, where a run made it.
@@ -74,14 +45,8 @@ impl Sets {
 /// How many maps of each kind a run keeps for its report.
 const EXAMPLES: u64 = 16;
 
-/// Compares on rank 0.
-pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let result = if session.rank() == 0 { evaluate(arguments) } else { Ok(()) };
-    session.agree(result)?;
-    Ok(Exit::Done)
-}
-
-fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
+/// Compares them.
+pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     let is_run = arguments.records.join("checkpoints").is_dir();
     let folder = if is_run { arguments.records.join("samples") } else { arguments.records.clone() };
     if is_run && !folder.is_dir() {
@@ -110,7 +75,7 @@ fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     let side = shape[1];
     let generated_maps = generated.read(0..generated.manifest().count)?;
     let mut reference_maps = Vec::new();
-    let (split, records) = reference_records(&reference, arguments.split.as_deref())?;
+    let (split, records) = records_of(&reference, arguments.split.as_deref(), "test")?;
     for records in records {
         reference_maps.extend(reference.read(records)?);
     }
@@ -136,19 +101,6 @@ fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
         keep_examples(&run.join("examples/reference"), &reference, &reference_maps, length)?;
     }
     if arguments.json { say(&text) } else { say(&summary(&comparison)) }
-}
-
-/// The name of the split that is compared with, and its records.
-fn reference_records(
-    reference: &Dataset,
-    split: Option<&str>,
-) -> Result<(String, Vec<std::ops::Range<u64>>), DataError> {
-    let manifest = reference.manifest();
-    if split.is_none() && manifest.splits.is_empty() {
-        return Ok(("all".into(), std::iter::once(0..manifest.count).collect()));
-    }
-    let name = split.unwrap_or("test");
-    Ok((name.to_owned(), reference.split(name)?.ranges().collect()))
 }
 
 /// The run that sampled a dataset, if it is still there.

@@ -1,0 +1,245 @@
+//! Tables as Parquet files: plain pages, no compression, no time stamps, so that equal tables are equal bytes.
+//!
+//! Units, descriptions and facts are one JSON under the key `skyforge` of the file's metadata. Behind the first four bytes,
+//! where Parquet readers do not look, is a seal that vouches for everything after it: the `parquet` crate trusts what it
+//! reads, and damage can make it panic, so damage is found before it looks, and files without a seal are refused.
+//!
+//! | bytes    | what                                    |
+//! | -------- | --------------------------------------- |
+//! | 0..4     | `PAR1`                                  |
+//! | 4..12    | `skytable`                              |
+//! | 12..20   | xxh3 of all bytes behind, little-endian |
+//! | 20..     | columns, footer, its length, `PAR1`     |
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use ::parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as Physical};
+use ::parquet::column::reader::{ColumnReader, get_typed_column_reader};
+use ::parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int64Type};
+use ::parquet::errors::ParquetError;
+use ::parquet::file::metadata::KeyValue;
+use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use ::parquet::file::reader::FileReader;
+use ::parquet::file::serialized_reader::SerializedFileReader;
+use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use ::parquet::schema::types::Type;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::{Column, Facts, Table, TableError, Values};
+use crate::files;
+
+/// What every Parquet file begins and ends with.
+const MAGIC: &[u8; 4] = b"PAR1";
+const NAME: &[u8; 8] = b"skytable";
+/// Bytes before those that the seal vouches for.
+const HEAD: usize = 20;
+/// Key of our own metadata.
+const KEY: &str = "skyforge";
+/// Rows of a group: what a reader can take at once.
+const GROUP: usize = 1 << 20;
+const PIECE: usize = 1 << 16;
+
+/// What is said of a table beside its values.
+#[derive(Serialize, Deserialize)]
+struct About {
+    facts: Facts,
+    columns: Vec<AboutColumn>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AboutColumn {
+    name: String,
+    unit: String,
+    about: String,
+}
+
+/// Whether a file begins as Parquet files do.
+pub fn is_parquet(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *MAGIC
+}
+
+/// Writes a table, whole or not at all.
+pub fn write(path: &Path, table: &Table) -> Result<(), TableError> {
+    files::write_whole(path, &to_bytes(table)).map_err(TableError::file(path))
+}
+
+/// The file of a table.
+pub fn to_bytes(table: &Table) -> Vec<u8> {
+    let mut bytes = encode(table).expect("memory takes every byte, and columns have types that Parquet knows");
+    let digest = xxh3_64(&bytes[HEAD..]);
+    bytes[12..HEAD].copy_from_slice(&digest.to_le_bytes());
+    bytes
+}
+
+fn encode(table: &Table) -> Result<Vec<u8>, ParquetError> {
+    let about = About {
+        facts: table.facts().clone(),
+        columns: table
+            .columns()
+            .iter()
+            .map(|column| AboutColumn {
+                name: column.name.clone(),
+                unit: column.unit.clone(),
+                about: column.about.clone(),
+            })
+            .collect(),
+    };
+    let about = serde_json::to_string(&about).expect("facts and descriptions are JSON");
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_encoding(Encoding::PLAIN)
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true)
+        .set_created_by(KEY.into())
+        .set_key_value_metadata(Some(vec![KeyValue::new(KEY.into(), about)]))
+        .build();
+    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema(table)?), Arc::new(properties))?;
+    writer.write_all(NAME)?;
+    writer.write_all(&[0; HEAD - 12])?;
+    for start in (0..table.rows()).step_by(GROUP) {
+        let mut group = writer.next_row_group()?;
+        let rows = start..(start + GROUP).min(table.rows());
+        for column in table.columns() {
+            match &column.values {
+                Values::U64(values) => {
+                    let values: Vec<i64> = values[rows.clone()].iter().map(|value| value.cast_signed()).collect();
+                    put::<Int64Type>(&mut group, &values)?;
+                }
+                Values::F32(values) => put::<FloatType>(&mut group, &values[rows.clone()])?,
+                Values::F64(values) => put::<DoubleType>(&mut group, &values[rows.clone()])?,
+                Values::Bool(values) => put::<BoolType>(&mut group, &values[rows.clone()])?,
+                Values::Utf8(values) => {
+                    let values: Vec<ByteArray> = values[rows.clone()].iter().map(|text| text.as_str().into()).collect();
+                    put::<ByteArrayType>(&mut group, &values)?;
+                }
+            }
+        }
+        group.close()?;
+    }
+    writer.into_inner()
+}
+
+fn schema(table: &Table) -> Result<Type, ParquetError> {
+    let field = |column: &Column| {
+        let (physical, logical) = match column.values {
+            Values::U64(_) => (Physical::INT64, Some(LogicalType::integer(64, false))),
+            Values::F32(_) => (Physical::FLOAT, None),
+            Values::F64(_) => (Physical::DOUBLE, None),
+            Values::Bool(_) => (Physical::BOOLEAN, None),
+            Values::Utf8(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        };
+        let field = Type::primitive_type_builder(&column.name, physical)
+            .with_repetition(Repetition::REQUIRED)
+            .with_logical_type(logical);
+        field.build().map(Arc::new)
+    };
+    let fields = table.columns().iter().map(field).collect::<Result<_, _>>()?;
+    Type::group_type_builder("table").with_fields(fields).build()
+}
+
+fn put<T: DataType>(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &[T::T]) -> Result<(), ParquetError> {
+    let mut column = group.next_column()?.expect("the schema has a column for each of the table");
+    column.typed::<T>().write_batch(values, None, None)?;
+    column.close()
+}
+
+/// Reads a table: all of it.
+pub fn read(path: &Path) -> Result<Table, TableError> {
+    files::expect_file(path, "a table").map_err(TableError::file(path))?;
+    let file = File::open(path).map_err(TableError::file(path))?;
+    let length = file.metadata().map_err(TableError::file(path))?.len();
+    let mut head = [0; HEAD];
+    let wanted = head.len().min(length as usize);
+    file.read_exact_at(&mut head[..wanted], 0).map_err(TableError::file(path))?;
+    if !head.starts_with(MAGIC) {
+        return Err(TableError::NotParquet { path: path.to_owned() });
+    }
+    let mut end = [0; 4];
+    file.read_exact_at(&mut end, length - 4).map_err(TableError::file(path))?;
+    if end != *MAGIC || length < 12 {
+        return Err(TableError::CutOff { path: path.to_owned() });
+    }
+    if head[4..12] != *NAME {
+        let reason = "is another program's Parquet file, expected a table that skyforge wrote".into();
+        return Err(TableError::Foreign { path: path.to_owned(), reason });
+    }
+    let found = digest(&file).map_err(TableError::file(path))?;
+    let wanted = u64::from_le_bytes(head[12..].try_into().expect("eight bytes"));
+    if found != wanted {
+        return Err(TableError::Damaged { path: path.to_owned(), found, wanted });
+    }
+    decode(file).map_err(|error| {
+        let text = error.to_string();
+        TableError::Foreign { path: path.to_owned(), reason: text.lines().next().unwrap_or_default().to_owned() }
+    })
+}
+
+/// The checksum of what the seal vouches for.
+fn digest(mut file: &File) -> io::Result<u64> {
+    file.seek(SeekFrom::Start(HEAD as u64))?;
+    let (mut hash, mut piece) = (Xxh3::new(), vec![0; PIECE]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hash.digest()),
+            bytes => hash.update(&piece[..bytes]),
+        }
+    }
+}
+
+fn decode(file: File) -> Result<Table, ParquetError> {
+    let reader = SerializedFileReader::new(file)?;
+    let metadata = reader.metadata().file_metadata();
+    let about = metadata.key_value_metadata().into_iter().flatten().find(|pair| pair.key == KEY);
+    let about: Option<About> = about.and_then(|pair| serde_json::from_str(pair.value.as_ref()?).ok());
+    let About { facts, columns: described } = about
+        .ok_or_else(|| ParquetError::General(format!("has no `{KEY}` in its metadata, expected units and facts")))?;
+    let mut columns = Vec::new();
+    for (at, (descriptor, said)) in metadata.schema_descr().columns().iter().zip(described).enumerate() {
+        let mut values = match descriptor.physical_type() {
+            Physical::INT64 => Values::U64(Vec::new()),
+            Physical::FLOAT => Values::F32(Vec::new()),
+            Physical::DOUBLE => Values::F64(Vec::new()),
+            Physical::BOOLEAN => Values::Bool(Vec::new()),
+            Physical::BYTE_ARRAY => Values::Utf8(Vec::new()),
+            other @ (Physical::INT32 | Physical::INT96 | Physical::FIXED_LEN_BYTE_ARRAY) => {
+                let fault = format!("column `{}` is of {other}, expected a type of this version's", said.name);
+                return Err(ParquetError::General(fault));
+            }
+        };
+        for group in 0..reader.num_row_groups() {
+            let group = reader.get_row_group(group)?;
+            let rows = group.metadata().num_rows() as usize;
+            let column = group.get_column_reader(at)?;
+            match &mut values {
+                Values::U64(values) => {
+                    values.extend(take::<Int64Type>(column, rows)?.into_iter().map(i64::cast_unsigned));
+                }
+                Values::F32(values) => values.append(&mut take::<FloatType>(column, rows)?),
+                Values::F64(values) => values.append(&mut take::<DoubleType>(column, rows)?),
+                Values::Bool(values) => values.append(&mut take::<BoolType>(column, rows)?),
+                Values::Utf8(values) => {
+                    for text in take::<ByteArrayType>(column, rows)? {
+                        values.push(text.as_utf8()?.to_owned());
+                    }
+                }
+            }
+        }
+        columns.push(Column { name: said.name, unit: said.unit, about: said.about, values });
+    }
+    Ok(Table::new(facts, columns))
+}
+
+/// A group's values of a column.
+fn take<T: DataType>(reader: ColumnReader, rows: usize) -> Result<Vec<T::T>, ParquetError> {
+    let mut reader = get_typed_column_reader::<T>(reader);
+    let mut values = Vec::with_capacity(rows);
+    while values.len() < rows && reader.read_records(rows - values.len(), None, None, &mut values)?.0 > 0 {}
+    Ok(values)
+}

@@ -1,0 +1,122 @@
+//! How good the generator itself is, measured on simulated spectra that it has not learned from: without it a fit takes the
+//! generator's faults for noise that is not there, one restart gets all the weight, and intervals are too narrow.
+//!
+//! Letters: R = residuals of best fits, `[n, w]`; n = spectra, w = points; p = 7 parameters.
+
+use serde::{Deserialize, Serialize};
+
+use super::posterior::{Posterior, SHARES, Widening};
+use crate::data::atmosphere::QUANTITIES;
+use crate::rng::Draw;
+use crate::statistics::weighted;
+
+const PARAMETERS: usize = QUANTITIES.len();
+
+/// What was measured, and on what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// What it holds for: networks, settings, mask and errors, by their checksums; the data it was measured on.
+    pub of: std::collections::BTreeMap<String, String>,
+    /// Spectra that it was measured on.
+    pub spectra: u64,
+    /// Variance of the depths that the generator makes, at each point of the axis.
+    pub variance: Vec<f32>,
+    /// Observed points over independent ones: residuals of neighbours go together.
+    pub correlated: f64,
+    /// What the generator leaves open in each parameter.
+    pub widening: [Widening; PARAMETERS],
+    /// The chi-square over the number of points that 99 % of them stay below.
+    pub usual: f64,
+}
+
+/// A retrieval whose truth is known.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Where its restarts ended.
+    pub posterior: Posterior,
+    /// The parameters, NaN where unknown.
+    pub truth: [f32; PARAMETERS],
+}
+
+/// Mean square of residuals at each point, `[w]`.
+pub fn model_variance(residuals: &[Vec<f32>]) -> Vec<f32> {
+    let points = residuals.first().map_or(0, Vec::len);
+    let mean = |point: usize| {
+        let squares = residuals.iter().map(|residual| f64::from(residual[point]).powi(2));
+        (squares.sum::<f64>() / residuals.len() as f64) as f32
+    };
+    (0..points).map(mean).collect()
+}
+
+/// How many of the points are independent: (trace of C)^2 over the sum of squares of C, with C the covariance of residuals in units
+/// of their total error, to which `errors`, `[w]`, of the observation add alone (Bretherton et al. 1999, eq. 5). Points that were not
+/// `observed` count for nothing.
+pub fn effective_points(residuals: &[Vec<f32>], errors: &[f32], observed: &[bool]) -> f64 {
+    let points: Vec<usize> = (0..observed.len()).filter(|point| observed[*point]).collect();
+    let variance = model_variance(residuals);
+    let total = |point: usize| f64::from(variance[point]) + f64::from(errors[point]).powi(2);
+    let scaled: Vec<Vec<f64>> = points
+        .iter()
+        .map(|&point| {
+            let scale = total(point).max(f64::MIN_POSITIVE).sqrt().recip();
+            residuals.iter().map(|residual| f64::from(residual[point]) * scale).collect()
+        })
+        .collect();
+    let (mut trace, mut squares) = (0.0, 0.0);
+    for (a, row) in scaled.iter().enumerate() {
+        for (b, other) in scaled.iter().enumerate().skip(a) {
+            let product: f64 = row.iter().zip(other).map(|(x, y)| x * y).sum::<f64>() / residuals.len() as f64;
+            if a == b {
+                trace += 1.0;
+                squares += 1.0;
+            } else {
+                squares += 2.0 * product * product;
+            }
+        }
+    }
+    trace * trace / squares
+}
+
+/// For each parameter what brings the truth into the interval from 16 to 84 % in 68 % of the trials.
+///
+/// Restarts that lie too wide around their median are drawn together; else normal draws are added.
+pub fn widen(trials: &[Trial], correlated: f64, draw: Draw) -> [Widening; PARAMETERS] {
+    std::array::from_fn(|parameter| {
+        let known: Vec<&Trial> = trials.iter().filter(|trial| !trial.truth[parameter].is_nan()).collect();
+        if known.is_empty() {
+            return Widening::default();
+        }
+        let weights: Vec<Vec<f32>> = known.iter().map(|trial| trial.posterior.weights(correlated)).collect();
+        let inside = |widening: Widening| {
+            let holds = |(trial, weights): (&&Trial, &Vec<f32>)| {
+                let (samples, each) = trial.posterior.widened(parameter, weights, widening, draw);
+                let [low, high] = weighted::percentiles(&samples, &each, [SHARES[1], SHARES[3]]);
+                (low..=high).contains(&trial.truth[parameter])
+            };
+            let count = known.iter().zip(&weights).filter(|pair| holds(*pair)).count();
+            count as f64 / known.len() as f64
+        };
+        let nominal = SHARES[3] - SHARES[1];
+        let (low, high) = QUANTITIES[parameter].range;
+        if inside(Widening::default()) > nominal {
+            let scale = bisect(0.0, 1.0, |scale| inside(Widening { scale, scatter: 0.0 }) > nominal);
+            Widening { scale, scatter: 0.0 }
+        } else {
+            let scatter = bisect(0.0, high - low, |scatter| inside(Widening { scale: 1.0, scatter }) > nominal);
+            Widening { scale: 1.0, scatter }
+        }
+    })
+}
+
+/// Where `above`, false at `low` and true at `high`, turns.
+fn bisect(mut low: f64, mut high: f64, above: impl Fn(f64) -> bool) -> f64 {
+    for _ in 0..24 {
+        let middle = f64::midpoint(low, high);
+        if above(middle) {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    f64::midpoint(low, high)
+}

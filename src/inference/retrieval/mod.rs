@@ -1,0 +1,7 @@
+//! Parameters of atmospheres out of fitted latent numbers.
+
+mod calibration;
+mod posterior;
+
+pub use calibration::{Calibration, Trial, effective_points, model_variance, widen};
+pub use posterior::{DRAWS, Posterior, Reading, SHARES, Widening};

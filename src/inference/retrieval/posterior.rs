@@ -1,0 +1,149 @@
+//! What the restarts of an object say of its parameters, each with the weight of its likelihood.
+//!
+//! Shapes: r = restarts, w = points, p = 7 parameters.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::data::atmosphere::QUANTITIES;
+use crate::inference::Networks;
+use crate::inference::latent_fit::Fitted;
+use crate::rng::{Draw, Stream};
+use crate::statistics::weighted;
+
+const PARAMETERS: usize = QUANTITIES.len();
+
+/// Shares of the percentiles that are told: 2.5, 16, 50, 84 and 97.5 %.
+pub const SHARES: [f64; 5] = [0.025, 0.16, 0.5, 0.84, 0.975];
+
+/// Draws of what the generator itself adds, for each restart.
+pub const DRAWS: usize = 8;
+
+/// Restarts whose chi-square is within this of the best agree with it.
+const AGREEMENT: f32 = 1.0;
+
+/// Where the restarts of an object have ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Posterior {
+    /// Number of the object.
+    pub number: u64,
+    /// `[r]`, over the observed points.
+    pub chi_square: Vec<f32>,
+    /// `[r]`
+    pub iterations: Vec<u32>,
+    /// `[r]`, as the generator makes them, in the units of `QUANTITIES`.
+    pub parameters: Vec<[f32; PARAMETERS]>,
+    /// `[r]`, the depths `[w]` that it makes.
+    pub depths: Vec<Vec<f32>>,
+}
+
+/// What the generator itself leaves open in each parameter, as measured on spectra whose truth is known.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Widening {
+    /// How much wider or narrower restarts lie around their median, at most 1.
+    pub scale: f64,
+    /// Standard deviation of normal draws that are added, in the parameter's unit.
+    pub scatter: f64,
+}
+
+impl Default for Widening {
+    fn default() -> Self {
+        Self { scale: 1.0, scatter: 0.0 }
+    }
+}
+
+/// The posterior as a table tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// `[r]`, adding up to 1.
+    pub weights: Vec<f32>,
+    /// Percentiles of each parameter, in the order of `SHARES`.
+    pub percentiles: [[f32; SHARES.len()]; PARAMETERS],
+    /// Samples `[r DRAWS]` of each parameter with what the generator adds, and the weight of each.
+    pub samples: [Vec<f32>; PARAMETERS],
+    /// Share of restarts that ended within 1 of the best chi-square.
+    pub agreement: f32,
+    /// (sum of weights)^2 over the sum of their squares.
+    pub effective_samples: f32,
+    /// The restart of the least chi-square.
+    pub best: usize,
+}
+
+impl Posterior {
+    /// What `fitted` says by the networks that it was fitted with.
+    pub fn of(networks: &Networks, fitted: &Fitted) -> Self {
+        let codec = networks.codec.as_ref().expect("spectra have a codec");
+        let rows = |tensor: Tensor| -> Vec<f32> { Vec::try_from(tensor.flatten(0, -1)).expect("they are numbers") };
+        let _guard = tch::no_grad_guard();
+        let parameters = rows(codec.in_units(&codec.parameter_pixels(&fitted.maps)));
+        let (parameters, rest) = parameters.as_chunks::<PARAMETERS>();
+        assert!(rest.is_empty(), "parameters are [r, p]");
+        let depths = rows(codec.depths(&fitted.maps));
+        let points = codec.points() as usize;
+        Self {
+            number: fitted.number,
+            chi_square: fitted.misfit.clone(),
+            iterations: fitted.iterations.clone(),
+            parameters: parameters.to_vec(),
+            depths: depths.chunks_exact(points).map(<[f32]>::to_vec).collect(),
+        }
+    }
+
+    /// The restart of the least chi-square.
+    pub fn best(&self) -> usize {
+        let order = |a: &usize, b: &usize| self.chi_square[*a].total_cmp(&self.chi_square[*b]);
+        (0..self.chi_square.len()).min_by(order).expect("there is a restart")
+    }
+
+    /// Likelihoods exp(-chi-square / 2) of the restarts, adding up to 1. Points whose residuals go together say less than as many
+    /// that do not: chi-square is divided by `correlated`, points over independent ones.
+    pub fn weights(&self, correlated: f64) -> Vec<f32> {
+        let least = f64::from(self.chi_square[self.best()]);
+        let of = |chi_square: &f32| (-(f64::from(*chi_square) - least) / (2.0 * correlated)).exp();
+        let likelihoods: Vec<f64> = self.chi_square.iter().map(of).collect();
+        // A restart that ended nowhere has no weight; where all did, none is better.
+        let total: f64 = likelihoods.iter().filter(|value| value.is_finite()).sum();
+        let count = likelihoods.len() as f64;
+        let share = |value: f64| if total > 0.0 { if value.is_finite() { value / total } else { 0.0 } } else { 1.0 / count };
+        likelihoods.into_iter().map(|value| share(value) as f32).collect()
+    }
+
+    /// Samples of one parameter with what the generator itself leaves open, `[r DRAWS]`, and the weight of each. Standard normal
+    /// draws follow from (`draw`, the object's number, the parameter).
+    pub fn widened(&self, parameter: usize, weights: &[f32], widening: Widening, draw: Draw) -> (Vec<f32>, Vec<f32>) {
+        let values: Vec<f32> = self.parameters.iter().map(|parameters| parameters[parameter]).collect();
+        let [median] = weighted::percentiles(&values, weights, [0.5]);
+        let mut chance = draw.at(Stream::Scatter, self.number, parameter as u32);
+        let (scale, scatter) = (widening.scale as f32, widening.scatter as f32);
+        let mut samples = Vec::with_capacity(values.len() * DRAWS);
+        for value in values {
+            let here = median + scale * (value - median);
+            samples.extend((0..DRAWS).map(|_| here + scatter * chance.normal() as f32));
+        }
+        let weights = weights.iter().flat_map(|weight| [weight / DRAWS as f32; DRAWS]).collect();
+        (samples, weights)
+    }
+
+    /// The whole as a table tells it.
+    pub fn read(&self, correlated: f64, widening: &[Widening; PARAMETERS], draw: Draw) -> Reading {
+        let weights = self.weights(correlated);
+        let best = self.best();
+        let mut percentiles = [[0.0; SHARES.len()]; PARAMETERS];
+        let mut samples = [const { Vec::new() }; PARAMETERS];
+        for parameter in 0..PARAMETERS {
+            let (values, each) = self.widened(parameter, &weights, widening[parameter], draw);
+            percentiles[parameter] = weighted::percentiles(&values, &each, SHARES);
+            samples[parameter] = values;
+        }
+        let least = self.chi_square[best];
+        let agree = self.chi_square.iter().filter(|value| **value - least <= AGREEMENT).count();
+        Reading {
+            percentiles,
+            samples,
+            agreement: agree as f32 / self.chi_square.len() as f32,
+            effective_samples: weighted::effective_samples(&weights) as f32,
+            weights,
+            best,
+        }
+    }
+}
