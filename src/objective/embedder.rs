@@ -9,8 +9,9 @@
 //! | embedder | reconstruction d(x, G(E(V(x)))) | Pathak et al. 2016, eq. 1, through latent numbers |
 //! | generator | reconstruction d(x, G(E(x))) | Larsen et al. 2016, eq. 8, on pixels |
 //!
-//! d is the mean absolute difference of pixels, and of spectra also that of depths. In both G is what it is in inference, with running
-//! moments, so that a map is embedded for the generator that will make it.
+//! d is the mean absolute difference of pixels, and of spectra also a mean of log(1 + |difference of depths| / 50 ppm), which asks little
+//! as long as pixels are far apart, and much in the end. Generators have the batch norm of training in both: with running moments,
+//! which follow slowly, nothing is learned at first.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
@@ -90,8 +91,11 @@ pub(super) struct Embedding {
     codec: Option<AspaTensors>,
 }
 
-/// What the depths of a spectrum weigh beside its pixels, both as shares of their ranges.
-const DEPTHS: f64 = 10.0;
+/// What the depths of a spectrum weigh beside its pixels.
+const DEPTHS: f64 = 0.02;
+
+/// The difference of depths from which on it is its logarithm that counts.
+const NEAR: f64 = 50e-6;
 
 /// Part of the spectrum or map that a window spans at least.
 const LEAST_WINDOW: f64 = 1.0 / 16.0;
@@ -115,7 +119,7 @@ impl Embedding {
 
     /// How far latent numbers `z`, `[b, z]`, are from those embedded of the veiled maps that `generator` makes of them.
     pub fn latent_error(&self, generator: &Generator, z: &Tensor, chance: &mut Chance) -> Tensor {
-        let (maps, known) = tch::no_grad(|| self.veil(&generator.forward(z, Pass::Inference), chance));
+        let (maps, known) = tch::no_grad(|| self.veil(&generator.forward(z, Pass::Training(&BatchMoments::default())), chance));
         let found = self.embedder.forward(&maps, &known, Pass::Training(&BatchMoments::default()));
         (found - z).square().mean(Kind::Float)
     }
@@ -124,21 +128,21 @@ impl Embedding {
     pub fn veiled_error(&self, generator: &Generator, maps: &Tensor, chance: &mut Chance) -> [Tensor; 2] {
         let (veiled, known) = tch::no_grad(|| self.veil(maps, chance));
         let numbers = self.embedder.unbounded(&veiled, &known, Pass::Training(&BatchMoments::default()));
-        let made = generator.forward(&self.embedder.in_range(&numbers), Pass::Inference);
+        let made = generator.forward(&self.embedder.in_range(&numbers), Pass::Training(&BatchMoments::default()));
         [self.distance(maps, &made), numbers.square().mean(Kind::Float)]
     }
 
     /// How far `maps` are from what `generator` makes of their latent numbers, which are taken as they are.
     pub fn reconstruction_error(&self, generator: &Generator, maps: &Tensor) -> Tensor {
         let z = tch::no_grad(|| self.embedder.forward(maps, &maps.ones_like(), Pass::Inference));
-        self.distance(maps, &generator.forward(&z, Pass::Inference))
+        self.distance(maps, &generator.forward(&z, Pass::Training(&BatchMoments::default())))
     }
 
     fn distance(&self, maps: &Tensor, made: &Tensor) -> Tensor {
         let pixels = (maps - made).abs().mean(Kind::Float);
         let Some(codec) = &self.codec else { return pixels };
-        let depths = (codec.depths(maps) - codec.depths(made)).abs().mean(Kind::Float);
-        pixels + depths * (DEPTHS / codec.depth_range())
+        let depths = (codec.depths(maps) - codec.depths(made)).abs();
+        pixels + (depths / NEAR).log1p().mean(Kind::Float) * DEPTHS
     }
 
     /// The maps as they may be given: some as they are, of others a part. Spectra come without parameters then, and with noise.

@@ -115,11 +115,6 @@ impl AspaTensors {
         self.points
     }
 
-    /// From the least depth that can be encoded to the greatest.
-    pub fn depth_range(&self) -> f64 {
-        self.depth_max - self.depth_min
-    }
-
     /// What images say of the spectrum: `[b, 1, n, n]` to `[b, w]`, (Rp/Rs)^2.
     pub fn depths(&self, images: &Tensor) -> Tensor {
         let images = images.flatten(1, -1); // [b, n n]
