@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
-    self, Session, bench, doctor, evaluate, ingest, inspect, report, sample, simulate, stacks, train, words,
+    self, Session, bench, doctor, evaluate, ingest, inspect, report, retrieve, sample, simulate, stacks, train, words,
 };
 use crate::exit::Exit;
 
@@ -54,6 +54,8 @@ pub enum Verb {
     Train(train::Arguments),
     /// Draw new records from a trained generator.
     Sample(sample::Arguments),
+    /// Retrieve the parameters of atmospheres from spectra.
+    Retrieve(retrieve::Arguments),
     /// Compare records, or retrieved parameters, with a reference.
     Evaluate(evaluate::Arguments),
     /// Write a run's report.html.
@@ -86,6 +88,7 @@ impl Verb {
             Verb::Inspect(arguments) => inspect::run(session, arguments),
             Verb::Train(arguments) => train::run(session, arguments),
             Verb::Sample(arguments) => sample::run(session, arguments),
+            Verb::Retrieve(arguments) => retrieve::run(session, arguments),
             Verb::Evaluate(arguments) => evaluate::run(session, arguments),
             Verb::Report(arguments) => report::run(session, arguments),
             Verb::Bench(kind) => bench::run(session, kind),

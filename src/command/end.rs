@@ -10,6 +10,7 @@ use crate::checkpoint::CheckpointError;
 use crate::comm::{Disagreement, There};
 use crate::config::ConfigError;
 use crate::data::DataError;
+use crate::data::mask::MaskError;
 use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
 use crate::ingest::IngestError;
@@ -45,6 +46,9 @@ pub enum CommandError {
     /// Data.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A mask.
+    #[error(transparent)]
+    Mask(#[from] MaskError),
     /// A table.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -100,6 +104,7 @@ impl Ends for CommandError {
             CommandError::Wrong { .. } | CommandError::Statistics(_) => Exit::Data,
             CommandError::Config(error) => error.exit(),
             CommandError::Data(error) => error.exit(),
+            CommandError::Mask(error) => error.exit(),
             CommandError::Table(error) => error.exit(),
             CommandError::Simulate(error) => error.exit(),
             CommandError::Ingest(error) => error.exit(),

@@ -6,6 +6,7 @@ pub mod evaluate;
 pub mod ingest;
 pub mod inspect;
 pub mod report;
+pub mod retrieve;
 pub mod sample;
 pub mod simulate;
 pub mod stacks;
@@ -14,6 +15,8 @@ pub mod words;
 
 mod counter;
 mod end;
+mod fit_settings;
+mod fits;
 mod game;
 mod logging;
 mod output;
@@ -24,3 +27,4 @@ mod trained;
 
 pub use end::{CommandError, refuse, run, run_in_any_world};
 pub use session::Session;
+pub use trained::Trained;

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use tch::Device;
 
 use super::CommandError;
 use super::session::Session;
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::{self, Checkpoint, CheckpointError};
 use crate::config::{CodecSection, ModelSection};
 use crate::data::{Aspa, Channel, Encoding, Field, Parameter, SpectralAxis, Transform, atmosphere};
 use crate::files;
+use crate::inference::Networks;
 use crate::model::embedder::EmbedderSize;
 use crate::one_line;
 
@@ -60,6 +62,13 @@ impl Trained {
             )));
         }
         Ok(Self { checkpoint, facts, averaged: has_average && which.weights != Weights::Live })
+    }
+
+    /// Its networks on `device`.
+    pub fn networks(&self, device: Device) -> Result<Networks, CheckpointError> {
+        let ModelSection::Dcgan(model) = &self.facts.model;
+        let Facts { embedder, encoding, .. } = &self.facts;
+        Networks::open(&self.checkpoint, self.averaged, model, embedder.as_ref(), encoding, device)
     }
 }
 

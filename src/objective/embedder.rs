@@ -119,7 +119,8 @@ impl Embedding {
 
     /// How far latent numbers `z`, `[b, z]`, are from those embedded of the veiled maps that `generator` makes of them.
     pub fn latent_error(&self, generator: &Generator, z: &Tensor, chance: &mut Chance) -> Tensor {
-        let (maps, known) = tch::no_grad(|| self.veil(&generator.forward(z, Pass::Training(&BatchMoments::default())), chance));
+        let (maps, known) =
+            tch::no_grad(|| self.veil(&generator.forward(z, Pass::Training(&BatchMoments::default())), chance));
         let found = self.embedder.forward(&maps, &known, Pass::Training(&BatchMoments::default()));
         (found - z).square().mean(Kind::Float)
     }

@@ -92,6 +92,11 @@ impl Default for FitSettings {
 }
 
 impl FitSettings {
+    /// For a run without an embedder: more restarts, and the time to come from anywhere.
+    pub fn from_noise() -> Self {
+        Self { restarts: 32, iterations: 400, patience: 64, half_life: 200.0, start: Start::Noise, ..Self::default() }
+    }
+
     /// ExoGAN's procedure (Zingales & Waldmann 2018; its code): 64 restarts from noise, each of 1001 iterations.
     pub fn exogan() -> Self {
         Self {

@@ -33,7 +33,9 @@ pub struct Posterior {
     pub iterations: Vec<u32>,
     /// `[r]`, as the generator makes them, in the units of `QUANTITIES`.
     pub parameters: Vec<[f32; PARAMETERS]>,
-    /// `[r]`, the depths `[w]` that it makes.
+    /// `[w]`, the depths that the generator makes of the restart of the least chi-square.
+    pub best_depths: Vec<f32>,
+    /// `[r]`, those of all restarts; empty where nobody asked for them.
     pub depths: Vec<Vec<f32>>,
 }
 
@@ -70,8 +72,8 @@ pub struct Reading {
 }
 
 impl Posterior {
-    /// What `fitted` says by the networks that it was fitted with.
-    pub fn of(networks: &Networks, fitted: &Fitted) -> Self {
+    /// What `fitted` says by the networks that it was fitted with, with the depths of all restarts where they are `asked` for.
+    pub fn of(networks: &Networks, fitted: &Fitted, asked: bool) -> Self {
         let codec = networks.codec.as_ref().expect("spectra have a codec");
         let rows = |tensor: Tensor| -> Vec<f32> { Vec::try_from(tensor.flatten(0, -1)).expect("they are numbers") };
         let _guard = tch::no_grad_guard();
@@ -79,20 +81,24 @@ impl Posterior {
         let (parameters, rest) = parameters.as_chunks::<PARAMETERS>();
         assert!(rest.is_empty(), "parameters are [r, p]");
         let depths = rows(codec.depths(&fitted.maps));
-        let points = codec.points() as usize;
+        let mut depths: Vec<Vec<f32>> = depths.chunks_exact(codec.points() as usize).map(<[f32]>::to_vec).collect();
+        let best_depths = depths[least(&fitted.misfit)].clone();
+        if !asked {
+            depths.clear();
+        }
         Self {
             number: fitted.number,
             chi_square: fitted.misfit.clone(),
             iterations: fitted.iterations.clone(),
             parameters: parameters.to_vec(),
-            depths: depths.chunks_exact(points).map(<[f32]>::to_vec).collect(),
+            best_depths,
+            depths,
         }
     }
 
     /// The restart of the least chi-square.
     pub fn best(&self) -> usize {
-        let order = |a: &usize, b: &usize| self.chi_square[*a].total_cmp(&self.chi_square[*b]);
-        (0..self.chi_square.len()).min_by(order).expect("there is a restart")
+        least(&self.chi_square)
     }
 
     /// Likelihoods exp(-chi-square / 2) of the restarts, adding up to 1. Points whose residuals go together say less than as many
@@ -104,7 +110,8 @@ impl Posterior {
         // A restart that ended nowhere has no weight; where all did, none is better.
         let total: f64 = likelihoods.iter().filter(|value| value.is_finite()).sum();
         let count = likelihoods.len() as f64;
-        let share = |value: f64| if total > 0.0 { if value.is_finite() { value / total } else { 0.0 } } else { 1.0 / count };
+        let share =
+            |value: f64| if total > 0.0 { if value.is_finite() { value / total } else { 0.0 } } else { 1.0 / count };
         likelihoods.into_iter().map(|value| share(value) as f32).collect()
     }
 
@@ -146,4 +153,9 @@ impl Posterior {
             best,
         }
     }
+}
+
+/// Where the least of `values` stands.
+fn least(values: &[f32]) -> usize {
+    (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])).expect("there is a restart")
 }

@@ -1,0 +1,227 @@
+//! The generator's own faults, measured on simulated spectra that it has not learned from, with the errors of those that are retrieved.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::spectra::Spectra;
+use crate::command::fits::fit_all;
+use crate::command::session::Session;
+use crate::command::{CommandError, Trained};
+use crate::data::mask::SpectrumMask;
+use crate::data::{Aspa, Dataset};
+use crate::files;
+use crate::inference::Networks;
+use crate::inference::latent_fit::{FitSettings, Known, LatentFit, Spectrum, Subject};
+use crate::inference::retrieval::{Calibration, Posterior, Trial, effective_points, model_variance, widen};
+use crate::rng::{Draw, Stream};
+
+/// Standard deviation of depths that fits are made with before that of the generator is known.
+const FIRST_GUESS: f32 = 50e-6;
+
+/// Restarts of the fits from which it is learned.
+const FIRST_RESTARTS: usize = 4;
+
+/// Share of spectra that are beyond what is usual.
+const UNUSUAL: f64 = 0.01;
+
+/// What the errors of the spectra that are to be retrieved are, in the middle: a point is observed where most of them are.
+#[derive(Clone, Debug)]
+pub struct Errors {
+    below: Vec<f32>,
+    above: Vec<f32>,
+    observed: Vec<f32>,
+}
+
+impl Errors {
+    /// Medians over `records`.
+    pub fn of(spectra: &mut Spectra, records: Range<u64>) -> Result<Self, CommandError> {
+        let mut all: Vec<Spectrum> = Vec::new();
+        for record in records {
+            all.push(spectra.observation(record)?.spectrum);
+        }
+        let points = all[0].depths.len();
+        let median = |part: fn(&Spectrum) -> &Vec<f32>| -> Vec<f32> {
+            let at = |point: usize| {
+                let seen = all.iter().filter(|spectrum| spectrum.observed[point] == 1.0);
+                let mut values: Vec<f32> = seen.map(|spectrum| part(spectrum)[point]).collect();
+                values.sort_by(f32::total_cmp);
+                values.get(values.len() / 2).copied().unwrap_or(0.0)
+            };
+            (0..points).map(at).collect()
+        };
+        let often = |point: usize| {
+            let seen = all.iter().filter(|spectrum| spectrum.observed[point] == 1.0).count();
+            f32::from(u8::from(2 * seen >= all.len()))
+        };
+        Ok(Self {
+            below: median(|spectrum| &spectrum.error_below),
+            above: median(|spectrum| &spectrum.error_above),
+            observed: (0..points).map(often).collect(),
+        })
+    }
+
+    fn checksum(&self) -> String {
+        let numbers = self.below.iter().chain(&self.above).chain(&self.observed);
+        let bytes: Vec<u8> = numbers.flat_map(|value| value.to_le_bytes()).collect();
+        format!("{:016x}", xxh3_64(&bytes))
+    }
+}
+
+/// What a calibration holds for.
+pub fn facts(
+    trained: &Trained,
+    settings: &FitSettings,
+    mask: &SpectrumMask,
+    errors: &Errors,
+) -> BTreeMap<String, String> {
+    let settings = toml::to_string(settings).expect("settings are a table");
+    [
+        ("checkpoint", trained.checkpoint.checksum()),
+        ("weights", if trained.averaged { "ema".into() } else { "live".into() }),
+        ("settings", format!("{:016x}", xxh3_64(settings.as_bytes()))),
+        ("mask", mask.to_string()),
+        ("errors", errors.checksum()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into()
+}
+
+/// Where a run keeps the calibration of `of`.
+pub fn path(run: &Path, of: &BTreeMap<String, String>) -> PathBuf {
+    let text: Vec<String> = of.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    run.join("retrieval").join(format!("calibration-{:016x}.json", xxh3_64(text.join("\n").as_bytes())))
+}
+
+/// The calibration of `of` that `run` has, if it has one.
+pub fn read(run: &Path, of: &BTreeMap<String, String>) -> Result<Option<Calibration>, CommandError> {
+    let path = path(run, of);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(CommandError::io(path)(error)),
+    };
+    let wrong = |fault: String| CommandError::Wrong { path: path.clone(), fault };
+    let found: Calibration = serde_json::from_str(&text)
+        .map_err(|error| wrong(format!("{error}, expected what `skyforge retrieve --calibrate` writes")))?;
+    if found.of != *of {
+        return Err(wrong("is of another run or other spectra, remove it".into()));
+    }
+    Ok(Some(found))
+}
+
+/// What a calibration is measured with.
+pub struct Measure<'a> {
+    /// The ranks.
+    pub session: &'a Session,
+    /// The networks.
+    pub networks: &'a Networks,
+    /// Their codec.
+    pub aspa: &'a Aspa,
+    /// As the retrieval fits.
+    pub settings: &'a FitSettings,
+    /// What is known of a spectrum.
+    pub mask: &'a SpectrumMask,
+    /// The errors of those that are to be retrieved.
+    pub errors: &'a Errors,
+    /// All chance follows from it.
+    pub draw: Draw,
+}
+
+impl Measure<'_> {
+    /// Measures on the first `count` records of `dataset`, whose parameters are known.
+    pub fn on(&self, dataset: &Dataset, count: u64, of: BTreeMap<String, String>) -> Result<Calibration, CommandError> {
+        let session = self.session;
+        let axis = dataset.manifest().axis.as_ref().expect("it holds spectra");
+        let whole =
+            session.agree(SpectrumMask::default().on(axis).map_err(|fault| CommandError::Usage(fault.to_string())))?;
+        let mut spectra = Spectra::new(dataset, &whole, self.aspa);
+        let count = count.min(dataset.manifest().count);
+        // First what the generator can make at all, of whole spectra without noise.
+        let first = FitSettings { restarts: FIRST_RESTARTS, noise: false, ..self.settings.clone() };
+        let guess = vec![FIRST_GUESS * FIRST_GUESS; self.aspa.points()];
+        let fit = LatentFit::new(self.networks, first, Some(guess), self.draw);
+        let best = |fitted: &_| Posterior::of(self.networks, fitted, false).best_depths;
+        let names = ["spectrum", "spectra"];
+        let made = fit_all(session, &fit, 0..count, names, |record| clean(&mut spectra, record), |_| false, best)?;
+        let mut residuals = Vec::new();
+        for (record, made) in made.iter().enumerate() {
+            let depths = session.agree(spectra.observation(record as u64))?.spectrum.depths;
+            residuals.push(made.iter().zip(&depths).map(|(made, depth)| made - depth).collect::<Vec<f32>>());
+        }
+        let variance = model_variance(&residuals);
+        let errors: Vec<f32> =
+            self.errors.below.iter().zip(&self.errors.above).map(|(a, b)| f32::midpoint(*a, *b)).collect();
+        let observed: Vec<bool> = self.errors.observed.iter().map(|seen| *seen == 1.0).collect();
+        let points = observed.iter().filter(|seen| **seen).count() as f64;
+        let correlated = (points / effective_points(&residuals, &errors, &observed)).max(1.0);
+        // Then what a retrieval with the errors of the spectra at hand makes of what is known.
+        let fit = LatentFit::new(self.networks, self.settings.clone(), Some(variance.clone()), self.draw);
+        let read = |fitted: &_| Posterior::of(self.networks, fitted, false);
+        let subject = |record| self.noisy(&mut spectra, record);
+        let posteriors = fit_all(session, &fit, 0..count, names, subject, |_| false, read)?;
+        let mut trials = Vec::new();
+        for posterior in posteriors {
+            let truth = session.agree(spectra.observation(posterior.number))?.truth;
+            trials.push(Trial { posterior, truth });
+        }
+        let mut chi_squares: Vec<f64> =
+            trials.iter().map(|trial| f64::from(trial.posterior.chi_square[trial.posterior.best()]) / points).collect();
+        chi_squares.sort_by(f64::total_cmp);
+        let usual = chi_squares[((1.0 - UNUSUAL) * (chi_squares.len() - 1) as f64).round() as usize];
+        Ok(Calibration {
+            of,
+            spectra: count,
+            variance,
+            correlated,
+            widening: widen(&trials, correlated, self.draw),
+            usual,
+        })
+    }
+
+    /// A simulated spectrum as if it had been observed with the errors at hand.
+    fn noisy(&self, spectra: &mut Spectra, record: u64) -> Result<Subject, CommandError> {
+        let mut spectrum = spectra.observation(record)?.spectrum;
+        let mut chance = self.draw.at(Stream::Observation, record, 0);
+        let Errors { below, above, observed } = self.errors;
+        for (point, depth) in spectrum.depths.iter_mut().enumerate() {
+            let deviation = chance.normal() as f32;
+            *depth += deviation * if deviation < 0.0 { below[point] } else { above[point] };
+            *depth *= observed[point];
+        }
+        spectrum.error_below.clone_from(below);
+        spectrum.error_above.clone_from(above);
+        spectrum.observed.clone_from(observed);
+        // Parameters that the mask gives are those of the truth: they were left in where the mask of spectra says so.
+        let truth = spectra.observation(record)?.truth;
+        for (index, pixel) in spectrum.parameters.iter_mut().enumerate() {
+            let full_scale = self.aspa.settings().full_scale.all()[index];
+            *pixel = if self.mask.given()[index] {
+                (f64::from(truth[index]) / full_scale).clamp(0.0, 1.0) as f32
+            } else {
+                f32::NAN
+            };
+        }
+        Ok(Subject { number: record, known: Known::Spectrum(spectrum) })
+    }
+}
+
+/// A simulated spectrum without its errors.
+fn clean(spectra: &mut Spectra, record: u64) -> Result<Subject, CommandError> {
+    let mut spectrum = spectra.observation(record)?.spectrum;
+    spectrum.error_below.fill(0.0);
+    spectrum.error_above.fill(0.0);
+    Ok(Subject { number: record, known: Known::Spectrum(spectrum) })
+}
+
+/// Writes a calibration into its run.
+pub fn write(run: &Path, calibration: &Calibration) -> Result<PathBuf, CommandError> {
+    let path = path(run, &calibration.of);
+    let folder = path.parent().expect("it lies in a folder");
+    files::create_folder(folder).map_err(CommandError::io(folder))?;
+    let text = serde_json::to_string_pretty(calibration).expect("a calibration is numbers");
+    files::write_whole(&path, text.as_bytes()).map_err(CommandError::io(&path))?;
+    Ok(path)
+}

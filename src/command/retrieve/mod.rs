@@ -1,0 +1,334 @@
+//! `skyforge retrieve`: spectra to posteriors of the parameters of their atmospheres.
+
+mod calibrate;
+mod examples;
+mod spectra;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use self::calibrate::{Errors, Measure};
+use self::spectra::{Observation, Spectra};
+use super::fits::fit_all;
+use super::session::Session;
+use super::trained::{Trained, Which};
+use super::{CommandError, fit_settings};
+use crate::catalog::{Facts, Interval, RetrievalRow, SampleRow, retrieval};
+use crate::data::atmosphere::QUANTITIES;
+use crate::data::mask::Mask;
+use crate::data::{Aspa, Dataset, Encoding, Kind};
+use crate::device::Choice;
+use crate::exit::Exit;
+use crate::files;
+use crate::inference::latent_fit::{FitSettings, LatentFit};
+use crate::inference::retrieval::{Calibration, Posterior, Reading, Widening};
+use crate::rng::Draw;
+
+/// Retrieve the parameters of atmospheres from spectra.
+///
+/// Latent numbers are fitted whose spectrum agrees with the observed one, many times an object, each time to another draw from
+/// its errors; what the generator makes beside the spectrum are the parameters. Each restart weighs by its likelihood, in which the
+/// variance of the generator itself stands beside that of the errors: --calibrate measures it, and how wide intervals must be, on
+/// simulated spectra that the run has not learned from. TABLE gets a row an object, NAME.samples.parquet beside it a row a restart.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  mpirun -n 2 skyforge retrieve runs/exogan data/planets --calibrate data/held_back
+  skyforge retrieve runs/exogan data/planet --mask hst-wfc3 --calibrate data/held_back --out planet.parquet
+
+Keys of --set: restarts, iterations, patience, tolerance, learning_rate, beta1, beta2, half_life, loss (l1, l2, chi_square),
+perceptual, start (noise, embedder, both), spread, noise, slots, hmc_trajectories, hmc_steps, hmc_step_size")]
+pub struct Arguments {
+    /// The run folder
+    run: PathBuf,
+    /// The dataset of spectra, as `ingest spectra` or `simulate spectra` makes it
+    spectra: PathBuf,
+    /// Where the table goes, Parquet; RUN/retrieval/table.parquet where it is not given
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// What is known: parameters (the whole spectrum), wavelengths (0.6-5.3um), hst-wfc3, jwst-nirspec-prism, ariel, a
+    /// text file of wavelengths, a parameter that is given (planet_radius), not:..., or several with commas between
+    #[arg(long, default_value = "parameters")]
+    mask: String,
+    /// How fits are made
+    #[arg(long, value_enum, default_value_t = Preset::Skyforge)]
+    preset: Preset,
+    /// Sets a value of the fit, as in restarts=64; may be given again
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Measures the generator's own variance on this dataset of simulated spectra with known parameters, which the run has not
+    /// learned from, and keeps it in the run; without it what the run has of these errors is taken
+    #[arg(long, value_name = "DATASET")]
+    calibrate: Option<PathBuf>,
+    /// Of which so many are taken
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(16..))]
+    calibration_count: u64,
+    /// Objects of the dataset, as in 0..100; all where it is not given
+    #[arg(long, value_name = "FROM..TO", value_parser = records)]
+    records: Option<Range<u64>>,
+    /// Objects at the head of the table that the report shows
+    #[arg(long, default_value_t = 4)]
+    examples: u64,
+    /// All chance follows from it
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: u64,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Ready-made settings of a fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// From the embedder's latent numbers, where the run has one, by chi-square
+    Skyforge,
+    /// As ExoGAN does it: 64 restarts from noise, 1001 iterations each, the sum of absolute differences
+    Exogan,
+}
+
+fn records(text: &str) -> Result<Range<u64>, String> {
+    let wanted = || "expected FROM..TO, as in 0..100".to_owned();
+    let (from, to) = text.split_once("..").ok_or_else(wanted)?;
+    let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wanted());
+    let range = number(from)?..number(to)?;
+    if range.is_empty() { Err(wanted()) } else { Ok(range) }
+}
+
+/// Retrieves this rank's share; rank 0 writes.
+pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+    let begun = Instant::now();
+    let trained = Trained::open(session, &arguments.run, &arguments.which)?;
+    let Encoding::Aspa(aspa) = &trained.facts.encoding else {
+        let fault = "makes maps, expected a run on spectra".into();
+        return Err(CommandError::Wrong { path: arguments.run.clone(), fault });
+    };
+    let settings = preset(arguments.preset, trained.facts.embedder.is_some());
+    let settings = fit_settings::with(settings, &arguments.sets)?;
+    fit_settings::check_start(&settings, &trained, &arguments.run)?;
+    let mask = session.agree(Mask::parse(&arguments.mask).and_then(Mask::of_spectra))?;
+    let dataset = session.agree(open(&arguments.spectra, aspa))?;
+    let axis = dataset.manifest().axis.as_ref().expect("it holds spectra");
+    let on_axis = session.agree(mask.on(axis))?;
+    let objects = within(arguments.records.clone(), dataset.manifest().count)?;
+    let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("retrieval/table.parquet"));
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    session.agree(folder.map_or(Ok(()), files::create_folder).map_err(CommandError::io(&out)))?;
+
+    Session::torch_threads(trained.facts.threads);
+    let device = session.device(Choice::Auto, true)?;
+    let networks = session.agree(trained.networks(device))?;
+    let draw = Draw::new(arguments.seed);
+    let mut spectra = Spectra::new(&dataset, &on_axis, aspa);
+    let some = objects.start..objects.end.min(objects.start + arguments.calibration_count);
+    let errors = session.agree(Errors::of(&mut spectra, some))?;
+    let of = calibrate::facts(&trained, &settings, &mask, &errors);
+    let calibration = match &arguments.calibrate {
+        Some(path) => {
+            let held_back = session.agree(open(path, aspa))?;
+            let measure =
+                Measure { session, networks: &networks, aspa, settings: &settings, mask: &mask, errors: &errors, draw };
+            let made = measure.on(&held_back, arguments.calibration_count, of)?;
+            let written = if session.rank() == 0 { calibrate::write(&arguments.run, &made).map(drop) } else { Ok(()) };
+            session.agree(written)?;
+            tell_calibration(&made);
+            Some(made)
+        }
+        None => session.agree(calibrate::read(&arguments.run, &of))?,
+    };
+    if calibration.is_none() && session.rank() == 0 {
+        log::warn!(
+            "the generator's own variance is not known for these errors and settings: intervals may be too narrow; --calibrate DATASET measures it"
+        );
+    }
+
+    let variance = calibration.as_ref().map(|calibration| calibration.variance.clone());
+    let fit = LatentFit::new(&networks, settings.clone(), variance, draw);
+    let fitting = Instant::now();
+    let watched = |object: u64| object < objects.start + arguments.examples;
+    let posteriors: Vec<(Posterior, examples::Paths)> = fit_all(
+        session,
+        &fit,
+        objects.clone(),
+        ["spectrum", "spectra"],
+        |record| spectra.subject(record),
+        watched,
+        |fitted| (Posterior::of(&networks, fitted, watched(fitted.number)), fitted.paths.clone()),
+    )?;
+    let seconds = fitting.elapsed().as_secs_f64();
+    let about = about(arguments, &trained, &settings, &mask.to_string(), &dataset, calibration.as_ref());
+    let written = if session.rank() == 0 {
+        write(arguments, &out, &mut spectra, posteriors, calibration.as_ref(), draw, about)
+    } else {
+        Ok(())
+    };
+    session.agree(written)?;
+    log::info!(
+        "{} spectra in {seconds:.1} s, {:.3} s each (all in all {:.1} s): {}",
+        objects.end - objects.start,
+        seconds / (objects.end - objects.start) as f64,
+        begun.elapsed().as_secs_f64(),
+        out.display()
+    );
+    Ok(Exit::Done)
+}
+
+fn preset(preset: Preset, has_embedder: bool) -> FitSettings {
+    match preset {
+        Preset::Skyforge if has_embedder => FitSettings::default(),
+        Preset::Skyforge => FitSettings::from_noise(),
+        Preset::Exogan => FitSettings::exogan(),
+    }
+}
+
+/// The dataset at `path`, if its spectra are those that the networks know.
+fn open(path: &std::path::Path, aspa: &Aspa) -> Result<Dataset, CommandError> {
+    let dataset = Dataset::open(path)?;
+    let wrong = |fault: String| Err(CommandError::Wrong { path: path.to_owned(), fault });
+    let manifest = dataset.manifest();
+    let (Kind::Spectra, Some(axis)) = (manifest.kind, &manifest.axis) else {
+        return wrong(format!("holds {}, expected spectra", manifest.kind.name()));
+    };
+    if axis.wavelength_um != aspa.wavelength_um() {
+        let words = |um: &[f64]| format!("{} points from {:.4} to {:.4} um", um.len(), um[0], um[um.len() - 1]);
+        return wrong(format!(
+            "has {}, expected the run's {}",
+            words(&axis.wavelength_um),
+            words(aspa.wavelength_um())
+        ));
+    }
+    Ok(dataset)
+}
+
+fn within(asked: Option<Range<u64>>, count: u64) -> Result<Range<u64>, CommandError> {
+    let range = asked.unwrap_or(0..count);
+    if range.end <= count {
+        return Ok(range);
+    }
+    let Range { start, end } = range;
+    Err(CommandError::Usage(format!("--records is {start}..{end}, expected some of 0..{count}")))
+}
+
+fn tell_calibration(calibration: &Calibration) {
+    let mut deviations: Vec<f32> = calibration.variance.iter().map(|variance| variance.sqrt() * 1e6).collect();
+    deviations.sort_by(f32::total_cmp);
+    log::info!(
+        "calibrated on {} spectra: the generator is within {:.0} ppm (median over wavelengths; {:.0} at worst), one point in {:.1} says something new, the usual chi-square a point stays below {:.2}",
+        calibration.spectra,
+        deviations[deviations.len() / 2],
+        deviations[deviations.len() - 1],
+        calibration.correlated,
+        calibration.usual
+    );
+    for (quantity, Widening { scale, scatter }) in QUANTITIES.iter().zip(&calibration.widening) {
+        log::debug!("{}: restarts' spread times {scale:.3}, and {scatter:.4} {} besides", quantity.name, quantity.unit);
+    }
+}
+
+/// What a table says of itself.
+fn about(
+    arguments: &Arguments,
+    trained: &Trained,
+    settings: &FitSettings,
+    mask: &str,
+    dataset: &Dataset,
+    calibration: Option<&Calibration>,
+) -> Facts {
+    let mut facts = Facts::new();
+    let mut put = |key: &str, value: serde_json::Value| facts.insert(key.to_owned(), value);
+    put("checkpoint", trained.checkpoint.checksum().into());
+    put("step", trained.checkpoint.state.step.into());
+    put("averaged_weights", trained.averaged.into());
+    put("dataset", dataset.checksum().into());
+    put("mask", mask.into());
+    put("seed", arguments.seed.into());
+    put("fit", serde_json::to_value(settings).expect("settings are a table"));
+    put("version", env!("CARGO_PKG_VERSION").into());
+    if let Some(calibration) = calibration {
+        put(
+            "calibration",
+            json!({ "spectra": calibration.spectra, "correlated": calibration.correlated, "usual": calibration.usual }),
+        );
+    }
+    facts
+}
+
+/// Writes table, samples and examples, and tells how far medians are from what the dataset knows.
+fn write(
+    arguments: &Arguments,
+    out: &std::path::Path,
+    spectra: &mut Spectra,
+    posteriors: Vec<(Posterior, examples::Paths)>,
+    calibration: Option<&Calibration>,
+    draw: Draw,
+    about: Facts,
+) -> Result<(), CommandError> {
+    let correlated = calibration.map_or(1.0, |calibration| calibration.correlated);
+    let widening = calibration.map_or([Widening::default(); 7], |calibration| calibration.widening);
+    let (mut rows, mut samples, mut shown) = (Vec::new(), Vec::new(), Vec::new());
+    let mut errors = [(0.0, 0_u64); 7];
+    for (posterior, paths) in &posteriors {
+        let observation = spectra.observation(posterior.number)?;
+        let reading = posterior.read(correlated, &widening, draw);
+        let row = row(&observation, posterior, &reading, calibration);
+        for ((sum, count), (interval, truth)) in errors.iter_mut().zip(row.parameters.iter().zip(observation.truth)) {
+            if !truth.is_nan() {
+                *sum += f64::from((interval.median - truth).abs());
+                *count += 1;
+            }
+        }
+        samples.extend(posterior.parameters.iter().enumerate().map(|(restart, parameters)| SampleRow {
+            id: observation.id,
+            restart: restart as u64,
+            weight: reading.weights[restart],
+            chi_square: posterior.chi_square[restart],
+            parameters: *parameters,
+        }));
+        if !paths.is_empty() && !posterior.depths.is_empty() {
+            shown.push(examples::object(spectra.wavelength_um(), &observation, posterior, &reading, paths));
+        }
+        rows.push(row);
+    }
+    retrieval::write(out, &rows, about.clone())?;
+    retrieval::write_samples(&retrieval::samples_path(out), &samples, about)?;
+    examples::write(&arguments.run, shown)?;
+    let known: Vec<String> = QUANTITIES
+        .iter()
+        .zip(errors)
+        .filter(|(_, (_, count))| *count > 0)
+        .map(|(quantity, (sum, count))| format!("{} {:.3} {}", quantity.name, sum / count as f64, quantity.unit))
+        .collect();
+    if !known.is_empty() {
+        log::info!("mean absolute errors of medians: {}", known.join(", "));
+    }
+    Ok(())
+}
+
+fn row(
+    observation: &Observation,
+    posterior: &Posterior,
+    reading: &Reading,
+    calibration: Option<&Calibration>,
+) -> RetrievalRow {
+    let points = observation.spectrum.observed.iter().filter(|seen| **seen == 1.0).count() as u64;
+    let chi_square = posterior.chi_square[reading.best];
+    let parameters =
+        reading.percentiles.map(|[p2_5, p16, median, p84, p97_5]| Interval { p2_5, p16, median, p84, p97_5 });
+    let outside = parameters.iter().zip(&QUANTITIES).any(|(interval, quantity)| {
+        let (low, high) = quantity.range;
+        !(low..=high).contains(&f64::from(interval.median))
+    });
+    let unusual = calibration.is_some_and(|calibration| f64::from(chi_square) / points as f64 > calibration.usual);
+    RetrievalRow {
+        id: observation.id,
+        parameters,
+        chi_square,
+        points,
+        restarts: posterior.chi_square.len() as u64,
+        restart_agreement: reading.agreement,
+        effective_samples: reading.effective_samples,
+        out_of_range: outside || unusual,
+        iterations: posterior.iterations.iter().map(|count| u64::from(*count)).sum(),
+    }
+}
