@@ -10,8 +10,8 @@
 //! | generator | reconstruction d(x, G(E(x))) | Larsen et al. 2016, eq. 8, on pixels |
 //!
 //! d is the mean absolute difference of pixels, and of spectra also a mean of log(1 + |difference of depths| / 50 ppm), which asks little
-//! as long as pixels are far apart, and much in the end. Generators have the batch norm of training in both: with running moments,
-//! which follow slowly, nothing is learned at first.
+//! as long as pixels are far apart, and much in the end. In both G is what it is in inference, with running moments, since a map is
+//! embedded for the generator that will make it; but for the first `WARM_UP` steps, in which they say nothing yet.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
@@ -91,6 +91,9 @@ pub(super) struct Embedding {
     codec: Option<AspaTensors>,
 }
 
+/// Steps in which reconstruction normalises by the batch.
+const WARM_UP: u64 = 3000;
+
 /// What the depths of a spectrum weigh beside its pixels.
 const DEPTHS: f64 = 0.02;
 
@@ -117,26 +120,31 @@ impl Embedding {
         Self { settings, store, embedder, codec }
     }
 
+    /// What `generator` makes of latent numbers in step number `step`.
+    fn make(generator: &Generator, z: &Tensor, step: u64) -> Tensor {
+        let moments = BatchMoments::default();
+        generator.forward(z, if step < WARM_UP { Pass::Training(&moments) } else { Pass::Inference })
+    }
+
     /// How far latent numbers `z`, `[b, z]`, are from those embedded of the veiled maps that `generator` makes of them.
-    pub fn latent_error(&self, generator: &Generator, z: &Tensor, chance: &mut Chance) -> Tensor {
-        let (maps, known) =
-            tch::no_grad(|| self.veil(&generator.forward(z, Pass::Training(&BatchMoments::default())), chance));
+    pub fn latent_error(&self, generator: &Generator, z: &Tensor, step: u64, chance: &mut Chance) -> Tensor {
+        let (maps, known) = tch::no_grad(|| self.veil(&Self::make(generator, z, step), chance));
         let found = self.embedder.forward(&maps, &known, Pass::Training(&BatchMoments::default()));
         (found - z).square().mean(Kind::Float)
     }
 
     /// How far `maps` are from what `generator` makes of them where they are veiled, and the mean square that is restrained.
-    pub fn veiled_error(&self, generator: &Generator, maps: &Tensor, chance: &mut Chance) -> [Tensor; 2] {
+    pub fn veiled_error(&self, generator: &Generator, maps: &Tensor, step: u64, chance: &mut Chance) -> [Tensor; 2] {
         let (veiled, known) = tch::no_grad(|| self.veil(maps, chance));
         let numbers = self.embedder.unbounded(&veiled, &known, Pass::Training(&BatchMoments::default()));
-        let made = generator.forward(&self.embedder.in_range(&numbers), Pass::Training(&BatchMoments::default()));
+        let made = Self::make(generator, &self.embedder.in_range(&numbers), step);
         [self.distance(maps, &made), numbers.square().mean(Kind::Float)]
     }
 
     /// How far `maps` are from what `generator` makes of their latent numbers, which are taken as they are.
-    pub fn reconstruction_error(&self, generator: &Generator, maps: &Tensor) -> Tensor {
+    pub fn reconstruction_error(&self, generator: &Generator, maps: &Tensor, step: u64) -> Tensor {
         let z = tch::no_grad(|| self.embedder.forward(maps, &maps.ones_like(), Pass::Inference));
-        self.distance(maps, &generator.forward(&z, Pass::Training(&BatchMoments::default())))
+        self.distance(maps, &Self::make(generator, &z, step))
     }
 
     fn distance(&self, maps: &Tensor, made: &Tensor) -> Tensor {

@@ -390,7 +390,7 @@ impl Gan {
         };
         // Once a step, since the records are the same in all its moves.
         if let Some(embedding) = self.reconstruction().filter(|_| a_move.turn == 0) {
-            let error = embedding.reconstruction_error(&self.generator, &self.records(place));
+            let error = embedding.reconstruction_error(&self.generator, &self.records(place), place.step);
             (error * (embedding.settings.reconstruction * place.share())).backward();
         }
         Tally { metrics: vec![loss], moments: vec![generated.moments] }
@@ -404,11 +404,12 @@ impl Gan {
         let frozen = Frozen::new(&self.generator_store);
         let veil = |turn: u32| place.chance(Stream::Veil, 2 * a_move.turn + turn, 2 * a_move.turns);
         let z = self.noise(place.chance(Stream::EmbedderNoise, a_move.turn, a_move.turns), size);
-        let latent_error = embedding.latent_error(&self.generator, &z, &mut veil(0));
+        let latent_error = embedding.latent_error(&self.generator, &z, place.step, &mut veil(0));
         let mut loss = &latent_error * latent;
         let mut metrics = vec![latent_error.detach()];
         if reconstruction > 0.0 {
-            let [error, square] = embedding.veiled_error(&self.generator, &self.records(place), &mut veil(1));
+            let [error, square] =
+                embedding.veiled_error(&self.generator, &self.records(place), place.step, &mut veil(1));
             loss += &error * reconstruction + &square * restraint;
             metrics.extend([error.detach(), square.detach()]);
         }

@@ -3,4 +3,5 @@
 #[path = "../shared/networks.rs"]
 mod networks;
 
+mod embedder;
 mod gan;

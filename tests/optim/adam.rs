@@ -135,3 +135,22 @@ fn a_device_moves_parameters_as_the_host_does() {
         assert!((second[i] - also_second[i]).abs() <= 2e-6 * second[i], "{}: {}", second[i], also_second[i]);
     }
 }
+
+#[test]
+fn the_step_size_falls_to_a_half_in_a_half_life() {
+    // A constant gradient moves by the rate itself, so steps are rates.
+    let settings = AdamSettings { learning_rate: 0.1, half_life: 4, ..AdamSettings::default() };
+    let mut adam = Adam::new(settings, 1, Home::Host);
+    let (mut parameters, gradient) = (host(&[0.0]), host(&[3.0]));
+    let mut steps = Vec::new();
+    for _ in 0..9 {
+        let before = parameters.as_slice()[0];
+        adam.update(&mut parameters, &gradient, 3.0);
+        adam.accept();
+        steps.push(before - parameters.as_slice()[0]);
+    }
+    assert!((steps[0] - 0.1 * 0.5_f32.powf(0.25)).abs() < 1e-5, "{steps:?}");
+    for (early, late) in steps.iter().zip(&steps[4..]) {
+        assert!((late / early - 0.5).abs() < 1e-4, "{steps:?}");
+    }
+}

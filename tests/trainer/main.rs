@@ -4,6 +4,7 @@
 mod networks;
 
 mod chance;
+mod embedder;
 mod metrics;
 mod progress;
 mod quality;
