@@ -92,7 +92,7 @@ pub(super) struct Embedding {
 }
 
 /// Steps in which reconstruction normalises by the batch.
-const WARM_UP: u64 = 3000;
+const WARM_UP: u64 = 500;
 
 /// What the depths of a spectrum weigh beside its pixels.
 const DEPTHS: f64 = 0.02;
