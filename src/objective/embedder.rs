@@ -95,7 +95,7 @@ pub(super) struct Embedding {
 const WARM_UP: u64 = 500;
 
 /// What the depths of a spectrum weigh beside its pixels.
-const DEPTHS: f64 = 0.02;
+const DEPTHS: f64 = 0.002;
 
 /// The difference of depths from which on it is its logarithm that counts.
 const NEAR: f64 = 50e-6;

@@ -64,7 +64,7 @@ fn unknown_keys_and_words_are_refused_wherever_they_are_with_what_was_meant() {
         ("objective.lose=3", "unknown key `objective.lose`, did you mean `objective.loss`"),
         (
             "optimiser.generator.lr=3",
-            "unknown key `optimiser.generator.lr`, expected one of `learning_rate`, `beta1`, `beta2`, `epsilon`, `clip`",
+            "unknown key `optimiser.generator.lr`, expected one of `learning_rate`, `beta1`, `beta2`, `epsilon`, `clip`, `half_life`",
         ),
         ("optimizer.generator.beta1=3", "unknown key `optimizer`, did you mean `optimiser`"),
         ("trainer.stps=3", "unknown key `trainer.stps`, did you mean `trainer.steps`"),

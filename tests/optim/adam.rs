@@ -3,7 +3,8 @@
 use skyforge::optim::{Adam, AdamSettings, Buffer, Home};
 use tch::Device;
 
-const SETTINGS: AdamSettings = AdamSettings { learning_rate: 0.01, beta1: 0.5, beta2: 0.999, epsilon: 1e-8, clip: 0.0 };
+const SETTINGS: AdamSettings =
+    AdamSettings { learning_rate: 0.01, beta1: 0.5, beta2: 0.999, epsilon: 1e-8, clip: 0.0, half_life: 0 };
 
 /// A device whose memory happens to be the host's.
 const DEVICE: Home = Home::Device(Device::Cpu);
