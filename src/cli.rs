@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
-    self, Session, bench, doctor, evaluate, ingest, inspect, report, sample, simulate, stacks, train, words,
+    self, Session, bench, doctor, evaluate, fanout, ingest, inspect, report, sample, simulate, stacks, train, words,
 };
 use crate::exit::Exit;
 
@@ -54,6 +54,15 @@ pub enum Verb {
     Train(train::Arguments),
     /// Draw new records from a trained generator.
     Sample(sample::Arguments),
+    /// Look after work that many workers share: how far it is, another chance for what failed, all of it in one file.
+    #[command(
+        subcommand,
+        after_help = "Example:
+  skyforge fanout status runs/planets/ledger
+  skyforge fanout retry --failed runs/planets/ledger
+  skyforge fanout merge runs/planets/ledger --out planets.parquet"
+    )]
+    Fanout(fanout::What),
     /// Compare records with a reference.
     Evaluate(evaluate::Arguments),
     /// Write a run's report.html.
@@ -86,6 +95,7 @@ impl Verb {
             Verb::Inspect(arguments) => inspect::run(session, arguments),
             Verb::Train(arguments) => train::run(session, arguments),
             Verb::Sample(arguments) => sample::run(session, arguments),
+            Verb::Fanout(what) => fanout::run(session, what),
             Verb::Evaluate(arguments) => evaluate::run(session, arguments),
             Verb::Report(arguments) => report::run(session, arguments),
             Verb::Bench(kind) => bench::run(session, kind),

@@ -23,7 +23,8 @@ pub mod objective;
 pub mod optim;
 pub mod simulate;
 pub mod trainer;
-// -> inference -> statistics -> report
+// -> inference (over fanout) -> statistics -> report
+pub mod fanout;
 pub mod inference;
 pub mod report;
 pub mod statistics;
