@@ -107,7 +107,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The ledger of `work` in `folder`: the one that is there, or else a new one.
+    /// The ledger of `work` in `folder`: the one that is there, on its own terms, or else a new one.
     pub fn join(folder: &Path, work: Work, terms: Terms) -> Result<Self, FanoutError> {
         let key = work.key();
         let page = Page { format: FORMAT, key: format!("{key:016x}"), terms, work };
@@ -122,7 +122,16 @@ impl Ledger {
         }
         let ledger = Self::open(folder)?;
         match differences(&ledger.work.table(), &page.work.table()) {
-            None => Ok(ledger),
+            None => {
+                let Terms { attempts, lease_seconds } = ledger.terms;
+                if ledger.terms != terms {
+                    log::info!(
+                        "{}: goes on with {attempts} attempts and a lease of {lease_seconds} s",
+                        folder.display()
+                    );
+                }
+                Ok(ledger)
+            }
             Some(differences) => Err(FanoutError::Another { folder: folder.to_owned(), differences }),
         }
     }

@@ -93,11 +93,10 @@ fn a_life_in_a_child() {
 fn whichever_operation_a_worker_dies_at_the_next_one_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
     for at in 0..operations(|| life(folder.path())).len() {
-        for share in [0.0, 0.37, 1.0] {
-            let folder = tempfile::tempdir().expect("a folder");
-            crash("disturbed::a_life_in_a_child", folder.path(), at);
-            cut_parts(folder.path(), share);
-            assert_usable(folder.path(), &format!("operation {at}, {share} of what was half written"));
-        }
+        let share = [0.0, 0.37, 1.0][at % 3];
+        let folder = tempfile::tempdir().expect("a folder");
+        crash("disturbed::a_life_in_a_child", folder.path(), at);
+        cut_parts(folder.path(), share);
+        assert_usable(folder.path(), &format!("operation {at}, {share} of what was half written"));
     }
 }
