@@ -3,7 +3,8 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
-    self, Session, bench, doctor, evaluate, ingest, inspect, report, retrieve, sample, simulate, stacks, train, words,
+    self, Session, bench, doctor, evaluate, fanout, ingest, inspect, report, retrieve, sample, simulate, stacks, train,
+    words,
 };
 use crate::exit::Exit;
 
@@ -56,6 +57,15 @@ pub enum Verb {
     Sample(sample::Arguments),
     /// Retrieve the parameters of atmospheres from spectra.
     Retrieve(retrieve::Arguments),
+    /// Look after work that many workers share: how far it is, another chance for what failed, all of it in one file.
+    #[command(
+        subcommand,
+        after_help = "Example:
+  skyforge fanout status runs/planets/ledger
+  skyforge fanout retry --failed runs/planets/ledger
+  skyforge fanout merge runs/planets/ledger --out planets.parquet"
+    )]
+    Fanout(fanout::What),
     /// Compare records, or retrieved parameters, with a reference.
     Evaluate(evaluate::Arguments),
     /// Write a run's report.html.
@@ -89,6 +99,7 @@ impl Verb {
             Verb::Train(arguments) => train::run(session, arguments),
             Verb::Sample(arguments) => sample::run(session, arguments),
             Verb::Retrieve(arguments) => retrieve::run(session, arguments),
+            Verb::Fanout(what) => fanout::run(session, what),
             Verb::Evaluate(arguments) => evaluate::run(session, arguments),
             Verb::Report(arguments) => report::run(session, arguments),
             Verb::Bench(kind) => bench::run(session, kind),

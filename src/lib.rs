@@ -23,8 +23,9 @@ pub mod objective;
 pub mod optim;
 pub mod simulate;
 pub mod trainer;
-// -> inference -> catalog, statistics -> report
+// -> inference (over fanout) -> catalog, statistics -> report
 pub mod catalog;
+pub mod fanout;
 pub mod inference;
 pub mod report;
 pub mod statistics;

@@ -13,6 +13,7 @@ use crate::data::DataError;
 use crate::data::mask::MaskError;
 use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
+use crate::fanout::FanoutError;
 use crate::ingest::IngestError;
 use crate::simulate::SimulateError;
 use crate::statistics::StatisticsError;
@@ -67,6 +68,9 @@ pub enum CommandError {
     /// Statistics.
     #[error(transparent)]
     Statistics(#[from] StatisticsError),
+    /// Shared work.
+    #[error(transparent)]
+    Fanout(#[from] FanoutError),
     /// A device.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -110,6 +114,7 @@ impl Ends for CommandError {
             CommandError::Ingest(error) => error.exit(),
             CommandError::Checkpoint(error) => error.exit(),
             CommandError::Train(error) => error.exit(),
+            CommandError::Fanout(error) => error.exit(),
             CommandError::Device(error) => error.exit(),
             CommandError::There(there) => there.exit(),
             CommandError::Launch { .. } | CommandError::WrongSum { .. } => Exit::Hardware,

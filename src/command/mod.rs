@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod doctor;
 pub mod evaluate;
+pub mod fanout;
 pub mod ingest;
 pub mod inspect;
 pub mod report;

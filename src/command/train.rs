@@ -53,7 +53,8 @@ pub struct Arguments {
 /// Records of a microbatch below which batch norm is warned of.
 const FEW: usize = 8;
 
-fn minutes(text: &str) -> Result<f64, String> {
+/// Minutes of the command line.
+pub(super) fn minutes(text: &str) -> Result<f64, String> {
     let legal = |minutes: &f64| *minutes >= 0.0 && *minutes < 1e9;
     text.parse().ok().filter(legal).ok_or_else(|| "expected minutes, as in 55 or 0.5".into())
 }

@@ -20,6 +20,8 @@ pub enum Operation {
     Sync,
     SyncFolder,
     Rename,
+    Link,
+    Touch,
     Remove,
 }
 

@@ -9,6 +9,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
+
 #[doc(hidden)]
 pub mod faults;
 
@@ -102,6 +104,12 @@ pub fn create(path: &Path) -> io::Result<File> {
     File::create(path)
 }
 
+/// Makes an empty file where nothing of that name is there; of all who try at once, on any machine, one succeeds.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    reach(Operation::Create, path, || {})?;
+    File::create_new(path)
+}
+
 /// Opens a file that is there, for reading and writing.
 pub fn open(path: &Path) -> io::Result<File> {
     reach(Operation::Open, path, || {})?;
@@ -126,6 +134,19 @@ pub fn sync(file: &File, path: &Path) -> io::Result<()> {
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     reach(Operation::Rename, from, || {})?;
     fs::rename(from, to)
+}
+
+/// Gives a file a second name where nothing of that name is there, as `create_new` does.
+pub fn link(from: &Path, to: &Path) -> io::Result<()> {
+    reach(Operation::Link, from, || {})?;
+    fs::hard_link(from, to)
+}
+
+/// Marks `file`, called `path`, as changed now, by the clock of whoever keeps it.
+pub fn touch(file: &File, path: &Path) -> io::Result<()> {
+    reach(Operation::Touch, path, || {})?;
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    Ok(futimens(file, &Timestamps { last_access: now, last_modification: now })?)
 }
 
 /// Makes a folder, and those above it that are not there.

@@ -184,3 +184,18 @@ fn what_cannot_be_timed_is_refused() {
     assert_eq!(code, 64);
     assert!(line.contains("already holds a dataset"), "{line}");
 }
+
+#[test]
+fn the_ledger_is_told_with_the_operations_of_a_block() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let few = ["ledger", "--blocks", "50", "--workers", "3", "--rounds", "2", "--folder", arg(folder.path())];
+    let told = json(1, &few);
+    assert_eq!((&told["blocks"], &told["workers"], &told["rounds"]), (&50.into(), &3.into(), &2.into()));
+    middle(&told, "ms_per_block");
+    let of = |kind: &str| number(&told["operations"], kind);
+    assert!(of("create") >= 2.0 && of("link") == 1.0 && of("sync") == 0.0, "{told}");
+    assert!(number(&told, "operations_per_block") >= 6.0, "{told}");
+    let synced = json(1, &[&few[..], &["--sync"]].concat());
+    assert!(number(&synced["operations"], "sync") >= 2.0, "{synced}");
+    assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0, "nothing is left");
+}

@@ -6,6 +6,7 @@ mod bad_input;
 mod bench;
 mod disk;
 mod doctor;
+mod fanout;
 #[cfg(feature = "mpi")]
 mod faults;
 mod golden;

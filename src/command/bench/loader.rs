@@ -1,7 +1,6 @@
 //! `skyforge bench loader`: shuffled records from disk, read, checked and transformed as in training.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,6 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::pace::{Pace, PaceArguments};
+use super::temporary::Temporary;
 use super::{figures, limit, median, range};
 use crate::command::output::say;
 use crate::command::session::Session;
@@ -63,7 +63,7 @@ const MOST_PREAD_BYTES: u64 = 1 << 30;
 /// Times on this rank, together with the others.
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     let temporary = match (&arguments.data, &arguments.keep) {
-        (None, None) => Some(session.agree(Temporary::create(session))?),
+        (None, None) => Some(session.agree(Temporary::create(session, &std::env::temp_dir()))?),
         _ => None,
     };
     let folder = match (&arguments.data, &arguments.keep, &temporary) {
@@ -186,24 +186,4 @@ fn random_maps(session: &Session, folder: &Path, arguments: &Arguments) -> Resul
         .collect();
     drop(counter);
     shards::finish(session, writer, written)
-}
-
-/// A folder that is gone at the end.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    /// The same for all ranks, named after the first.
-    fn create(session: &Session) -> Result<Self, CommandError> {
-        let number = session.comm().broadcast(&std::process::id().to_le_bytes());
-        let number = u32::from_le_bytes(number.try_into().expect("4 bytes were sent"));
-        let folder = std::env::temp_dir().join(format!("skyforge-bench-{number}"));
-        fs::create_dir_all(&folder).map_err(CommandError::io(&folder))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0); // the system empties that place anyway
-    }
 }

@@ -1,12 +1,14 @@
 //! `skyforge bench`: how fast the parts are, here and now.
 
 pub(super) mod allreduce;
+mod ledger;
 mod limit;
 mod loader;
 mod pace;
 mod spectra;
 mod statistics;
 mod step;
+mod temporary;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -29,6 +31,8 @@ pub enum Kind {
     Statistics(statistics::Arguments),
     /// Simulated transmission spectra.
     Spectra(spectra::Arguments),
+    /// Work shared out over a folder.
+    Ledger(ledger::Arguments),
 }
 
 /// Times on this rank, together with the others.
@@ -38,6 +42,7 @@ pub fn run(session: &Session, kind: &Kind) -> Result<Exit, CommandError> {
         Kind::Loader(arguments) => loader::run(session, arguments),
         Kind::Statistics(arguments) => statistics::run(session, arguments),
         Kind::Spectra(arguments) => spectra::run(session, arguments),
+        Kind::Ledger(arguments) => ledger::run(session, arguments),
         Kind::Allreduce(arguments) => allreduce::run(session, arguments),
     }
 }

@@ -1,0 +1,48 @@
+//! `skyforge fanout merge`: every object once, in order, by the verb whose work it is.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::drill;
+use crate::command::CommandError;
+use crate::command::output::say;
+use crate::exit::Exit;
+use crate::fanout::Ledger;
+use crate::fanout::ledger;
+use crate::fanout::merge::Merged;
+
+/// Write every object of a finished ledger once, in order, into one table or dataset.
+///
+/// The same bytes whoever did what. Every checksum is checked; objects that nobody has done are refused with exit code 75.
+/// Objects in quarantine are counted.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  skyforge fanout merge runs/planets/ledger --out planets.parquet")]
+pub struct Arguments {
+    /// The ledger's folder
+    ledger: PathBuf,
+    /// What is written
+    #[arg(long)]
+    out: PathBuf,
+    /// Ends with exit code 65 where objects are in quarantine
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+    let ledger = Ledger::open(&arguments.ledger)?;
+    let Merged { objects, quarantined } = match ledger.work().verb.as_str() {
+        drill::VERB => drill::merge(&ledger, &arguments.out)?,
+        other => {
+            let fault = format!("is the work of `{other}`, expected that of a verb of this program: {}", drill::VERB);
+            return Err(CommandError::Wrong { path: arguments.ledger.join(ledger::FILE_NAME), fault });
+        }
+    };
+    say(&format!("objects {objects}\nquarantined {quarantined}"))?;
+    if arguments.strict && quarantined > 0 {
+        let fault = format!("{quarantined} of {objects} objects are in quarantine, expected none");
+        return Err(CommandError::Wrong { path: arguments.ledger.clone(), fault });
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,66 @@
+//! All results, object by object.
+
+use super::FanoutError;
+use super::block::Block;
+use super::ledger::Ledger;
+use super::payloads::{Outcome, unpack};
+use super::sight::{Leaf, Sight, State};
+use super::status::given_up;
+
+/// What was merged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// All objects.
+    pub objects: u64,
+    /// Those among them that are in quarantine.
+    pub quarantined: u64,
+}
+
+/// Gives `each` every object of `ledger` once, in order, and checks every checksum on the way. Memory is that of one block.
+///
+/// - `each`: gets the object and its payload, or the reason why it is in quarantine
+pub fn merge<E: From<FanoutError>>(
+    ledger: &Ledger,
+    mut each: impl FnMut(u64, Outcome) -> Result<(), E>,
+) -> Result<Merged, E> {
+    let sight = Sight::take(ledger)?;
+    let (left, objects) = (sight.left(), ledger.work().count());
+    if left > 0 {
+        return Err(FanoutError::Unfinished { folder: ledger.folder().to_owned(), left, objects }.into());
+    }
+    let mut merged = Merged::default();
+    let mut leaves = sight.leaves.iter().peekable();
+    for block in ledger.work().blocks() {
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; block.count() as usize];
+        // What is tried again comes after what it replaces.
+        while let Some(leaf) = leaves.next_if(|leaf| leaf.block.first < block.end) {
+            for (object, outcome) in leaf.block.objects().zip(of_leaf(ledger, leaf)?) {
+                outcomes[(object - block.first) as usize] = Some(outcome);
+            }
+        }
+        for (object, outcome) in block.objects().zip(outcomes) {
+            let outcome = outcome.expect("leaves cover their block");
+            merged.objects += 1;
+            merged.quarantined += u64::from(outcome.is_err());
+            each(object, outcome)?;
+        }
+    }
+    Ok(merged)
+}
+
+fn of_leaf(ledger: &Ledger, leaf: &Leaf) -> Result<Vec<Outcome>, FanoutError> {
+    match leaf.state {
+        State::Done { .. } => read_result(ledger, leaf.block),
+        State::GivenUp => Ok(vec![Err(given_up(ledger, leaf)?)]),
+        State::Free | State::Claimed => unreachable!("nothing is left"),
+    }
+}
+
+/// What came of the objects of a block that is done.
+pub(super) fn read_result(ledger: &Ledger, block: Block) -> Result<Vec<Outcome>, FanoutError> {
+    let path = ledger.result(block);
+    let wrong = |fault| FanoutError::Wrong { path: path.clone(), fault };
+    let seen = ledger.disk().read(&path)?.ok_or_else(|| wrong("is gone".into()))?;
+    unpack(ledger.key(), block, &seen.bytes)
+        .map_err(|fault| wrong(format!("{fault}: `fanout retry --failed` removes it, so that a worker makes it again")))
+}
