@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
-    self, Session, bench, doctor, evaluate, ingest, inspect, report, retrieve, sample, simulate, stacks, train, words,
+    self, Session, bench, doctor, evaluate, ingest, inpaint, inspect, report, retrieve, sample, simulate, stacks, train, words,
 };
 use crate::exit::Exit;
 
@@ -56,6 +56,8 @@ pub enum Verb {
     Sample(sample::Arguments),
     /// Retrieve the parameters of atmospheres from spectra.
     Retrieve(retrieve::Arguments),
+    /// Fill what is not known of maps or spectra.
+    Inpaint(inpaint::Arguments),
     /// Compare records, or retrieved parameters, with a reference.
     Evaluate(evaluate::Arguments),
     /// Write a run's report.html.
@@ -89,6 +91,7 @@ impl Verb {
             Verb::Train(arguments) => train::run(session, arguments),
             Verb::Sample(arguments) => sample::run(session, arguments),
             Verb::Retrieve(arguments) => retrieve::run(session, arguments),
+            Verb::Inpaint(arguments) => inpaint::run(session, arguments),
             Verb::Evaluate(arguments) => evaluate::run(session, arguments),
             Verb::Report(arguments) => report::run(session, arguments),
             Verb::Bench(kind) => bench::run(session, kind),
