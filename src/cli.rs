@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
-    self, Session, bench, doctor, evaluate, fanout, ingest, inspect, report, retrieve, sample, simulate, stacks, train,
+    self, Session, bench, doctor, evaluate, fanout, ingest, inpaint, inspect, report, retrieve, sample, simulate, stacks, train,
     words,
 };
 use crate::exit::Exit;
@@ -66,6 +66,8 @@ pub enum Verb {
   skyforge fanout merge runs/planets/ledger --out planets.parquet"
     )]
     Fanout(fanout::What),
+    /// Fill what is not known of maps or spectra.
+    Inpaint(inpaint::Arguments),
     /// Compare records, or retrieved parameters, with a reference.
     Evaluate(evaluate::Arguments),
     /// Write a run's report.html.
@@ -100,6 +102,7 @@ impl Verb {
             Verb::Sample(arguments) => sample::run(session, arguments),
             Verb::Retrieve(arguments) => retrieve::run(session, arguments),
             Verb::Fanout(what) => fanout::run(session, what),
+            Verb::Inpaint(arguments) => inpaint::run(session, arguments),
             Verb::Evaluate(arguments) => evaluate::run(session, arguments),
             Verb::Report(arguments) => report::run(session, arguments),
             Verb::Bench(kind) => bench::run(session, kind),

@@ -2,10 +2,32 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
+
 use super::CommandError;
 use super::trained::Trained;
 use crate::config::{ConfigError, Override, apply};
 use crate::inference::latent_fit::{FitSettings, Start};
+
+/// Ready-made settings of a fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// From the embedder's latent numbers, where the run has one, by chi-square
+    Skyforge,
+    /// As ExoGAN does it: 64 restarts from noise, 1001 iterations each, the sum of absolute differences
+    Exogan,
+}
+
+impl Preset {
+    /// Its settings, for a run with an embedder or without one.
+    pub fn settings(self, has_embedder: bool) -> FitSettings {
+        match self {
+            Self::Skyforge if has_embedder => FitSettings::default(),
+            Self::Skyforge => FitSettings::from_noise(),
+            Self::Exogan => FitSettings::exogan(),
+        }
+    }
+}
 
 /// `settings` with what `--set` changes, checked.
 pub fn with(settings: FitSettings, sets: &[String]) -> Result<FitSettings, CommandError> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::spectra::Spectra;
+use crate::command::fit_spectra::Spectra;
 use crate::command::fits::fit_all;
 use crate::command::session::Session;
 use crate::command::{CommandError, Trained};
@@ -15,13 +15,10 @@ use crate::data::{Aspa, Dataset};
 use crate::files;
 use crate::inference::Networks;
 use crate::inference::latent_fit::{FitSettings, Known, LatentFit, Spectrum, Subject};
-use crate::inference::retrieval::{Calibration, Posterior, Trial, effective_points, model_variance, widen};
+use crate::inference::retrieval::{Calibration, Posterior, Trial, UNMEASURED, effective_points, model_variance, widen};
 use crate::rng::{Draw, Stream};
 
-/// Standard deviation of depths that fits are made with before that of the generator is known.
-const FIRST_GUESS: f32 = 50e-6;
-
-/// Restarts of the fits from which it is learned.
+/// Restarts of the fits from which the generator's variance is learned.
 const FIRST_RESTARTS: usize = 4;
 
 /// Share of spectra that are beyond what is usual.
@@ -141,7 +138,7 @@ impl Measure<'_> {
         let count = count.min(dataset.manifest().count);
         // First what the generator can make at all, of whole spectra without noise.
         let first = FitSettings { restarts: FIRST_RESTARTS, noise: false, ..self.settings.clone() };
-        let guess = vec![FIRST_GUESS * FIRST_GUESS; self.aspa.points()];
+        let guess = vec![UNMEASURED * UNMEASURED; self.aspa.points()];
         let fit = LatentFit::new(self.networks, first, Some(guess), self.draw);
         let best = |fitted: &_| Posterior::of(self.networks, fitted, false).best_depths;
         let names = ["spectrum", "spectra"];

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::spectra::Observation;
 use crate::command::CommandError;
+use crate::command::fit_spectra::Observation;
 use crate::data::atmosphere::QUANTITIES;
 use crate::files;
 use crate::inference::retrieval::{DRAWS, Posterior, Reading, SHARES};

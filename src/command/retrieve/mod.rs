@@ -2,17 +2,17 @@
 
 mod calibrate;
 mod examples;
-mod spectra;
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use self::calibrate::{Errors, Measure};
-use self::spectra::{Observation, Spectra};
+use super::fit_settings::Preset;
+use super::fit_spectra::{self, Observation, Spectra};
 use super::fits::fit_all;
 use super::session::Session;
 use super::trained::{Trained, Which};
@@ -20,7 +20,7 @@ use super::{CommandError, fit_settings};
 use crate::catalog::{Facts, Interval, RetrievalRow, SampleRow, retrieval};
 use crate::data::atmosphere::QUANTITIES;
 use crate::data::mask::Mask;
-use crate::data::{Aspa, Dataset, Encoding, Kind};
+use crate::data::{Dataset, Encoding};
 use crate::device::Choice;
 use crate::exit::Exit;
 use crate::files;
@@ -79,15 +79,6 @@ pub struct Arguments {
     which: Which,
 }
 
-/// Ready-made settings of a fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Preset {
-    /// From the embedder's latent numbers, where the run has one, by chi-square
-    Skyforge,
-    /// As ExoGAN does it: 64 restarts from noise, 1001 iterations each, the sum of absolute differences
-    Exogan,
-}
-
 fn records(text: &str) -> Result<Range<u64>, String> {
     let wanted = || "expected FROM..TO, as in 0..100".to_owned();
     let (from, to) = text.split_once("..").ok_or_else(wanted)?;
@@ -104,11 +95,11 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         let fault = "makes maps, expected a run on spectra".into();
         return Err(CommandError::Wrong { path: arguments.run.clone(), fault });
     };
-    let settings = preset(arguments.preset, trained.facts.embedder.is_some());
+    let settings = arguments.preset.settings(trained.facts.embedder.is_some());
     let settings = fit_settings::with(settings, &arguments.sets)?;
     fit_settings::check_start(&settings, &trained, &arguments.run)?;
     let mask = session.agree(Mask::parse(&arguments.mask).and_then(Mask::of_spectra))?;
-    let dataset = session.agree(open(&arguments.spectra, aspa))?;
+    let dataset = session.agree(fit_spectra::open(&arguments.spectra, aspa))?;
     let axis = dataset.manifest().axis.as_ref().expect("it holds spectra");
     let on_axis = session.agree(mask.on(axis))?;
     let objects = within(arguments.records.clone(), dataset.manifest().count)?;
@@ -126,7 +117,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let of = calibrate::facts(&trained, &settings, &mask, &errors);
     let calibration = match &arguments.calibrate {
         Some(path) => {
-            let held_back = session.agree(open(path, aspa))?;
+            let held_back = session.agree(fit_spectra::open(path, aspa))?;
             let measure =
                 Measure { session, networks: &networks, aspa, settings: &settings, mask: &mask, errors: &errors, draw };
             let made = measure.on(&held_back, arguments.calibration_count, of)?;
@@ -172,33 +163,6 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         out.display()
     );
     Ok(Exit::Done)
-}
-
-fn preset(preset: Preset, has_embedder: bool) -> FitSettings {
-    match preset {
-        Preset::Skyforge if has_embedder => FitSettings::default(),
-        Preset::Skyforge => FitSettings::from_noise(),
-        Preset::Exogan => FitSettings::exogan(),
-    }
-}
-
-/// The dataset at `path`, if its spectra are those that the networks know.
-fn open(path: &std::path::Path, aspa: &Aspa) -> Result<Dataset, CommandError> {
-    let dataset = Dataset::open(path)?;
-    let wrong = |fault: String| Err(CommandError::Wrong { path: path.to_owned(), fault });
-    let manifest = dataset.manifest();
-    let (Kind::Spectra, Some(axis)) = (manifest.kind, &manifest.axis) else {
-        return wrong(format!("holds {}, expected spectra", manifest.kind.name()));
-    };
-    if axis.wavelength_um != aspa.wavelength_um() {
-        let words = |um: &[f64]| format!("{} points from {:.4} to {:.4} um", um.len(), um[0], um[um.len() - 1]);
-        return wrong(format!(
-            "has {}, expected the run's {}",
-            words(&axis.wavelength_um),
-            words(aspa.wavelength_um())
-        ));
-    }
-    Ok(dataset)
 }
 
 fn within(asked: Option<Range<u64>>, count: u64) -> Result<Range<u64>, CommandError> {

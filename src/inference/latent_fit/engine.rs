@@ -45,6 +45,14 @@ pub struct Fitted {
     pub paths: Vec<Vec<(u32, f32, Vec<f32>)>>,
 }
 
+impl Fitted {
+    /// The restart of the least misfit.
+    pub fn best(&self) -> usize {
+        let misfit = &self.misfit;
+        (0..misfit.len()).min_by(|a, b| misfit[*a].total_cmp(&misfit[*b])).expect("there is a restart")
+    }
+}
+
 /// An object some of whose restarts are under way.
 struct Open {
     prepared: Prepared,

@@ -12,6 +12,9 @@ use crate::statistics::weighted;
 
 const PARAMETERS: usize = QUANTITIES.len();
 
+/// Standard deviation of depths that a generator is taken to have of which it has not been measured.
+pub const UNMEASURED: f32 = 50e-6;
+
 /// What was measured, and on what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {

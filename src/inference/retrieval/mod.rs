@@ -3,5 +3,5 @@
 mod calibration;
 mod posterior;
 
-pub use calibration::{Calibration, Trial, effective_points, model_variance, widen};
+pub use calibration::{Calibration, Trial, UNMEASURED, effective_points, model_variance, widen};
 pub use posterior::{DRAWS, Posterior, Reading, SHARES, Widening};

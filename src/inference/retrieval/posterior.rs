@@ -82,7 +82,7 @@ impl Posterior {
         assert!(rest.is_empty(), "parameters are [r, p]");
         let depths = rows(codec.depths(&fitted.maps));
         let mut depths: Vec<Vec<f32>> = depths.chunks_exact(codec.points() as usize).map(<[f32]>::to_vec).collect();
-        let best_depths = depths[least(&fitted.misfit)].clone();
+        let best_depths = depths[fitted.best()].clone();
         if !asked {
             depths.clear();
         }
@@ -98,7 +98,8 @@ impl Posterior {
 
     /// The restart of the least chi-square.
     pub fn best(&self) -> usize {
-        least(&self.chi_square)
+        let all = &self.chi_square;
+        (0..all.len()).min_by(|a, b| all[*a].total_cmp(&all[*b])).expect("there is a restart")
     }
 
     /// Likelihoods exp(-chi-square / 2) of the restarts, adding up to 1. Points whose residuals go together say less than as many
@@ -153,9 +154,4 @@ impl Posterior {
             best,
         }
     }
-}
-
-/// Where the least of `values` stands.
-fn least(values: &[f32]) -> usize {
-    (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])).expect("there is a restart")
 }

@@ -1,16 +1,38 @@
-//! Observed spectra as the fit takes them.
+//! Observed spectra as fits take them.
 
-use crate::command::CommandError;
+use std::path::Path;
+
+use super::CommandError;
+use super::records::{Record, Records};
 use crate::data::mask::AxisMask;
-use crate::data::{Aspa, Block, Dataset};
+use crate::data::{Aspa, Dataset, Kind};
 use crate::inference::latent_fit::{Known, Spectrum, Subject};
 
-/// The records of a dataset, in blocks that are read once where objects come in order.
+/// The dataset at `path`, if its spectra are those that the networks know.
+pub fn open(path: &Path, aspa: &Aspa) -> Result<Dataset, CommandError> {
+    let dataset = Dataset::open(path)?;
+    let wrong = |fault: String| Err(CommandError::Wrong { path: path.to_owned(), fault });
+    let manifest = dataset.manifest();
+    let (Kind::Spectra, Some(axis)) = (manifest.kind, &manifest.axis) else {
+        return wrong(format!("holds {}, expected spectra", manifest.kind.name()));
+    };
+    if axis.wavelength_um != aspa.wavelength_um() {
+        let words = |um: &[f64]| format!("{} points from {:.4} to {:.4} um", um.len(), um[0], um[um.len() - 1]);
+        return wrong(format!(
+            "has {}, expected the run's {}",
+            words(&axis.wavelength_um),
+            words(aspa.wavelength_um())
+        ));
+    }
+    Ok(dataset)
+}
+
+/// The spectra of a dataset, and what a mask lets be known of them.
 pub struct Spectra<'a> {
     dataset: &'a Dataset,
+    records: Records<'a>,
     mask: &'a AxisMask,
     full_scale: [f64; 7],
-    block: Block,
 }
 
 /// A record as it was observed.
@@ -26,7 +48,7 @@ pub struct Observation {
 impl<'a> Spectra<'a> {
     /// Of `dataset`, of which `mask` says what is known, for networks that learned with `aspa`.
     pub fn new(dataset: &'a Dataset, mask: &'a AxisMask, aspa: &Aspa) -> Self {
-        Self { dataset, mask, full_scale: aspa.settings().full_scale.all(), block: Block::default() }
+        Self { dataset, records: Records::of(dataset), mask, full_scale: aspa.settings().full_scale.all() }
     }
 
     /// Centres of the bins in micrometres.
@@ -36,17 +58,11 @@ impl<'a> Spectra<'a> {
 
     /// Record number `record`.
     pub fn observation(&mut self, record: u64) -> Result<Observation, CommandError> {
-        if !self.block.records().contains(&record) {
-            self.dataset.read_block_into(self.dataset.blocks().holding(record), &mut self.block)?;
-        }
-        let row = (record - self.block.records().start) as usize;
-        let mut values = vec![0.0; self.dataset.manifest().record_len()];
-        self.block.copy_row(row, &mut values);
+        let Record { id, values, parameters } = self.records.read(record)?;
         let mut truth = [f32::NAN; 7];
-        for (slot, value) in truth.iter_mut().zip(self.block.parameters(row)) {
+        for (slot, value) in truth.iter_mut().zip(parameters) {
             *slot = value;
         }
-        let id = self.block.id(row);
         let (channels, given) = self.mask.hide(&values, &truth).map_err(|fault| CommandError::Wrong {
             path: self.dataset.folder().to_owned(),
             fault: format!("object {id}: {fault}"),

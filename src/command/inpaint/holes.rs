@@ -1,0 +1,114 @@
+//! What is to be filled of the records of a dataset.
+//!
+//! Shapes: h, w = rows and columns of a map; w = points of a spectrum.
+
+use crate::command::CommandError;
+use crate::command::records::{Record, Records};
+use crate::data::mask::{AxisMask, MapMask, Mask, MaskError};
+use crate::data::{DataError, Dataset, Transform};
+use crate::inference::latent_fit::{Known, Subject};
+use crate::rng::Draw;
+
+/// A dataset, and a mask that fits it.
+pub struct Holes<'a> {
+    dataset: &'a Dataset,
+    mask: Laid,
+    draw: Draw,
+}
+
+/// A mask on records of one shape.
+enum Laid {
+    Spectra(AxisMask),
+    /// Rows and columns beside it.
+    Maps(MapMask, [usize; 2]),
+}
+
+impl<'a> Holes<'a> {
+    /// Those that `mask` leaves in `dataset`, of which some are there to be filled.
+    pub fn of(dataset: &'a Dataset, mask: Mask, draw: Draw) -> Result<Self, CommandError> {
+        let manifest = dataset.manifest();
+        let Some(axis) = &manifest.axis else {
+            let [.., h, w] = manifest.shape[..] else { unreachable!("maps are [channels, h, w]") };
+            return Ok(Self { dataset, mask: Laid::Maps(mask.of_maps()?, [h, w]), draw });
+        };
+        let mask = mask.of_spectra()?;
+        let on_axis = mask.on(axis)?;
+        let mut records = Records::of(dataset);
+        let mut anything = on_axis.points().contains(&false);
+        let mut numbers = if axis.is_observed() { 0..manifest.count } else { 0..0 };
+        while let Some(number) = numbers.next().filter(|_| !anything) {
+            anything = on_axis.known(&records.read(number)?.values).is_ok_and(|known| known.contains(&false));
+        }
+        if !anything {
+            let fault = "leaves nothing to fill in spectra that are observed as a whole, expected some wavelengths, or \
+                         `skyforge retrieve` for their parameters";
+            return Err(MaskError::Misfit { word: mask.to_string(), fault: fault.into() }.into());
+        }
+        Ok(Self { dataset, mask: Laid::Spectra(on_axis), draw })
+    }
+
+    /// The dataset.
+    pub fn dataset(&self) -> &'a Dataset {
+        self.dataset
+    }
+
+    /// The mask of spectra that it is.
+    pub fn axis_mask(&self) -> Option<&AxisMask> {
+        match &self.mask {
+            Laid::Spectra(mask) => Some(mask),
+            Laid::Maps(..) => None,
+        }
+    }
+
+    /// Which values of a record are known: `[w]` or `[h w]`.
+    pub fn known(&self, number: u64, record: &Record) -> Result<Vec<bool>, CommandError> {
+        match &self.mask {
+            Laid::Spectra(mask) => mask.known(&record.values).map_err(|fault| CommandError::Wrong {
+                path: self.dataset.folder().to_owned(),
+                fault: format!("object {}: {fault}", record.id),
+            }),
+            Laid::Maps(mask, [h, w]) => Ok(mask.pixels(*h, *w, self.draw, number)?),
+        }
+    }
+
+    /// A map to be fitted by networks that learned behind `transform`.
+    pub fn map_subject(&self, number: u64, record: &Record, transform: &Transform) -> Result<Subject, CommandError> {
+        let known = self.known(number, record)?;
+        let mut pixels = record.values.clone();
+        // Whatever stands in a hole need not be a value that the transform takes.
+        let first = known.iter().zip(&pixels).find(|(known, _)| **known).map_or(0.0, |(_, pixel)| *pixel);
+        let unknown = |pixels: &mut [f32], value| {
+            pixels.iter_mut().zip(&known).filter(|(_, known)| !**known).for_each(|(pixel, _)| *pixel = value);
+        };
+        unknown(&mut pixels, first);
+        transform.forward(&mut pixels).map_err(|source| DataError::Domain { record: number, source })?;
+        unknown(&mut pixels, 0.0);
+        let known = known.into_iter().map(|known| f32::from(u8::from(known))).collect();
+        Ok(Subject { number, known: Known::Map { pixels, known } })
+    }
+
+    /// A record as a whole: what is known of it, and the rest from the values and parameters that were made.
+    ///
+    /// - returns: `[w]` or `[h w]`, and `[p]`
+    pub fn filled(
+        &self,
+        number: u64,
+        record: &Record,
+        (mut values, mut parameters): (Vec<f32>, Vec<f32>),
+    ) -> Result<(Vec<f32>, Vec<f32>), CommandError> {
+        let known = self.known(number, record)?;
+        // Depths come first in a spectrum.
+        for ((made, value), known) in values.iter_mut().zip(&record.values).zip(&known) {
+            *made = if *known { *value } else { *made };
+        }
+        match &self.mask {
+            Laid::Maps(..) => parameters.clone_from(&record.parameters),
+            Laid::Spectra(mask) => {
+                for ((made, value), given) in parameters.iter_mut().zip(&record.parameters).zip(mask.given()) {
+                    *made = if given && !value.is_nan() { *value } else { *made };
+                }
+            }
+        }
+        Ok((values, parameters))
+    }
+}
