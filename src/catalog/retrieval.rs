@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Column, ColumnFault, Facts, Table, TableError, Values, parquet_file};
 use crate::data::atmosphere::QUANTITIES;
 
 /// What is known of one parameter of one object: percentiles of its weighted samples, in the parameter's unit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "they are percentiles")]
 pub struct Interval {
     pub p2_5: f32,
@@ -17,7 +19,7 @@ pub struct Interval {
 }
 
 /// What was retrieved of one object.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalRow {
     /// The object's name in its dataset.
     pub id: u64,
@@ -40,7 +42,7 @@ pub struct RetrievalRow {
 }
 
 /// Where one restart ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SampleRow {
     /// The object's name in its dataset.
     pub id: u64,

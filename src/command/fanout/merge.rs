@@ -7,6 +7,7 @@ use clap::Args;
 use super::drill;
 use crate::command::CommandError;
 use crate::command::output::say;
+use crate::command::retrieve;
 use crate::exit::Exit;
 use crate::fanout::Ledger;
 use crate::fanout::ledger;
@@ -33,9 +34,11 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     let ledger = Ledger::open(&arguments.ledger)?;
     let Merged { objects, quarantined } = match ledger.work().verb.as_str() {
+        retrieve::VERB => retrieve::merge(&ledger, &arguments.out)?,
         drill::VERB => drill::merge(&ledger, &arguments.out)?,
         other => {
-            let fault = format!("is the work of `{other}`, expected that of a verb of this program: {}", drill::VERB);
+            let fault =
+                format!("is the work of `{other}`, expected that of a verb of this program: {}", retrieve::VERB);
             return Err(CommandError::Wrong { path: arguments.ledger.join(ledger::FILE_NAME), fault });
         }
     };

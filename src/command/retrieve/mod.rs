@@ -2,30 +2,37 @@
 
 mod calibrate;
 mod examples;
+mod table;
+mod worker;
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
 
 use self::calibrate::{Errors, Measure};
+use self::table::Reader;
+pub(super) use self::worker::{VERB, merge};
 use super::fit_settings::Preset;
-use super::fit_spectra::{self, Observation, Spectra};
+use super::fit_spectra::{self, Spectra};
 use super::fits::fit_all;
 use super::session::Session;
+use super::train::minutes;
 use super::trained::{Trained, Which};
 use super::{CommandError, fit_settings};
-use crate::catalog::{Facts, Interval, RetrievalRow, SampleRow, retrieval};
+use crate::catalog::Facts;
 use crate::data::atmosphere::QUANTITIES;
 use crate::data::mask::Mask;
 use crate::data::{Dataset, Encoding};
 use crate::device::Choice;
 use crate::exit::Exit;
+use crate::fanout::{Ledger, Terms};
 use crate::files;
 use crate::inference::latent_fit::{FitSettings, LatentFit};
-use crate::inference::retrieval::{Calibration, Posterior, Reading, Widening};
+use crate::inference::retrieval::{Calibration, Posterior, Widening};
 use crate::rng::Draw;
 
 /// Retrieve the parameters of atmospheres from spectra.
@@ -33,7 +40,10 @@ use crate::rng::Draw;
 /// Latent numbers are fitted whose spectrum agrees with the observed one, many times an object, each time to another draw from
 /// its errors; what the generator makes beside the spectrum are the parameters. Each restart weighs by its likelihood, in which the
 /// variance of the generator itself stands beside that of the errors: --calibrate measures it, and how wide intervals must be, on
-/// simulated spectra that the run has not learned from. TABLE gets a row an object, NAME.samples.parquet beside it a row a restart.
+/// simulated spectra that the run has not learned from. TABLE gets a row an object, NAME.samples.parquet beside it the samples.
+///
+/// With --ledger any number of workers share the objects: ranks, processes, tasks of an array. The same command joins the work or
+/// goes on with it; `skyforge fanout merge LEDGER --out TABLE` writes the table.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge retrieve runs/exogan data/planets --calibrate data/held_back
@@ -69,6 +79,15 @@ pub struct Arguments {
     /// Objects of the dataset, as in 0..100; all where it is not given
     #[arg(long, value_name = "FROM..TO", value_parser = records)]
     records: Option<Range<u64>>,
+    /// Works on this ledger instead, with any other workers, and writes no table: `fanout merge` does
+    #[arg(long, value_name = "LEDGER", conflicts_with_all = ["out", "examples"])]
+    ledger: Option<PathBuf>,
+    /// Objects of a block of the ledger
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    objects_per_block: u64,
+    /// Leaves the ledger by itself after so many minutes, as a signal would
+    #[arg(long, value_name = "MINUTES", value_parser = minutes, requires = "ledger")]
+    max_wall: Option<f64>,
     /// Objects at the head of the table that the report shows
     #[arg(long, default_value_t = 4)]
     examples: u64,
@@ -99,7 +118,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let settings = fit_settings::with(settings, &arguments.sets)?;
     fit_settings::check_start(&settings, &trained, &arguments.run)?;
     let mask = session.agree(Mask::parse(&arguments.mask).and_then(Mask::of_spectra))?;
-    let dataset = session.agree(fit_spectra::open(&arguments.spectra, aspa))?;
+    let dataset = Arc::new(session.agree(fit_spectra::open(&arguments.spectra, aspa))?);
     let axis = dataset.manifest().axis.as_ref().expect("it holds spectra");
     let on_axis = session.agree(mask.on(axis))?;
     let objects = within(arguments.records.clone(), dataset.manifest().count)?;
@@ -134,8 +153,16 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         );
     }
 
+    let about = about(arguments, &trained, &settings, &mask.to_string(), &dataset, calibration.as_ref());
+    let reader = Reader { calibration: calibration.as_ref(), draw };
     let variance = calibration.as_ref().map(|calibration| calibration.variance.clone());
     let fit = LatentFit::new(&networks, settings.clone(), variance, draw);
+    if let Some(ledger) = &arguments.ledger {
+        let work = worker::work(objects, arguments.objects_per_block, &about);
+        let ledger = session.agree(Ledger::join(ledger, work, Terms::default()))?;
+        let source = worker::Source { dataset: Arc::clone(&dataset), mask: on_axis.clone(), aspa: Arc::clone(aspa) };
+        return worker::run(session, &ledger, &fit, &networks, source, &reader, arguments.max_wall);
+    }
     let fitting = Instant::now();
     let watched = |object: u64| object < objects.start + arguments.examples;
     let posteriors: Vec<(Posterior, examples::Paths)> = fit_all(
@@ -148,12 +175,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         |fitted| (Posterior::of(&networks, fitted, watched(fitted.number)), fitted.paths.clone()),
     )?;
     let seconds = fitting.elapsed().as_secs_f64();
-    let about = about(arguments, &trained, &settings, &mask.to_string(), &dataset, calibration.as_ref());
-    let written = if session.rank() == 0 {
-        write(arguments, &out, &mut spectra, posteriors, calibration.as_ref(), draw, about)
-    } else {
-        Ok(())
-    };
+    let written =
+        if session.rank() == 0 { write(arguments, &out, &mut spectra, &posteriors, &reader, about) } else { Ok(()) };
     session.agree(written)?;
     log::info!(
         "{} spectra in {seconds:.1} s, {:.3} s each (all in all {:.1} s): {}",
@@ -223,39 +246,29 @@ fn write(
     arguments: &Arguments,
     out: &std::path::Path,
     spectra: &mut Spectra,
-    posteriors: Vec<(Posterior, examples::Paths)>,
-    calibration: Option<&Calibration>,
-    draw: Draw,
+    posteriors: &[(Posterior, examples::Paths)],
+    reader: &Reader,
     about: Facts,
 ) -> Result<(), CommandError> {
-    let correlated = calibration.map_or(1.0, |calibration| calibration.correlated);
-    let widening = calibration.map_or([Widening::default(); 7], |calibration| calibration.widening);
-    let (mut rows, mut samples, mut shown) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut all, mut shown) = (Vec::new(), Vec::new());
     let mut errors = [(0.0, 0_u64); 7];
-    for (posterior, paths) in &posteriors {
+    for (posterior, paths) in posteriors {
         let observation = spectra.observation(posterior.number)?;
-        let reading = posterior.read(correlated, &widening, draw);
-        let row = row(&observation, posterior, &reading, calibration);
-        for ((sum, count), (interval, truth)) in errors.iter_mut().zip(row.parameters.iter().zip(observation.truth)) {
+        let reading = reader.read(posterior);
+        let retrieved = reader.retrieved(&observation, posterior, &reading);
+        let intervals = &retrieved.row.parameters;
+        for ((sum, count), (interval, truth)) in errors.iter_mut().zip(intervals.iter().zip(observation.truth)) {
             if !truth.is_nan() {
                 *sum += f64::from((interval.median - truth).abs());
                 *count += 1;
             }
         }
-        samples.extend(posterior.parameters.iter().enumerate().map(|(restart, parameters)| SampleRow {
-            id: observation.id,
-            restart: restart as u64,
-            weight: reading.weights[restart],
-            chi_square: posterior.chi_square[restart],
-            parameters: *parameters,
-        }));
         if !paths.is_empty() && !posterior.depths.is_empty() {
             shown.push(examples::object(spectra.wavelength_um(), &observation, posterior, &reading, paths));
         }
-        rows.push(row);
+        all.push(retrieved);
     }
-    retrieval::write(out, &rows, about.clone())?;
-    retrieval::write_samples(&retrieval::samples_path(out), &samples, about)?;
+    table::write(out, all, about)?;
     examples::write(&arguments.run, shown)?;
     let known: Vec<String> = QUANTITIES
         .iter()
@@ -267,32 +280,4 @@ fn write(
         log::info!("mean absolute errors of medians: {}", known.join(", "));
     }
     Ok(())
-}
-
-fn row(
-    observation: &Observation,
-    posterior: &Posterior,
-    reading: &Reading,
-    calibration: Option<&Calibration>,
-) -> RetrievalRow {
-    let points = observation.spectrum.observed.iter().filter(|seen| **seen == 1.0).count() as u64;
-    let chi_square = posterior.chi_square[reading.best];
-    let parameters =
-        reading.percentiles.map(|[p2_5, p16, median, p84, p97_5]| Interval { p2_5, p16, median, p84, p97_5 });
-    let outside = parameters.iter().zip(&QUANTITIES).any(|(interval, quantity)| {
-        let (low, high) = quantity.range;
-        !(low..=high).contains(&f64::from(interval.median))
-    });
-    let unusual = calibration.is_some_and(|calibration| f64::from(chi_square) / points as f64 > calibration.usual);
-    RetrievalRow {
-        id: observation.id,
-        parameters,
-        chi_square,
-        points,
-        restarts: posterior.chi_square.len() as u64,
-        restart_agreement: reading.agreement,
-        effective_samples: reading.effective_samples,
-        out_of_range: outside || unusual,
-        iterations: posterior.iterations.iter().map(|count| u64::from(*count)).sum(),
-    }
 }

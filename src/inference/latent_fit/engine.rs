@@ -53,6 +53,16 @@ impl Fitted {
     }
 }
 
+/// What there is to fit next.
+pub enum Pull {
+    /// This object.
+    Subject(Box<Subject>),
+    /// Nothing yet, while objects are under way.
+    Later,
+    /// Nothing more.
+    End,
+}
+
 /// An object some of whose restarts are under way.
 struct Open {
     prepared: Prepared,
@@ -75,11 +85,11 @@ impl<'a> LatentFit<'a> {
         Self { networks, settings, variance, draw }
     }
 
-    /// Fits what `next` gives until it gives nothing more, and hands each object to `done`, in the order in which they are ready.
+    /// Fits what `next` gives until there is nothing more, and hands each object to `done`, in the order in which they are ready.
     /// `watched` says of whom the paths are wanted.
     pub fn run<E>(
         &self,
-        mut next: impl FnMut() -> Result<Option<Subject>, E>,
+        mut next: impl FnMut() -> Result<Pull, E>,
         watched: impl Fn(u64) -> bool,
         mut done: impl FnMut(Fitted) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -92,13 +102,13 @@ impl<'a> LatentFit<'a> {
             let free: Vec<usize> = (0..tenants.len()).filter(|slot| tenants[*slot].is_none()).collect();
             while waiting.len() < free.len() && !exhausted {
                 match next()? {
-                    None => exhausted = true,
-                    Some(subject) => {
+                    Pull::End => exhausted = true,
+                    Pull::Later => break,
+                    Pull::Subject(subject) => {
+                        let number = subject.number;
                         let object = self.open(&subject);
-                        waiting.extend(
-                            (0..self.settings.restarts).map(|restart| Tenant { number: subject.number, restart }),
-                        );
-                        open.insert(subject.number, object);
+                        waiting.extend((0..self.settings.restarts).map(|restart| Tenant { number, restart }));
+                        open.insert(number, object);
                     }
                 }
             }

@@ -17,7 +17,7 @@ const PARAMETERS: usize = QUANTITIES.len();
 pub const SHARES: [f64; 5] = [0.025, 0.16, 0.5, 0.84, 0.975];
 
 /// Draws of what the generator itself adds, for each restart.
-pub const DRAWS: usize = 8;
+pub const DRAWS: usize = 4;
 
 /// Restarts whose chi-square is within this of the best agree with it.
 const AGREEMENT: f32 = 1.0;

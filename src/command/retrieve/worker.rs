@@ -1,0 +1,107 @@
+//! Retrieval as the work of a ledger: any number of workers that come and go.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::table::{self, Reader, Retrieved};
+use crate::catalog::Facts;
+use crate::command::CommandError;
+use crate::command::fit_spectra::{Observation, Spectra};
+use crate::command::fits::fit_ledger;
+use crate::command::session::Session;
+use crate::data::mask::AxisMask;
+use crate::data::{Aspa, Dataset};
+use crate::exit::Exit;
+use crate::fanout::merge::{self, Merged};
+use crate::fanout::{End, Hand, Ledger, Work, Worker};
+use crate::inference::Networks;
+use crate::inference::latent_fit::{Known, LatentFit, Subject};
+use crate::inference::retrieval::Posterior;
+use crate::trainer::signals::StopFlag;
+
+/// The verb of its ledgers.
+pub const VERB: &str = "retrieve";
+
+/// Where spectra come from, on any thread.
+pub struct Source {
+    /// The records.
+    pub dataset: Arc<Dataset>,
+    /// What is known of them.
+    pub mask: AxisMask,
+    /// The networks' codec.
+    pub aspa: Arc<Aspa>,
+}
+
+/// The work on `objects`, which is what `about` says of its table.
+pub fn work(objects: Range<u64>, objects_per_block: u64, about: &Facts) -> Work {
+    Work {
+        verb: VERB.into(),
+        first_object: objects.start,
+        end_object: objects.end,
+        objects_per_block,
+        facts: toml::Table::try_from(about).expect("facts are a table without nulls"),
+    }
+}
+
+/// Works on this rank until the ledger is done, or time or a signal ends it.
+pub fn run(
+    session: &Session,
+    ledger: &Ledger,
+    fit: &LatentFit,
+    networks: &Networks,
+    source: Source,
+    reader: &Reader,
+    max_wall: Option<f64>,
+) -> Result<Exit, CommandError> {
+    let (stop, begun) = (StopFlag::install(), Instant::now());
+    let wall = max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes));
+    let hand = Hand {
+        rank: session.rank(),
+        stop: Arc::new(move || stop.is_set() || wall.is_some_and(|wall| begun.elapsed() >= wall)),
+    };
+    let worker = Worker::start(ledger, hand, move |block| {
+        let mut spectra = Spectra::new(&source.dataset, &source.mask, &source.aspa);
+        Ok(block.objects().map(|object| spectra.observation(object).map_err(|fault| fault.to_string())).collect())
+    });
+    let open: RefCell<BTreeMap<u64, Observation>> = RefCell::default();
+    let subject = |object: u64, input: Result<Observation, String>| {
+        let observation = input?;
+        let known = Known::Spectrum(observation.spectrum.clone());
+        open.borrow_mut().insert(object, observation);
+        Ok(Subject { number: object, known })
+    };
+    let end = fit_ledger(fit, worker, subject, |fitted| {
+        let observation = open.borrow_mut().remove(&fitted.number).expect("it was given out");
+        let posterior = Posterior::of(networks, fitted, false);
+        let retrieved = reader.retrieved(&observation, &posterior, &reader.read(&posterior));
+        Ok(postcard::to_stdvec(&retrieved).expect("rows are numbers"))
+    })?;
+    Ok(match end {
+        End::AllDone => Exit::Done,
+        End::Stopped => Exit::Stopped,
+    })
+}
+
+/// Writes the table of a finished ledger.
+pub fn merge(ledger: &Ledger, out: &Path) -> Result<Merged, CommandError> {
+    let mut all: Vec<Retrieved> = Vec::new();
+    let merged = merge::merge(ledger, |object, outcome| match outcome {
+        Err(_) => Ok::<(), CommandError>(()), // counted, and told of by `fanout status`
+        Ok(payload) => {
+            let retrieved = postcard::from_bytes(&payload).map_err(|fault| CommandError::Wrong {
+                path: ledger.folder().to_owned(),
+                fault: format!("object {object}: {fault}, expected what this program retrieves"),
+            })?;
+            all.push(retrieved);
+            Ok(())
+        }
+    })?;
+    let facts = serde_json::to_value(&ledger.work().facts).expect("a table is an object");
+    let serde_json::Value::Object(about) = facts else { unreachable!("a table is an object") };
+    table::write(out, all, about)?;
+    Ok(merged)
+}
