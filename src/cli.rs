@@ -3,7 +3,8 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
-    self, Session, bench, doctor, evaluate, ingest, inpaint, inspect, report, retrieve, sample, simulate, stacks, train, words,
+    self, Session, bench, doctor, evaluate, ingest, inpaint, inspect, report, retrieve, sample, simulate, stacks,
+    train, words,
 };
 use crate::exit::Exit;
 

@@ -34,8 +34,9 @@ impl Deviation {
             let truth = truths.read(number)?;
             let (known, filled) = (holes.known(number, &truth)?, filled.read(number)?.values);
             let all = || truth.values.iter().zip(&known).map(|(value, known)| (f64::from(*value), *known));
-            let (sum, count) =
-                all().filter(|(_, known)| *known).fold((0.0, 0.0), |(sum, count), (value, _)| (sum + value, count + 1.0));
+            let (sum, count) = all()
+                .filter(|(_, known)| *known)
+                .fold((0.0, 0.0), |(sum, count), (value, _)| (sum + value, count + 1.0));
             for ((truth, _), filled) in all().zip(filled).filter(|((_, known), _)| !known) {
                 made += (f64::from(filled) - truth).powi(2);
                 mean += (sum / count - truth).powi(2);
