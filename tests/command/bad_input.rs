@@ -119,6 +119,8 @@ fn every_verb_shows_an_example() {
         "inspect",
         "train",
         "sample",
+        "retrieve",
+        "inpaint",
         "evaluate",
         "report",
     ]

@@ -14,6 +14,7 @@ mod golden;
 mod hang;
 mod ingest;
 mod ingest_spectra;
+mod inpaint;
 mod inspect;
 mod killed;
 #[path = "../shared/spectra.rs"]
@@ -22,5 +23,7 @@ mod main_job;
 mod memory;
 mod on_spectra;
 mod ranks;
+mod retrieve;
 mod spectra;
 mod table;
+mod trained;

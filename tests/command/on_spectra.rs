@@ -8,8 +8,7 @@ use tempfile::TempDir;
 
 use crate::made_spectra;
 use crate::program::{CONFIG, arg, must, refused, simulated, word};
-
-const EXOGAN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/debug_exogan.toml");
+use crate::trained::EXOGAN;
 
 /// A folder with 256 spectra on ExoGAN's grid.
 fn scene() -> (TempDir, PathBuf) {

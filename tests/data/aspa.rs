@@ -8,11 +8,11 @@ use skyforge::rng::{Chance, Draw, Stream};
 
 const SIDE: usize = 33;
 
-fn grid(name: &str) -> Vec<f64> {
+pub fn grid(name: &str) -> Vec<f64> {
     named_grid(name).expect("a grid of that name")
 }
 
-fn aspa(wavelength_um: &[f64]) -> Aspa {
+pub fn aspa(wavelength_um: &[f64]) -> Aspa {
     Aspa::new(AspaSettings::default(), wavelength_um).expect("it fits")
 }
 
@@ -21,7 +21,7 @@ fn between(chance: &mut Chance, range: (f64, f64)) -> f32 {
 }
 
 /// Any legal spectrum: of some sections nothing but one depth, of others all that there may be.
-fn spectrum(aspa: &Aspa, chance: &mut Chance) -> Vec<f32> {
+pub fn spectrum(aspa: &Aspa, chance: &mut Chance) -> Vec<f32> {
     let AspaSettings { depth_min, depth_max, .. } = *aspa.settings();
     let legal = |depth: f32| depth.clamp((depth_min as f32).next_up(), (depth_max as f32).next_down());
     let mut depths = vec![0.0; aspa.points()];
@@ -35,11 +35,11 @@ fn spectrum(aspa: &Aspa, chance: &mut Chance) -> Vec<f32> {
     depths
 }
 
-fn parameters(chance: &mut Chance) -> Vec<f32> {
+pub fn parameters(chance: &mut Chance) -> Vec<f32> {
     QUANTITIES.iter().map(|quantity| between(chance, quantity.range)).collect()
 }
 
-fn image(aspa: &Aspa, depths: &[f32], parameters: &[f32]) -> Vec<f32> {
+pub fn image(aspa: &Aspa, depths: &[f32], parameters: &[f32]) -> Vec<f32> {
     let mut image = vec![f32::NAN; aspa.side().pow(2)];
     aspa.encode(depths, parameters, &mut image).expect("it is legal");
     image
@@ -58,7 +58,7 @@ fn close(got: &[f32], wanted: &[f32]) {
     }
 }
 
-fn record(depths: &[f32], observed: &[f32]) -> Vec<f32> {
+pub fn record(depths: &[f32], observed: &[f32]) -> Vec<f32> {
     let error = vec![1e-4; depths.len()];
     let depths: Vec<f32> = depths.iter().zip(observed).map(|(depth, seen)| depth * seen).collect();
     [depths, error.clone(), error, observed.to_vec()].concat()

@@ -2,6 +2,7 @@
 #![expect(clippy::float_cmp, reason = "the same bits are the point")]
 
 mod aspa;
+mod aspa_tensors;
 mod crash;
 mod damage;
 mod dataset;

@@ -50,7 +50,7 @@ use crate::rng::Draw;
   skyforge retrieve runs/exogan data/planet --mask hst-wfc3 --calibrate data/held_back --out planet.parquet
 
 Keys of --set: restarts, iterations, patience, tolerance, learning_rate, beta1, beta2, half_life, loss (l1, l2, chi_square),
-perceptual, start (noise, embedder, both), spread, noise, slots, hmc_trajectories, hmc_steps, hmc_step_size")]
+perceptual, start (noise, embedder, both), spread, anchor, noise, slots, hmc_trajectories, hmc_steps, hmc_step_size")]
 pub struct Arguments {
     /// The run folder
     run: PathBuf,

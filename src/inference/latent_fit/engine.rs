@@ -161,12 +161,16 @@ impl<'a> LatentFit<'a> {
         }
     }
 
-    /// What a restart of `maps` loses: `[b]`.
-    fn loss(&self, z: &Tensor, maps: &Tensor, aim: &Aim) -> Tensor {
+    /// What a restart of `maps` that began at `origin`, `[b, z]`, loses: `[b]`.
+    fn loss(&self, z: &Tensor, origin: &Tensor, maps: &Tensor, aim: &Aim) -> Tensor {
         let mut loss = contextual(self.settings.loss, self.networks.codec.as_ref(), maps, aim);
         if self.settings.perceptual > 0.0 {
             let logits = self.networks.discriminator.forward(maps, Pass::Inference);
             loss += logits.neg().softplus() * self.settings.perceptual;
+        }
+        if self.settings.anchor > 0.0 {
+            let weight = 0.5 / (self.settings.anchor * self.settings.anchor);
+            loss += (z - origin).square().sum_dim_intlist(1, false, Kind::Float) * weight;
         }
         if self.networks.model.latent == Latent::Normal && self.settings.loss == Contextual::ChiSquare {
             loss += z.square().sum_dim_intlist(1, false, Kind::Float) * 0.5;
@@ -178,11 +182,8 @@ impl<'a> LatentFit<'a> {
     fn iterate(&self, slots: &mut Slots) {
         let FitSettings { learning_rate, beta1, beta2, half_life, tolerance, .. } = self.settings;
         let z = slots.z.detach().set_requires_grad(true);
-        let loss = self.loss(
-            &z,
-            &self.networks.generator.forward(&z, Pass::Inference),
-            slots.aim.as_ref().expect("somebody has entered"),
-        );
+        let maps = self.networks.generator.forward(&z, Pass::Inference);
+        let loss = self.loss(&z, &slots.origin, &maps, slots.aim.as_ref().expect("somebody has entered"));
         let gradient = Tensor::run_backward(&[loss.sum(Kind::Float)], &[&z], false, false).remove(0);
         let _guard = tch::no_grad_guard();
         let loss = loss.detach();
@@ -216,8 +217,9 @@ impl<'a> LatentFit<'a> {
         let Open { prepared, latents, iterations, paths, .. } = object;
         let mut latents = Tensor::from_slice(&latents).to_device(device).view([restarts, -1]);
         if self.settings.hmc_trajectories > 0 {
-            let potential =
-                |z: &Tensor| self.loss(z, &self.networks.generator.forward(z, Pass::Inference), &prepared.truth);
+            let potential = |z: &Tensor| {
+                self.loss(z, &prepared.start, &self.networks.generator.forward(z, Pass::Inference), &prepared.truth)
+            };
             let uniform = self.networks.model.latent == Latent::Uniform;
             latents = hmc::sample(&self.settings, self.draw, prepared.number, latents, uniform, potential);
         }
@@ -232,6 +234,9 @@ impl<'a> LatentFit<'a> {
 
 const EPSILON: f64 = 1e-8;
 
+/// Above every loss, and a number, since shares of it are taken.
+const NO_LOSS: f64 = 1e30;
+
 /// The state of all slots, a row each.
 struct Slots {
     z: Tensor,
@@ -241,6 +246,8 @@ struct Slots {
     loss: Tensor,
     best_loss: Tensor,
     best_z: Tensor,
+    /// Where restarts began.
+    origin: Tensor,
     /// The loss from which the next fall is counted, and for how many iterations there was none.
     mark: Tensor,
     stale: Tensor,
@@ -278,6 +285,7 @@ impl Slots {
             loss,
             best_loss,
             best_z: rows(),
+            origin: rows(),
             mark,
             stale,
             aim: None,
@@ -303,11 +311,12 @@ impl Slots {
         let z = rows_of(&|prepared| prepared.start.shallow_clone());
         let _ = self.z.index_copy_(0, &places, &z);
         let _ = self.best_z.index_copy_(0, &places, &z);
+        let _ = self.origin.index_copy_(0, &places, &z);
         for tensor in [&mut self.first, &mut self.second, &mut self.age, &mut self.stale, &mut self.loss] {
             let _ = tensor.index_fill_(0, &places, 0.0);
         }
         for tensor in [&mut self.best_loss, &mut self.mark] {
-            let _ = tensor.index_fill_(0, &places, f64::INFINITY);
+            let _ = tensor.index_fill_(0, &places, NO_LOSS);
         }
         let first = &open[&entering[0].1.number].prepared.aim;
         let slots = self.z.size()[0];

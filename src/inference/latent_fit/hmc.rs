@@ -10,7 +10,7 @@ use crate::rng::{Draw, Stream};
 /// Where the chains that begin at `start`, `[r, z]`, are after the trajectories that `settings` ask for.
 ///
 /// `potential` is minus the logarithm of the density, `[r]`; latent numbers that are `bounded` are reflected at -1 and 1.
-pub(super) fn sample(
+pub fn sample(
     settings: &FitSettings,
     draw: Draw,
     number: u64,

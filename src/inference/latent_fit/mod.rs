@@ -1,7 +1,7 @@
 //! Latent numbers whose map agrees with what is known of an object: one engine for retrieval, inpainting and features.
 
 mod engine;
-mod hmc;
+pub mod hmc;
 mod loss;
 mod settings;
 mod subject;

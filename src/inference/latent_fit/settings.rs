@@ -55,6 +55,9 @@ pub struct FitSettings {
     pub start: Start,
     /// Standard deviation around the embedder's latent numbers.
     pub spread: f64,
+    /// Standard deviation of a normal prior around the latent numbers that a restart begins with; 0 = there is none. For those that begin
+    /// at the embedder's, which say what spectra do not.
+    pub anchor: f64,
     /// Whether each restart fits a draw of its own from the errors.
     pub noise: bool,
     /// Restarts that move together, of many objects.
@@ -71,17 +74,18 @@ impl Default for FitSettings {
     fn default() -> Self {
         Self {
             restarts: 16,
-            iterations: 64,
+            iterations: 32,
             patience: 16,
             tolerance: 0.01,
-            learning_rate: 0.05,
+            learning_rate: 0.01,
             beta1: 0.9,
             beta2: 0.999,
             half_life: 24.0,
             loss: Contextual::ChiSquare,
             perceptual: 0.0,
             start: Start::Embedder,
-            spread: 0.1,
+            spread: 0.0,
+            anchor: 0.03,
             noise: true,
             slots: 256,
             hmc_trajectories: 0,
@@ -94,7 +98,16 @@ impl Default for FitSettings {
 impl FitSettings {
     /// For a run without an embedder: more restarts, and the time to come from anywhere.
     pub fn from_noise() -> Self {
-        Self { restarts: 32, iterations: 400, patience: 64, half_life: 200.0, start: Start::Noise, ..Self::default() }
+        Self {
+            restarts: 32,
+            iterations: 400,
+            patience: 64,
+            learning_rate: 0.05,
+            half_life: 200.0,
+            start: Start::Noise,
+            anchor: 0.0,
+            ..Self::default()
+        }
     }
 
     /// ExoGAN's procedure (Zingales & Waldmann 2018; its code): 64 restarts from noise, each of 1001 iterations.
@@ -108,6 +121,7 @@ impl FitSettings {
             loss: Contextual::L1,
             perceptual: 0.1,
             start: Start::Noise,
+            anchor: 0.0,
             slots: 64,
             ..Self::default()
         }
@@ -125,6 +139,7 @@ impl FitSettings {
             ("beta2", self.beta2, decay, "at least 0 and below 1"),
             ("half_life", self.half_life, weight, "iterations, or 0 for a step size that stays"),
             ("perceptual", self.perceptual, weight, "a weight, at least 0"),
+            ("anchor", self.anchor, weight, "a standard deviation, or 0 for none"),
             ("spread", self.spread, weight, "a standard deviation, at least 0"),
             ("hmc_step_size", self.hmc_step_size, positive, "a positive number"),
         ];

@@ -9,6 +9,7 @@ use crate::data::aspa::Observed;
 use crate::data::atmosphere::QUANTITIES;
 use crate::inference::Networks;
 use crate::model::Pass;
+use crate::model::dcgan::Latent;
 use crate::rng::{Draw, Stream};
 
 /// An object as it was observed.
@@ -192,6 +193,9 @@ impl Subject {
                 }
                 _ => start.extend(networks.model.latent.draw(&mut chance, latents)),
             }
+        }
+        if networks.model.latent == Latent::Uniform {
+            start.iter_mut().for_each(|z: &mut f32| *z = z.clamp(-1.0, 1.0));
         }
         Tensor::from_slice(&start).to_device(networks.device).view([restarts as i64, -1])
     }

@@ -1,0 +1,11 @@
+//! Laws of trained networks at work: fits of latent numbers, and what retrievals make of them.
+
+mod made;
+
+mod hmc;
+mod latent_fit;
+#[path = "../shared/networks.rs"]
+mod networks;
+mod retrieval;
+#[path = "../shared/spectra.rs"]
+mod spectra;
