@@ -30,8 +30,8 @@ impl Preset {
 }
 
 /// `settings` with what `--set` changes, checked.
-pub fn with(settings: FitSettings, sets: &[String]) -> Result<FitSettings, CommandError> {
-    let mut table = toml::Table::try_from(&settings).expect("settings are a table");
+pub fn with(settings: &FitSettings, sets: &[String]) -> Result<FitSettings, CommandError> {
+    let mut table = toml::Table::try_from(settings).expect("settings are a table");
     for set in sets {
         apply(&mut table, &Override::given_with("--set", set)?)?;
     }

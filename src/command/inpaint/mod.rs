@@ -39,7 +39,7 @@ use crate::rng::Draw;
   skyforge inpaint runs/exogan data/planets --mask not:1.3-1.5um --out data/whole
 
 Keys of --set: restarts, iterations, patience, tolerance, learning_rate, beta1, beta2, half_life, loss (l1, l2; chi_square of
-spectra), perceptual, start (noise, embedder, both), spread, noise, slots, hmc_trajectories, hmc_steps, hmc_step_size")]
+spectra), perceptual, start (noise, embedder, both), spread, anchor, noise, slots, hmc_trajectories, hmc_steps, hmc_step_size")]
 pub struct Arguments {
     /// The run folder
     run: PathBuf,
@@ -126,7 +126,7 @@ fn settings(arguments: &Arguments, trained: &Trained) -> Result<FitSettings, Com
         settings.noise = false;
         settings.loss = if is_maps { Contextual::L2 } else { settings.loss };
     }
-    let settings = fit_settings::with(settings, &arguments.sets)?;
+    let settings = fit_settings::with(&settings, &arguments.sets)?;
     fit_settings::check_start(&settings, trained, &arguments.run)?;
     if is_maps && settings.loss == Contextual::ChiSquare {
         let wanted = "l1 or l2, since maps have no errors".into();

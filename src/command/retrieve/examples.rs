@@ -6,12 +6,13 @@ use crate::command::CommandError;
 use crate::command::fit_spectra::Observation;
 use crate::data::atmosphere::QUANTITIES;
 use crate::files;
+use crate::inference::latent_fit;
 use crate::inference::retrieval::{DRAWS, Posterior, Reading, SHARES};
 use crate::report::examples::{ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples};
 use crate::statistics::weighted;
 
-/// For each restart, at each look: iteration, loss and latent numbers.
-pub type Paths = Vec<Vec<(u32, f32, Vec<f32>)>>;
+/// Of each restart.
+pub type Paths = Vec<latent_fit::Path>;
 
 /// Restarts whose paths are shown.
 const SHOWN: usize = 8;
@@ -78,7 +79,7 @@ fn latent_paths(paths: &Paths) -> Vec<LatentPath> {
     let along = |path: &[(u32, f32, Vec<f32>)], direction: &[f64]| -> Vec<f64> {
         path.iter().map(|(_, _, z)| z.iter().zip(direction).map(|(z, d)| f64::from(*z) * d).sum()).collect()
     };
-    let one = |(restart, path): (usize, &Vec<(u32, f32, Vec<f32>)>)| LatentPath {
+    let one = |(restart, path): (usize, &latent_fit::Path)| LatentPath {
         restart: restart as u64,
         iteration: path.iter().map(|(iteration, ..)| u64::from(*iteration)).collect(),
         chi_square: path.iter().map(|(_, loss, _)| 2.0 * f64::from(*loss)).collect(),
@@ -102,14 +103,20 @@ fn main_direction(vectors: &[Vec<f64>]) -> Vec<f64> {
         let length = dot(&direction, &direction).sqrt();
         if length < 1e-12 {
             let mut axis = vec![0.0; count];
-            axis.iter_mut().take(1).for_each(|first| *first = 1.0);
+            if let Some(first) = axis.first_mut() {
+                *first = 1.0;
+            }
             return axis;
         }
-        direction.iter_mut().for_each(|value| *value /= length);
+        for value in &mut direction {
+            *value /= length;
+        }
         let mut next = vec![0.0; count];
         for vector in vectors {
             let along = dot(vector, &direction);
-            next.iter_mut().zip(vector).for_each(|(sum, value)| *sum += along * value);
+            for (sum, value) in next.iter_mut().zip(vector) {
+                *sum += along * value;
+            }
         }
         if dot(&next, &next) < 1e-24 {
             break;

@@ -115,7 +115,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         return Err(CommandError::Wrong { path: arguments.run.clone(), fault });
     };
     let settings = arguments.preset.settings(trained.facts.embedder.is_some());
-    let settings = fit_settings::with(settings, &arguments.sets)?;
+    let settings = fit_settings::with(&settings, &arguments.sets)?;
     fit_settings::check_start(&settings, &trained, &arguments.run)?;
     let mask = session.agree(Mask::parse(&arguments.mask).and_then(Mask::of_spectra))?;
     let dataset = Arc::new(session.agree(fit_spectra::open(&arguments.spectra, aspa))?);

@@ -29,6 +29,9 @@ pub struct LatentFit<'a> {
     draw: Draw,
 }
 
+/// The way of a restart: at each look the iterations made, the loss, and the latent numbers of the least loss so far.
+pub type Path = Vec<(u32, f32, Vec<f32>)>;
+
 /// What became of an object.
 pub struct Fitted {
     /// Its number.
@@ -42,7 +45,7 @@ pub struct Fitted {
     /// `[r]`, iterations that were made.
     pub iterations: Vec<u32>,
     /// The way that each restart took, where that was asked for: loss and latent numbers at each look.
-    pub paths: Vec<Vec<(u32, f32, Vec<f32>)>>,
+    pub paths: Vec<Path>,
 }
 
 impl Fitted {
@@ -69,7 +72,7 @@ struct Open {
     left: usize,
     latents: Vec<f32>,
     iterations: Vec<u32>,
-    paths: Vec<Vec<(u32, f32, Vec<f32>)>>,
+    paths: Vec<Path>,
 }
 
 /// Who has a slot.
@@ -125,8 +128,8 @@ impl<'a> LatentFit<'a> {
                 self.iterate(&mut slots);
             }
             let seen = slots.look();
-            for slot in 0..tenants.len() {
-                let Some(Tenant { number, restart }) = tenants[slot] else { continue };
+            for (slot, place) in tenants.iter_mut().enumerate() {
+                let Some(Tenant { number, restart }) = *place else { continue };
                 let object = open.get_mut(&number).expect("who has a slot is open");
                 if watched(number) {
                     object.paths[restart].push((seen.age[slot] as u32, seen.loss[slot], seen.best_of(slot).to_vec()));
@@ -140,7 +143,7 @@ impl<'a> LatentFit<'a> {
                 object.latents[restart * latents.len()..(restart + 1) * latents.len()].copy_from_slice(latents);
                 object.iterations[restart] = age;
                 object.left -= 1;
-                tenants[slot] = None;
+                *place = None;
                 if object.left == 0 {
                     let object = open.remove(&number).expect("it is open");
                     done(self.close(object))?;
@@ -221,7 +224,7 @@ impl<'a> LatentFit<'a> {
                 self.loss(z, &prepared.start, &self.networks.generator.forward(z, Pass::Inference), &prepared.truth)
             };
             let uniform = self.networks.model.latent == Latent::Uniform;
-            latents = hmc::sample(&self.settings, self.draw, prepared.number, latents, uniform, potential);
+            latents = hmc::sample(&self.settings, self.draw, prepared.number, &latents, uniform, potential);
         }
         let _guard = tch::no_grad_guard();
         let maps = self.networks.generator.forward(&latents, Pass::Inference);

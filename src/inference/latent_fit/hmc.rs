@@ -14,7 +14,7 @@ pub fn sample(
     settings: &FitSettings,
     draw: Draw,
     number: u64,
-    start: Tensor,
+    start: &Tensor,
     bounded: bool,
     potential: impl Fn(&Tensor) -> Tensor,
 ) -> Tensor {

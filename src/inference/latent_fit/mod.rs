@@ -6,6 +6,6 @@ mod loss;
 mod settings;
 mod subject;
 
-pub use engine::{Fitted, LOOK, LatentFit, Pull};
+pub use engine::{Fitted, LOOK, LatentFit, Path, Pull};
 pub use settings::{Contextual, FitSettings, Start};
 pub use subject::{Known, ModelVariance, Spectrum, Subject};

@@ -195,7 +195,9 @@ impl Subject {
             }
         }
         if networks.model.latent == Latent::Uniform {
-            start.iter_mut().for_each(|z: &mut f32| *z = z.clamp(-1.0, 1.0));
+            for z in &mut start {
+                *z = f32::clamp(*z, -1.0, 1.0);
+            }
         }
         Tensor::from_slice(&start).to_device(networks.device).view([restarts as i64, -1])
     }
