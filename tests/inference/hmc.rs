@@ -10,7 +10,7 @@ const CHAINS: i64 = 2000;
 fn moments(latents: i64, bounded: bool, step: f64, potential: impl Fn(&Tensor) -> Tensor) -> (Vec<f64>, Vec<f64>) {
     let settings = FitSettings { hmc_trajectories: 20, hmc_steps: 8, hmc_step_size: step, ..FitSettings::default() };
     let start = Tensor::zeros([CHAINS, latents], tch::kind::FLOAT_CPU);
-    let ends = hmc::sample(&settings, Draw::new(1), 7, start, bounded, potential);
+    let ends = hmc::sample(&settings, Draw::new(1), 7, &start, bounded, potential);
     if bounded {
         assert!(ends.abs().max().double_value(&[]) <= 1.0);
     }

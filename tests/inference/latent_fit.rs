@@ -1,6 +1,6 @@
 //! The engine: what it finds, who leaves when, and that neighbours change nothing.
 
-use skyforge::inference::latent_fit::{Contextual, FitSettings, Fitted, Known, LOOK, LatentFit, Start, Subject};
+use skyforge::inference::latent_fit::{Contextual, FitSettings, Fitted, Known, LOOK, LatentFit, Pull, Start, Subject};
 use skyforge::model::dcgan::{DcganSettings, Latent};
 use skyforge::rng::Draw;
 use tch::Tensor;
@@ -147,7 +147,7 @@ fn paths_go_down_to_where_a_restart_ends() {
     let mut subjects = (0..2).map(|record| map(&networks, record, true)).collect::<Vec<_>>().into_iter();
     let mut seen = Vec::new();
     let result: Result<(), ()> = fit.run(
-        || Ok(subjects.next()),
+        || Ok(subjects.next().map_or(Pull::End, |subject| Pull::Subject(Box::new(subject)))),
         |number| number == 1,
         |fitted| {
             seen.push((fitted.number, latents(&fitted), fitted.iterations.clone(), fitted.paths));

@@ -6,7 +6,7 @@ use skyforge::checkpoint::{Checkpoint, PlayerRecord, State, save};
 use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{Aspa, AspaSettings, Encoding, Transform};
 use skyforge::inference::Networks;
-use skyforge::inference::latent_fit::{Fitted, Known, LatentFit, Spectrum, Subject};
+use skyforge::inference::latent_fit::{Fitted, Known, LatentFit, Pull, Spectrum, Subject};
 use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Latent, Norm, Output};
 use skyforge::model::embedder::{Embedder, EmbedderSize};
 use skyforge::optim::{Adam, AdamSettings, FlatSpace, Home};
@@ -92,7 +92,7 @@ pub fn fitted(fit: &LatentFit, subjects: Vec<Subject>) -> Vec<Fitted> {
     let mut waiting = subjects.into_iter();
     let mut done = Vec::new();
     let result: Result<(), ()> = fit.run(
-        || Ok(waiting.next()),
+        || Ok(waiting.next().map_or(Pull::End, |subject| Pull::Subject(Box::new(subject)))),
         |_| false,
         |fitted| {
             done.push(fitted);

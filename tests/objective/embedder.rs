@@ -32,8 +32,8 @@ fn settings() -> GanSettings {
     }
 }
 
-fn with(embedder: EmbedderSettings) -> Gan {
-    let embedder = EmbedderSettings { hidden: 16, ..embedder };
+fn with(embedder: &EmbedderSettings) -> Gan {
+    let embedder = EmbedderSettings { hidden: 16, ..embedder.clone() };
     Gan::new(&SMALL, settings(), 1, Device::Cpu).with_embedder(&SMALL, embedder, &maps_as_they_are(), 1)
 }
 
@@ -70,7 +70,7 @@ fn moved(gan: &Gan, maps: &Tensor) -> Vec<(Vec<f32>, Tally)> {
 fn who_sees_generated_maps_only_moves_nobody_else() {
     let maps = real_maps(16);
     let alone = moved(&Gan::new(&SMALL, settings(), 1, Device::Cpu), &maps);
-    let watched = moved(&with(EmbedderSettings { reconstruction: 0.0, ..EmbedderSettings::default() }), &maps);
+    let watched = moved(&with(&EmbedderSettings { reconstruction: 0.0, ..EmbedderSettings::default() }), &maps);
     assert_eq!(alone.len(), 2);
     assert_eq!(watched.len(), 3);
     for player in 0..2 {
@@ -83,8 +83,8 @@ fn who_sees_generated_maps_only_moves_nobody_else() {
 #[test]
 fn reconstruction_teaches_generator_and_embedder_but_not_the_discriminator() {
     let maps = real_maps(16);
-    let without = moved(&with(EmbedderSettings { reconstruction: 0.0, ..EmbedderSettings::default() }), &maps);
-    let taught = moved(&with(EmbedderSettings { reconstruction: 50.0, ..EmbedderSettings::default() }), &maps);
+    let without = moved(&with(&EmbedderSettings { reconstruction: 0.0, ..EmbedderSettings::default() }), &maps);
+    let taught = moved(&with(&EmbedderSettings { reconstruction: 50.0, ..EmbedderSettings::default() }), &maps);
     assert_eq!(without[0].0, taught[0].0, "the discriminator does not know of it");
     assert_ne!(without[1].0, taught[1].0);
     assert_ne!(without[2].0, taught[2].0);
@@ -94,7 +94,7 @@ fn reconstruction_teaches_generator_and_embedder_but_not_the_discriminator() {
 #[test]
 fn a_step_down_the_gradient_brings_the_embedder_nearer() {
     let maps = real_maps(16);
-    let gan = with(EmbedderSettings { reconstruction: 10.0, restraint: 0.0, ..EmbedderSettings::default() });
+    let gan = with(&EmbedderSettings { reconstruction: 10.0, restraint: 0.0, ..EmbedderSettings::default() });
     let loss = |tally: &Tally| {
         let of = |metric: usize| tally.metrics[metric].double_value(&[]);
         of(0) + 10.0 * of(1)
