@@ -197,7 +197,7 @@ fn wrong_paths_say_what_was_wanted() {
             "is a folder, expected a FITS, HDF5 or NPY file".into(),
         ),
         (vec!["ingest", "maps", arg(&shard), "--out", file], file, "is a file, expected a new or empty folder".into()),
-        (vec!["inspect", nothing], nothing, "is not there, expected a dataset, shard, checkpoint or run".into()),
+        (vec!["inspect", nothing], nothing, "is not there, expected a dataset, shard, table, checkpoint or run".into()),
         (vec!["inspect", maps, "--png", folder], folder, "is a folder, expected the name of a file".into()),
         (vec!["inspect", maps, "--png", &png], &png, "its folder is not there, expected one that is".into()),
         (vec!["sample", file, "--count", "2"], file, "is a file, expected the folder of a run".into()),

@@ -87,12 +87,17 @@ pub fn spectrum(record: u64) -> Subject {
     Subject { number: record, known: Known::Spectrum(spectrum) }
 }
 
+/// The next of what there is to fit.
+pub fn pulled(subject: Option<Subject>) -> Pull {
+    subject.map_or(Pull::End, |subject| Pull::Subject(Box::new(subject)))
+}
+
 /// What becomes of `subjects`, in the order of their numbers.
 pub fn fitted(fit: &LatentFit, subjects: Vec<Subject>) -> Vec<Fitted> {
     let mut waiting = subjects.into_iter();
     let mut done = Vec::new();
     let result: Result<(), ()> = fit.run(
-        || Ok(waiting.next().map_or(Pull::End, |subject| Pull::Subject(Box::new(subject)))),
+        || Ok(pulled(waiting.next())),
         |_| false,
         |fitted| {
             done.push(fitted);

@@ -6,6 +6,8 @@ mod hmc;
 mod latent_fit;
 #[path = "../shared/networks.rs"]
 mod networks;
+mod place;
 mod retrieval;
+#[expect(dead_code, reason = "no dataset of them is written here")]
 #[path = "../shared/spectra.rs"]
 mod spectra;

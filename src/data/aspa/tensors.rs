@@ -129,7 +129,8 @@ impl AspaTensors {
 
     /// What images say of the atmosphere, as pixels in [0, 1]: `[b, 1, n, n]` to `[b, p]`.
     pub fn parameter_pixels(&self, images: &Tensor) -> Tensor {
-        images.flatten(1, -1).matmul(&self.means.narrow(1, 2 * self.section_count, PARAMETERS as i64))
+        // All means at once: of a narrower product the bits of a row depend on its place.
+        images.flatten(1, -1).matmul(&self.means).narrow(1, 2 * self.section_count, PARAMETERS as i64)
     }
 
     /// Pixels to the units of `QUANTITIES`: `[b, p]` to `[b, p]`.

@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::hmc;
 use super::loss::contextual;
-use super::settings::{Contextual, FitSettings};
+use super::settings::{Contextual, FitSettings, Start};
 use super::subject::{Aim, ModelVariance, Prepared, Subject};
 use crate::inference::Networks;
 use crate::model::Pass;
@@ -96,8 +96,9 @@ impl<'a> LatentFit<'a> {
         watched: impl Fn(u64) -> bool,
         mut done: impl FnMut(Fitted) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut slots = Slots::new(self.settings.slots, self.networks);
-        let mut tenants: Vec<Option<Tenant>> = vec![None; self.settings.slots];
+        let count = slots_of(self.settings.slots);
+        let mut slots = Slots::new(count, self.networks);
+        let mut tenants: Vec<Option<Tenant>> = vec![None; count];
         let mut waiting: VecDeque<Tenant> = VecDeque::new();
         let mut open: BTreeMap<u64, Open> = BTreeMap::new();
         let mut exhausted = false;
@@ -171,7 +172,8 @@ impl<'a> LatentFit<'a> {
             let logits = self.networks.discriminator.forward(maps, Pass::Inference);
             loss += logits.neg().softplus() * self.settings.perceptual;
         }
-        if self.settings.anchor > 0.0 {
+        // Numbers that were drawn say nothing of where the answer lies.
+        if self.settings.anchor > 0.0 && self.settings.start == Start::Embedder {
             let weight = 0.5 / (self.settings.anchor * self.settings.anchor);
             loss += (z - origin).square().sum_dim_intlist(1, false, Kind::Float) * weight;
         }
@@ -236,6 +238,12 @@ impl<'a> LatentFit<'a> {
 }
 
 const EPSILON: f64 = 1e-8;
+
+/// `wanted` slots, or a few more. libtorch gives each of its threads a run of numbers, and takes those beyond the last whole 64 of it one
+/// by one, which rounds exponentials differently: there are none where rows divide evenly.
+fn slots_of(wanted: usize) -> usize {
+    wanted.next_multiple_of(64 * tch::get_num_threads().max(1) as usize)
+}
 
 /// Above every loss, and a number, since shares of it are taken.
 const NO_LOSS: f64 = 1e30;

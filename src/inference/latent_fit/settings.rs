@@ -55,8 +55,8 @@ pub struct FitSettings {
     pub start: Start,
     /// Standard deviation around the embedder's latent numbers.
     pub spread: f64,
-    /// Standard deviation of a normal prior around the latent numbers that a restart begins with; 0 = there is none. For those that begin
-    /// at the embedder's, which say what spectra do not.
+    /// Standard deviation of a normal prior around the embedder's latent numbers, which know what spectra do not say, where all restarts
+    /// begin there; 0 = there is none.
     pub anchor: f64,
     /// Whether each restart fits a draw of its own from the errors.
     pub noise: bool,
