@@ -134,7 +134,9 @@ fn widening_brings_intervals_to_the_share_that_they_claim() {
 fn a_parameter_that_no_trial_knows_is_left_as_it_is() {
     let mut unknown = trials(0, 0.05, 0.01);
     unknown.truncate(20);
-    unknown.iter_mut().for_each(|trial| trial.truth[2] = f32::NAN);
+    for trial in &mut unknown {
+        trial.truth[2] = f32::NAN;
+    }
     let made = widen(&unknown, 1.0, Draw::new(6));
     assert_eq!(made[2], Widening::default());
     assert!(made[3].scatter > 0.0);
