@@ -41,12 +41,12 @@ pub enum Stream {
     Trajectory = 16,
     /// What the generator itself adds to what a retrieval does not know.
     Scatter = 17,
-    /// Errors of simulated spectra that a retrieval is calibrated on.
-    Observation = 20,
     /// Holes in maps.
     Mask = 18,
     /// Where in its step a truth's rank lies.
     Rank = 19,
+    /// Errors of simulated spectra that a retrieval is calibrated on.
+    Observation = 20,
 }
 
 /// The source of all chance of a run.

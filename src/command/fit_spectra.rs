@@ -5,6 +5,7 @@ use std::path::Path;
 use super::CommandError;
 use super::records::{Record, Records};
 use crate::data::mask::AxisMask;
+use crate::data::spectral_axis::in_words;
 use crate::data::{Aspa, Dataset, Kind};
 use crate::inference::latent_fit::{Known, Spectrum, Subject};
 
@@ -17,12 +18,8 @@ pub fn open(path: &Path, aspa: &Aspa) -> Result<Dataset, CommandError> {
         return wrong(format!("holds {}, expected spectra", manifest.kind.name()));
     };
     if axis.wavelength_um != aspa.wavelength_um() {
-        let words = |um: &[f64]| format!("{} points from {:.4} to {:.4} um", um.len(), um[0], um[um.len() - 1]);
-        return wrong(format!(
-            "has {}, expected the run's {}",
-            words(&axis.wavelength_um),
-            words(aspa.wavelength_um())
-        ));
+        let (have, wanted) = (in_words(&axis.wavelength_um), in_words(aspa.wavelength_um()));
+        return wrong(format!("has {have}, expected the run's {wanted}"));
     }
     Ok(dataset)
 }
@@ -70,16 +67,19 @@ impl<'a> Spectra<'a> {
         let mut channels = channels.chunks_exact(values.len() / self.channels()).map(<[f32]>::to_vec);
         let mut next = || channels.next().expect("there are four channels");
         let (depths, error_below, error_above, observed) = (next(), next(), next(), next());
-        // A gas of which there is nothing has the least mixing ratio that can be told.
-        let pixels =
-            given.iter().zip(self.full_scale).map(|(value, scale)| (f64::from(*value) / scale).clamp(0.0, 1.0) as f32);
-        let spectrum = Spectrum { depths, error_below, error_above, observed, parameters: pixels.collect() };
+        let spectrum = Spectrum { depths, error_below, error_above, observed, parameters: self.pixels(&given) };
         Ok(Observation { id, spectrum, truth })
     }
 
     /// Record number `record`, to be fitted.
     pub fn subject(&mut self, record: u64) -> Result<Subject, CommandError> {
         Ok(Subject { number: record, known: Known::Spectrum(self.observation(record)?.spectrum) })
+    }
+
+    /// Parameters as pixels, NaN where unknown. A gas of which there is nothing has the least mixing ratio that can be told.
+    pub fn pixels(&self, parameters: &[f32]) -> Vec<f32> {
+        let pixel = |(value, scale): (&f32, f64)| (f64::from(*value) / scale).clamp(0.0, 1.0) as f32;
+        parameters.iter().zip(self.full_scale).map(pixel).collect()
     }
 
     fn channels(&self) -> usize {

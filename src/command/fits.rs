@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::CommandError;
 use super::counter::Counter;
 use super::session::Session;
+use crate::comm::tree::leaves_of;
 use crate::fanout::{End, FanoutError, Next, Outcome, Worker};
 use crate::inference::latent_fit::{Fitted, LatentFit, Pull, Subject};
 
@@ -23,7 +24,8 @@ pub fn fit_all<T: Serialize + DeserializeOwned>(
     watched: impl Fn(u64) -> bool,
     read: impl Fn(&Fitted) -> T,
 ) -> Result<Vec<T>, CommandError> {
-    let mine = share(&objects, session.rank() as u64, session.ranks() as u64);
+    let mine = leaves_of(session.rank(), session.ranks(), (objects.end - objects.start) as usize);
+    let mine = objects.start + mine.start as u64..objects.start + mine.end as u64;
     let counter = Counter::new(session, unit, units, mine.end - mine.start);
     let mut next = mine.clone();
     let mut made: Vec<(u64, T)> = Vec::new();
@@ -84,11 +86,4 @@ pub fn fit_ledger<I: Send + 'static>(
     )?;
     worker.into_inner().end()?;
     Ok(end)
-}
-
-/// The run of `objects` that falls to a rank.
-fn share(objects: &Range<u64>, rank: u64, ranks: u64) -> Range<u64> {
-    let count = objects.end - objects.start;
-    let at = |rank: u64| objects.start + count * rank / ranks;
-    at(rank)..at(rank + 1)
 }

@@ -14,6 +14,7 @@ use super::{CommandError, logging, provenance};
 use crate::comm::alarm;
 use crate::config::{CodecSection, ConfigError, ModelSection, Override, RunConfig};
 use crate::data::loader::LoaderSettings;
+use crate::data::spectral_axis::in_words;
 use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
 use crate::exit::{Ends, Exit};
 use crate::files;
@@ -161,7 +162,7 @@ fn identity(config: &RunConfig, dataset: &Dataset, encoding: &Encoding, device: 
         }
         Encoding::Aspa(aspa) => {
             // In few words first, by which a run on another grid is refused; in full for those who make spectra.
-            facts.insert("axis".into(), in_words(aspa.wavelength_um()).into());
+            facts.insert("axis".into(), name(aspa.wavelength_um()).into());
             let wavelength_um: Vec<toml::Value> = aspa.wavelength_um().iter().map(|&um| um.into()).collect();
             facts.insert("wavelength_um".into(), wavelength_um.into());
             let codec = CodecSection::Aspa(aspa.settings().clone());
@@ -181,10 +182,9 @@ fn identity(config: &RunConfig, dataset: &Dataset, encoding: &Encoding, device: 
 }
 
 /// Wavelengths in a few words that no others have.
-fn in_words(wavelength_um: &[f64]) -> String {
+fn name(wavelength_um: &[f64]) -> String {
     let bytes: Vec<u8> = wavelength_um.iter().flat_map(|um| um.to_le_bytes()).collect();
-    let (first, last) = (wavelength_um[0], wavelength_um[wavelength_um.len() - 1]);
-    format!("{} points from {first:.4} to {last:.4} um ({:016x})", wavelength_um.len(), xxh3_64(&bytes))
+    format!("{} ({:016x})", in_words(wavelength_um), xxh3_64(&bytes))
 }
 
 /// What may differ from the checkpoint's run where it is said by hand.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::aspa::Aspa;
+use tch::Device;
+
+use super::aspa::{Aspa, AspaTensors};
 use super::atmosphere;
 use super::manifest::{Kind, Manifest};
 use super::normalise::{DomainError, Transform};
@@ -47,6 +49,14 @@ impl Encoding {
             return Err("its wavelengths are not those of the codec".into());
         }
         Ok(())
+    }
+
+    /// The codec on a device, where it is one of spectra.
+    pub fn codec(&self, device: Device) -> Option<AspaTensors> {
+        match self {
+            Self::Transform(_) => None,
+            Self::Aspa(aspa) => Some(AspaTensors::new(aspa, device)),
+        }
     }
 
     /// The shape of an image of a record of shape `shape`.

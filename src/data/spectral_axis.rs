@@ -56,6 +56,12 @@ impl SpectralAxis {
 /// Wavelengths that are asked for beyond these, in micrometres, are a mistake.
 pub const LEGAL_UM: std::ops::RangeInclusive<f64> = 0.01..=1e4;
 
+/// Wavelengths in a few words.
+pub fn in_words(wavelength_um: &[f64]) -> String {
+    let (first, last) = (wavelength_um[0], wavelength_um[wavelength_um.len() - 1]);
+    format!("{} points from {first:.4} to {last:.4} um", wavelength_um.len())
+}
+
 /// A grid that has a name: `exogan` (515 points of ExoGAN, 50.2 down to 0.30 um) and `exogan-362` (those from 16.0 to 0.44 um, which
 /// its follow-up kept); none for another name. Each point is 1.01 times the next, a resolving power of 101 (ExoGAN_public, `wnw_grid.txt`).
 pub fn named_grid(name: &str) -> Option<Vec<f64>> {

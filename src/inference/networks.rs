@@ -56,10 +56,7 @@ impl Networks {
             discriminator: discriminator.expect("it was made"),
             embedder: loaded,
             model: model.clone(),
-            codec: match encoding {
-                Encoding::Transform(_) => None,
-                Encoding::Aspa(aspa) => Some(AspaTensors::new(aspa, device)),
-            },
+            codec: encoding.codec(device),
             device,
             _stores: stores,
         })

@@ -279,8 +279,8 @@ pub struct Discriminator {
     judge: Dense,
 }
 
-/// Slope of the discriminator's leaky ReLU.
-const LEAK: f64 = 0.2;
+/// Slope of the discriminator's leaky ReLU, and the embedder's.
+pub(super) const LEAK: f64 = 0.2;
 
 impl Discriminator {
     /// Adds the discriminator's tensors to `path`.

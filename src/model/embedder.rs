@@ -2,16 +2,14 @@
 //!
 //! Shapes: b = maps, n = side in pixels, z = latent numbers, h = hidden numbers.
 
-use serde::{Deserialize, Serialize};
 use tch::{Tensor, nn};
 
-use super::dcgan::{DcganSettings, Latent, Output};
+use super::dcgan::{DcganSettings, LEAK, Latent, Output};
 use super::layers::{Dense, Halving, Pass, Weights};
 use crate::kernels;
 
 /// The size of an embedder; its convolutions are as many, and as wide, as the discriminator's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EmbedderSize {
     /// Numbers between the convolutions and the latent ones.
     pub hidden: i64,
@@ -33,9 +31,6 @@ pub struct Embedder {
     hidden: Dense,
     latents: Dense,
 }
-
-/// Slope of the leaky ReLU.
-const LEAK: f64 = 0.2;
 
 impl Embedder {
     /// Adds the embedder's tensors to `path`. First weights are those of He et al. 2015, eq. 14.

@@ -113,11 +113,7 @@ impl Embedding {
     ) -> Self {
         let store = nn::VarStore::new(device);
         let embedder = Embedder::new(&store.root(), model, &EmbedderSize { hidden: settings.hidden }, seed);
-        let codec = match encoding {
-            Encoding::Transform(_) => None,
-            Encoding::Aspa(aspa) => Some(AspaTensors::new(aspa, device)),
-        };
-        Self { settings, store, embedder, codec }
+        Self { settings, store, embedder, codec: encoding.codec(device) }
     }
 
     /// What `generator` makes of latent numbers in step number `step`.

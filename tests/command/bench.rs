@@ -104,7 +104,9 @@ fn statistics_are_told_with_their_parts() {
     let all = middle(&told, "seconds");
     let parts = ["spectrum_seconds", "histogram_seconds", "tests_seconds"].map(|part| middle(&told, part));
     assert!(parts.iter().all(|part| *part < 2.0 * all), "{told}");
-    a_share(&told, "share_of_read");
+    // How large it is, depends on what else runs while memory is read for a moment.
+    let share = number(&told, "share_of_read");
+    assert!((share * all / number(&told, "read_seconds") - 1.0).abs() < 1e-9, "{told}");
 }
 
 #[cfg(feature = "mpi")]

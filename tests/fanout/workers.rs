@@ -164,15 +164,20 @@ fn a_slow_worker_keeps_its_block_for_more_than_a_lease() {
     assert_whole(&ledger);
 }
 
+/// A worker with all objects of the one block, which somebody took for lost and was faster than.
+fn overtaken(ledger: &Ledger) -> (Worker<()>, Vec<u64>) {
+    let mut late = start(ledger);
+    let out = (0..4).map(|_| object(&mut late)).collect();
+    std::fs::write(ledger.disk().path("failed", "000000000000-000000000004.0"), "silence").expect("a record");
+    finish(start(ledger));
+    (late, out)
+}
+
 #[test]
 fn other_bytes_for_the_same_block_are_an_error_and_the_first_stay() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = join(folder.path(), 4, 4);
-    let mut late = start(&ledger);
-    let out: Vec<u64> = (0..4).map(|_| object(&mut late)).collect();
-    // Somebody takes it for lost and is faster.
-    std::fs::write(ledger.disk().path("failed", "000000000000-000000000004.0"), "silence").expect("a record");
-    finish(start(&ledger));
+    let (mut late, out) = overtaken(&ledger);
     let outcomes = out.iter().map(|object| late.finish(*object, Ok(b"other".to_vec())));
     let error: Vec<FanoutError> = outcomes.filter_map(Result::err).collect();
     assert!(error.len() == 1 && error[0].exit() == Exit::Hardware, "{error:?}");
@@ -183,10 +188,7 @@ fn other_bytes_for_the_same_block_are_an_error_and_the_first_stay() {
 fn the_same_bytes_for_the_same_block_are_as_good() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = join(folder.path(), 4, 4);
-    let mut late = start(&ledger);
-    let out: Vec<u64> = (0..4).map(|_| object(&mut late)).collect();
-    std::fs::write(ledger.disk().path("failed", "000000000000-000000000004.0"), "silence").expect("a record");
-    finish(start(&ledger));
+    let (mut late, out) = overtaken(&ledger);
     for object in out {
         late.finish(object, Ok(payload(object))).expect("it is the same");
     }

@@ -4,32 +4,21 @@ use std::sync::Arc;
 
 use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{Aspa, AspaSettings, Encoding, Transform};
-use skyforge::model::Precision;
 use skyforge::model::dcgan::{DcganSettings, Latent, Output};
 use skyforge::objective::embedder::EmbedderSettings;
-use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
+use skyforge::objective::gan::{Gan, GanSettings, Noise, Update};
 use skyforge::objective::{Batch, Objective, Place, Tally};
 use skyforge::rng::{Draw, Stream};
 use tch::{Device, Tensor};
 
+use crate::gan;
 use crate::networks::SMALL;
 
 const WITH_SPECTRA: DcganSettings =
     DcganSettings { side: 33, latent: Latent::Uniform, output: Output::Sigmoid, depth: 4, ..SMALL };
 
 fn settings() -> GanSettings {
-    GanSettings {
-        loss: Loss::NonSaturating,
-        precision: Precision::Fp32,
-        penalty: None,
-        label_flip: 0.0,
-        instance_noise: 0.0,
-        average: None,
-        update: Update::Alternating,
-        noise: Noise::Fresh,
-        discriminator_moves: 1,
-        generator_moves: 2,
-    }
+    GanSettings { generator_moves: 2, ..gan::settings(Update::Alternating, Noise::Fresh) }
 }
 
 fn with(embedder: &EmbedderSettings) -> Gan {

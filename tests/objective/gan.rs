@@ -53,7 +53,7 @@ fn far_logits_give_finite_losses() {
     }
 }
 
-fn settings(update: Update, noise: Noise) -> GanSettings {
+pub fn settings(update: Update, noise: Noise) -> GanSettings {
     GanSettings {
         loss: Loss::NonSaturating,
         precision: Precision::Fp32,

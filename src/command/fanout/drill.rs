@@ -5,13 +5,13 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 
+use super::hand;
 use crate::command::CommandError;
 use crate::command::output::say;
 use crate::command::session::Session;
@@ -21,7 +21,6 @@ use crate::fanout::merge::{self, Merged};
 use crate::fanout::{End, FanoutError, Hand, Ledger, Next, Tally, Terms, Work, Worker};
 use crate::files;
 use crate::rng::{Draw, Stream};
-use crate::trainer::signals::StopFlag;
 
 pub(super) const VERB: &str = "drill";
 
@@ -77,18 +76,9 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         return Err(CommandError::Usage(format!("--lease is {}, expected seconds, 0.01 or more", arguments.lease)));
     }
     let ledger = Ledger::join(&arguments.ledger, work, terms)?;
-    let (stop, begun) = (StopFlag::install(), Instant::now());
-    let wall = arguments.max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes));
-    let hand = Hand {
-        rank: session.rank(),
-        stop: Arc::new(move || stop.is_set() || wall.is_some_and(|wall| begun.elapsed() >= wall)),
-    };
-    let (end, tally) = work_on(&ledger, hand, arguments)?;
+    let (end, tally) = work_on(&ledger, hand::hand(session, arguments.max_wall), arguments)?;
     say(&json!({ "rank": session.rank(), "blocks": tally.blocks, "objects": tally.objects }).to_string())?;
-    Ok(match end {
-        End::AllDone => Exit::Done,
-        End::Stopped => Exit::Stopped,
-    })
+    Ok(hand::exit(end))
 }
 
 fn work_on(ledger: &Ledger, hand: Hand, arguments: &Arguments) -> Result<(End, Tally), FanoutError> {

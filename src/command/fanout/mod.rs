@@ -1,6 +1,7 @@
 //! `skyforge fanout`: how far work is that many workers share, another chance for what failed, and all of it in one file.
 
 mod drill;
+pub mod hand;
 mod merge;
 mod retry;
 mod status;

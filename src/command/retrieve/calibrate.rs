@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::command::fit_spectra::Spectra;
+use crate::command::fit_spectra::{Observation, Spectra};
 use crate::command::fits::fit_all;
 use crate::command::session::Session;
 use crate::command::{CommandError, Trained};
@@ -180,27 +180,17 @@ impl Measure<'_> {
 
     /// A simulated spectrum as if it had been observed with the errors at hand.
     fn noisy(&self, spectra: &mut Spectra, record: u64) -> Result<Subject, CommandError> {
-        let mut spectrum = spectra.observation(record)?.spectrum;
-        let mut chance = self.draw.at(Stream::Observation, record, 0);
+        let Observation { mut spectrum, truth, .. } = spectra.observation(record)?;
         let Errors { below, above, observed } = self.errors;
-        for (point, depth) in spectrum.depths.iter_mut().enumerate() {
-            let deviation = chance.normal() as f32;
-            *depth += deviation * if deviation < 0.0 { below[point] } else { above[point] };
-            *depth *= observed[point];
-        }
         spectrum.error_below.clone_from(below);
         spectrum.error_above.clone_from(above);
+        let mut chance = self.draw.at(Stream::Observation, record, 0);
+        let drawn = (0..observed.len()).map(|point| spectrum.drawn(point, true, &mut chance) * observed[point]);
+        spectrum.depths = drawn.collect();
         spectrum.observed.clone_from(observed);
-        // Parameters that the mask gives are those of the truth: they were left in where the mask of spectra says so.
-        let truth = spectra.observation(record)?.truth;
-        for (index, pixel) in spectrum.parameters.iter_mut().enumerate() {
-            let full_scale = self.aspa.settings().full_scale.all()[index];
-            *pixel = if self.mask.given()[index] {
-                (f64::from(truth[index]) / full_scale).clamp(0.0, 1.0) as f32
-            } else {
-                f32::NAN
-            };
-        }
+        let given: Vec<f32> =
+            truth.iter().zip(self.mask.given()).map(|(value, given)| if given { *value } else { f32::NAN }).collect();
+        spectrum.parameters = spectra.pixels(&given);
         Ok(Subject { number: record, known: Known::Spectrum(spectrum) })
     }
 }

@@ -7,7 +7,7 @@ use crate::command::fit_spectra::Observation;
 use crate::data::atmosphere::QUANTITIES;
 use crate::files;
 use crate::inference::latent_fit;
-use crate::inference::retrieval::{DRAWS, Posterior, Reading, SHARES};
+use crate::inference::retrieval::{Posterior, Reading, SHARES};
 use crate::report::examples::{ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples};
 use crate::statistics::weighted;
 
@@ -37,9 +37,8 @@ pub fn object(
         }
     }
     let [p2_5, p16, _, p84, p97_5] = bands;
-    let weight = |sample: usize| f64::from(reading.weights[sample / DRAWS]) / DRAWS as f64;
     let samples = (0..reading.samples[0].len()).map(|sample| ExampleSample {
-        weight: weight(sample),
+        weight: f64::from(reading.sample_weights[sample]),
         parameters: reading.samples.iter().map(|values| f64::from(values[sample])).collect(),
     });
     ExampleObject {

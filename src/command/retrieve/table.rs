@@ -43,7 +43,7 @@ impl Reader<'_> {
             SampleRow {
                 id: observation.id,
                 restart: restart as u64,
-                weight: reading.weights[restart] / DRAWS as f32,
+                weight: reading.sample_weights[sample],
                 chi_square: posterior.chi_square[restart],
                 parameters: std::array::from_fn(|parameter| reading.samples[parameter][sample]),
             }

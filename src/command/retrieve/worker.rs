@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::table::{self, Reader, Retrieved};
 use crate::catalog::Facts;
 use crate::command::CommandError;
+use crate::command::fanout::hand;
 use crate::command::fit_spectra::{Observation, Spectra};
 use crate::command::fits::fit_ledger;
 use crate::command::session::Session;
@@ -17,11 +17,10 @@ use crate::data::mask::AxisMask;
 use crate::data::{Aspa, Dataset};
 use crate::exit::Exit;
 use crate::fanout::merge::{self, Merged};
-use crate::fanout::{End, Hand, Ledger, Work, Worker};
+use crate::fanout::{Ledger, Work, Worker};
 use crate::inference::Networks;
 use crate::inference::latent_fit::{Known, LatentFit, Subject};
 use crate::inference::retrieval::Posterior;
-use crate::trainer::signals::StopFlag;
 
 /// The verb of its ledgers.
 pub const VERB: &str = "retrieve";
@@ -57,13 +56,7 @@ pub fn run(
     reader: &Reader,
     max_wall: Option<f64>,
 ) -> Result<Exit, CommandError> {
-    let (stop, begun) = (StopFlag::install(), Instant::now());
-    let wall = max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes));
-    let hand = Hand {
-        rank: session.rank(),
-        stop: Arc::new(move || stop.is_set() || wall.is_some_and(|wall| begun.elapsed() >= wall)),
-    };
-    let worker = Worker::start(ledger, hand, move |block| {
+    let worker = Worker::start(ledger, hand::hand(session, max_wall), move |block| {
         let mut spectra = Spectra::new(&source.dataset, &source.mask, &source.aspa);
         Ok(block.objects().map(|object| spectra.observation(object).map_err(|fault| fault.to_string())).collect())
     });
@@ -80,10 +73,7 @@ pub fn run(
         let retrieved = reader.retrieved(&observation, &posterior, &reader.read(&posterior));
         Ok(postcard::to_stdvec(&retrieved).expect("rows are numbers"))
     })?;
-    Ok(match end {
-        End::AllDone => Exit::Done,
-        End::Stopped => Exit::Stopped,
-    })
+    Ok(hand::exit(end))
 }
 
 /// Writes the table of a finished ledger.

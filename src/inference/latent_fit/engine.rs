@@ -51,9 +51,13 @@ pub struct Fitted {
 impl Fitted {
     /// The restart of the least misfit.
     pub fn best(&self) -> usize {
-        let misfit = &self.misfit;
-        (0..misfit.len()).min_by(|a, b| misfit[*a].total_cmp(&misfit[*b])).expect("there is a restart")
+        place_of_least(&self.misfit)
     }
+}
+
+/// Which of the restarts has the least of `values`.
+pub(in crate::inference) fn place_of_least(values: &[f32]) -> usize {
+    (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])).expect("there is a restart")
 }
 
 /// What there is to fit next.
@@ -206,11 +210,7 @@ impl<'a> LatentFit<'a> {
         let power = |base: f64| (&slots.age * base.ln()).exp(); // [s, 1]
         let mean = &slots.first / (power(beta1).neg() + 1.0);
         let spread = (&slots.second / (power(beta2).neg() + 1.0)).sqrt() + EPSILON;
-        let rate = if half_life > 0.0 {
-            power(0.5_f64.powf(half_life.recip())) * learning_rate
-        } else {
-            power(1.0) * learning_rate
-        };
+        let rate = power(if half_life > 0.0 { 0.5_f64.powf(half_life.recip()) } else { 1.0 }) * learning_rate;
         slots.z = &slots.z - rate * mean / spread;
         if self.networks.model.latent == Latent::Uniform {
             let _ = slots.z.clamp_(-1.0, 1.0);

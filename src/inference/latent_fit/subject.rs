@@ -10,7 +10,7 @@ use crate::data::atmosphere::QUANTITIES;
 use crate::inference::Networks;
 use crate::model::Pass;
 use crate::model::dcgan::Latent;
-use crate::rng::{Draw, Stream};
+use crate::rng::{Chance, Draw, Stream};
 
 /// An object as it was observed.
 #[derive(Clone, Debug)]
@@ -205,7 +205,7 @@ impl Subject {
 
 impl Spectrum {
     /// The depth at `point`, or what might have been observed instead: a draw from its error, which has two sides.
-    fn drawn(&self, point: usize, noise: bool, chance: &mut crate::rng::Chance) -> f32 {
+    pub fn drawn(&self, point: usize, noise: bool, chance: &mut Chance) -> f32 {
         let deviation = chance.normal() as f32;
         let error = if deviation < 0.0 { self.error_below[point] } else { self.error_above[point] };
         self.depths[point] + if noise { deviation * error } else { 0.0 }

@@ -65,19 +65,15 @@ pub fn effective_points(residuals: &[Vec<f32>], errors: &[f32], observed: &[bool
             residuals.iter().map(|residual| f64::from(residual[point]) * scale).collect()
         })
         .collect();
-    let (mut trace, mut squares) = (0.0, 0.0);
+    let mut squares = 0.0;
     for (a, row) in scaled.iter().enumerate() {
         for (b, other) in scaled.iter().enumerate().skip(a) {
             let product: f64 = row.iter().zip(other).map(|(x, y)| x * y).sum::<f64>() / residuals.len() as f64;
-            if a == b {
-                trace += 1.0;
-                squares += 1.0;
-            } else {
-                squares += 2.0 * product * product;
-            }
+            // Each point's total error is its unit.
+            squares += if a == b { 1.0 } else { 2.0 * product * product };
         }
     }
-    trace * trace / squares
+    (points.len() as f64).powi(2) / squares
 }
 
 /// For each parameter what brings the truth into the interval from 16 to 84 % in 68 % of the trials.

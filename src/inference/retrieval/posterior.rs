@@ -7,7 +7,7 @@ use tch::Tensor;
 
 use crate::data::atmosphere::QUANTITIES;
 use crate::inference::Networks;
-use crate::inference::latent_fit::Fitted;
+use crate::inference::latent_fit::{Fitted, place_of_least};
 use crate::rng::{Draw, Stream};
 use crate::statistics::weighted;
 
@@ -61,8 +61,10 @@ pub struct Reading {
     pub weights: Vec<f32>,
     /// Percentiles of each parameter, in the order of `SHARES`.
     pub percentiles: [[f32; SHARES.len()]; PARAMETERS],
-    /// Samples `[r DRAWS]` of each parameter with what the generator adds, and the weight of each.
+    /// Samples `[r DRAWS]` of each parameter with what the generator adds.
     pub samples: [Vec<f32>; PARAMETERS],
+    /// The weight of each, `[r DRAWS]`, adding up to 1.
+    pub sample_weights: Vec<f32>,
     /// Share of restarts that ended within 1 of the best chi-square.
     pub agreement: f32,
     /// (sum of weights)^2 over the sum of their squares.
@@ -98,8 +100,7 @@ impl Posterior {
 
     /// The restart of the least chi-square.
     pub fn best(&self) -> usize {
-        let all = &self.chi_square;
-        (0..all.len()).min_by(|a, b| all[*a].total_cmp(&all[*b])).expect("there is a restart")
+        place_of_least(&self.chi_square)
     }
 
     /// Likelihoods exp(-chi-square / 2) of the restarts, adding up to 1. Points whose residuals go together say less than as many
@@ -138,16 +139,19 @@ impl Posterior {
         let best = self.best();
         let mut percentiles = [[0.0; SHARES.len()]; PARAMETERS];
         let mut samples = [const { Vec::new() }; PARAMETERS];
+        let mut sample_weights = Vec::new();
         for parameter in 0..PARAMETERS {
             let (values, each) = self.widened(parameter, &weights, widening[parameter], draw);
             percentiles[parameter] = weighted::percentiles(&values, &each, SHARES);
             samples[parameter] = values;
+            sample_weights = each; // the same for all
         }
         let least = self.chi_square[best];
         let agree = self.chi_square.iter().filter(|value| **value - least <= AGREEMENT).count();
         Reading {
             percentiles,
             samples,
+            sample_weights,
             agreement: agree as f32 / self.chi_square.len() as f32,
             effective_samples: weighted::effective_samples(&weights) as f32,
             weights,
