@@ -70,7 +70,7 @@ pub fn run(
     let end = fit_ledger(fit, worker, subject, |fitted| {
         let observation = open.borrow_mut().remove(&fitted.number).expect("it was given out");
         let posterior = Posterior::of(networks, fitted, false);
-        let retrieved = reader.retrieved(&observation, &posterior, &reader.read(&posterior));
+        let retrieved = reader.retrieved(&observation, &posterior, &reader.read(&observation, &posterior));
         Ok(postcard::to_stdvec(&retrieved).expect("rows are numbers"))
     })?;
     Ok(hand::exit(end))
