@@ -37,12 +37,16 @@ use crate::inference::retrieval::{Calibration, Posterior, Widening};
 use crate::report::examples::ExampleObject;
 use crate::rng::Draw;
 
+/// Objects whose errors stand for those of all.
+const ERRORS_OF: u64 = 256;
+
 /// Retrieve the parameters of atmospheres from spectra.
 ///
 /// Latent numbers are fitted whose spectrum agrees with the observed one, many times an object, each time to another draw from
 /// its errors; what the generator makes beside the spectrum are the parameters. Each restart weighs by its likelihood, in which the
-/// variance of the generator itself stands beside that of the errors: --calibrate measures it, and how wide intervals must be, on
-/// simulated spectra that the run has not learned from. TABLE gets a row an object, NAME.samples.parquet beside it the samples.
+/// variance of the generator itself stands beside that of the errors: --calibrate measures it on simulated spectra that the run has
+/// not learned from, and how far off medians are by what the fit leaves of a spectrum, and how wide intervals must be. TABLE gets a row
+/// an object, NAME.samples.parquet beside it the samples.
 ///
 /// With --ledger any number of workers share the objects: ranks, processes, tasks of an array. The same command joins the work or
 /// goes on with it; `skyforge fanout merge LEDGER --out TABLE` writes the table.
@@ -78,8 +82,8 @@ pub struct Arguments {
     /// learned from, and keeps it in the run; without it what the run has of these errors is taken
     #[arg(long, value_name = "DATASET")]
     calibrate: Option<PathBuf>,
-    /// Of which so many are taken
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(16..))]
+    /// Of which so many are taken: the more, the nearer medians come
+    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(16..))]
     calibration_count: u64,
     /// Leaves medians where the generator has them; else a calibration also measures how far off they are, by what is left of the
     /// spectrum, and moves them
@@ -141,7 +145,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let networks = session.agree(trained.networks(device))?;
     let draw = Draw::new(arguments.seed);
     let mut spectra = Spectra::new(&dataset, &on_axis, aspa);
-    let some = objects.start..objects.end.min(objects.start + arguments.calibration_count);
+    let some = objects.start..objects.end.min(objects.start + ERRORS_OF);
     let errors = session.agree(Errors::of(&mut spectra, some))?;
     let of = calibrate::facts(&trained, &settings, &mask, &errors, !arguments.no_adjustment);
     let calibration = match &arguments.calibrate {
