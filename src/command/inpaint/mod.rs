@@ -210,12 +210,16 @@ fn calibration(
         return Ok(None);
     };
     let mut spectra = Spectra::new(holes.dataset(), holes.axis_mask().expect("spectra have an axis"), aspa);
-    let some = 0..holes.dataset().manifest().count.min(calibrate::SPECTRA);
+    let some = 0..holes.dataset().manifest().count.min(calibrate::ERRORS_OF);
     let errors = session.agree(Errors::of(&mut spectra, some))?;
     // Those of a retrieval: only that draws from the errors.
     let settings = fit_settings::with(&arguments.preset.settings(trained.facts.embedder.is_some()), &arguments.sets)?;
-    let of = calibrate::facts(trained, &settings, mask, &errors);
-    let found = session.agree(calibrate::read(&arguments.run, &of))?;
+    let mut found = None;
+    // Whether medians are moved besides says nothing of the variance.
+    for adjusted in [true, false] {
+        let of = calibrate::facts(trained, &settings, mask, &errors, adjusted);
+        found = found.or(session.agree(calibrate::read(&arguments.run, &of))?);
+    }
     if session.rank() == 0 {
         match &found {
             Some(found) => log::info!("the generator's own variance is that of {} spectra", found.spectra),
@@ -250,8 +254,13 @@ fn source(
     calibration: Option<&Calibration>,
 ) -> toml::Table {
     let network = if trained.averaged { "generator_ema" } else { "generator" };
-    let calibration =
-        calibration.map(|found| toml::Value::try_from(calibrate::in_short(found)).expect("it is a table"));
+    let calibration = calibration.map(|found| {
+        let variance = calibrate::checksum(found.variance.iter());
+        toml::Table::from_iter([
+            ("spectra".into(), (found.spectra as i64).into()),
+            ("variance".into(), variance.into()),
+        ])
+    });
     let known: [(&str, toml::Value); 7] = [
         ("step", (trained.checkpoint.state.step as i64).into()),
         ("checkpoint", trained.checkpoint.checksum().into()),
@@ -261,7 +270,7 @@ fn source(
         ("dataset", dataset.checksum().into()),
         ("fit", toml::Value::try_from(settings).expect("settings are a table")),
     ];
-    let all = known.into_iter().chain(calibration.map(|calibration| ("calibration", calibration)));
+    let all = known.into_iter().chain(calibration.map(|calibration| ("calibration", calibration.into())));
     all.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 

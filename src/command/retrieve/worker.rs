@@ -57,7 +57,7 @@ pub fn run(
     let known = |_, observation: &Observation| Ok(Known::Spectrum(observation.spectrum.clone()));
     fit_ledger(post, fit, load, known, |observation, fitted| {
         let posterior = Posterior::of(networks, fitted, false);
-        let retrieved = reader.retrieved(&observation, &posterior, &reader.read(&posterior));
+        let retrieved = reader.retrieved(&observation, &posterior, &reader.read(&observation, &posterior));
         Ok(postcard::to_stdvec(&retrieved).expect("rows are numbers"))
     })
 }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::adjustment::Adjustment;
 use super::posterior::{Posterior, SHARES, Widening};
 use crate::data::atmosphere::QUANTITIES;
 use crate::rng::Draw;
@@ -26,6 +27,8 @@ pub struct Calibration {
     pub variance: Vec<f32>,
     /// Observed points over independent ones: residuals of neighbours go together.
     pub correlated: f64,
+    /// How medians are moved, where they are to be.
+    pub adjustment: Option<Adjustment>,
     /// What the generator leaves open in each parameter.
     pub widening: [Widening; PARAMETERS],
     /// The chi-square over the number of points that 99 % of them stay below.
@@ -37,6 +40,10 @@ pub struct Calibration {
 pub struct Trial {
     /// Where its restarts ended.
     pub posterior: Posterior,
+    /// What was fitted, `[w]`.
+    pub depths: Vec<f32>,
+    /// 1 where it was observed, `[w]`.
+    pub observed: Vec<f32>,
     /// The parameters, NaN where unknown.
     pub truth: [f32; PARAMETERS],
 }

@@ -98,6 +98,15 @@ impl Posterior {
         }
     }
 
+    /// Moves the parameters of all restarts, each in its unit.
+    pub fn shift(&mut self, shift: [f32; PARAMETERS]) {
+        for parameters in &mut self.parameters {
+            for (value, shift) in parameters.iter_mut().zip(shift) {
+                *value += shift;
+            }
+        }
+    }
+
     /// The restart of the least chi-square.
     pub fn best(&self) -> usize {
         place_of_least(&self.chi_square)
