@@ -40,7 +40,15 @@ impl Session {
 
     /// Whether this process is the launcher's first, whatever the ranks know of each other.
     pub fn is_first_task(&self) -> bool {
-        self.rank() == 0 && number(&["OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"]).unwrap_or(0) == 0
+        self.task() == 0
+    }
+
+    /// This rank, or among tasks that do not know of each other the launcher's number.
+    pub fn task(&self) -> usize {
+        match self.rank() {
+            0 => number(&["OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"]).unwrap_or(0),
+            rank => rank,
+        }
     }
 
     /// Whether there is a microbatch for each rank.
@@ -84,6 +92,11 @@ impl Session {
 
     /// This rank among those of its machine.
     pub fn here(&self) -> device::Here {
+        // Tasks that do not know of each other still are not to meet on one GPU.
+        let alone = (self.ranks() == 1).then(|| number(&["OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"])).flatten();
+        if let Some(rank) = alone {
+            return device::Here { rank, ranks: rank + 1, lists_differ: false };
+        }
         let (rank, mut lists) = self.comm.here(&device::visible_list());
         let ranks = lists.len();
         lists.sort();

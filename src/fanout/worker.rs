@@ -104,6 +104,8 @@ struct Desk<I> {
     held: usize,
     /// One of them is a suspect.
     alone: bool,
+    /// The thread found nothing to take, and has taken nothing since.
+    dry: bool,
     leaving: bool,
     end: Option<Result<(), FanoutError>>,
     /// Objects of the ledger that were done, as far as is known.
@@ -131,7 +133,8 @@ impl<I: Send + 'static> Worker<I> {
         load: impl FnMut(Block) -> Result<Vec<I>, String> + Send + 'static,
     ) -> Self {
         let me = Owner::new(hand.rank);
-        let desk = Desk { ready: VecDeque::new(), held: 0, alone: false, leaving: false, end: None, done: 0 };
+        let desk =
+            Desk { ready: VecDeque::new(), held: 0, alone: false, dry: false, leaving: false, end: None, done: 0 };
         let heart = Heart::start(ledger.clone());
         let shared = Arc::new(Shared { desk: Mutex::new(desk), changed: Condvar::new(), heart });
         let claimer = Claimer::new(ledger.clone(), me.clone());
@@ -150,8 +153,10 @@ impl<I: Send + 'static> Worker<I> {
         }
     }
 
-    /// The next object. Waits for one only while none is out.
+    /// The next object. While others are out it waits for no more than a block that is about to come, and a moment only: whoever works
+    /// on many objects at once loses more by a batch that is half full.
     pub fn next_object(&mut self) -> Result<Next<I>, FanoutError> {
+        let mut waited = false;
         loop {
             if (self.stop)() {
                 return Ok(Next::End(End::Stopped));
@@ -180,8 +185,11 @@ impl<I: Send + 'static> Worker<I> {
                     self.hear_panic();
                     return Ok(Next::End(End::Stopped)); // the error was told before
                 }
-                None if self.out > 0 => return Ok(Next::Later),
-                None => drop(self.shared.wait(desk, GLANCE)),
+                None if self.out > 0 && (waited || desk.dry || desk.alone) => return Ok(Next::Later),
+                None => {
+                    waited = true;
+                    drop(self.shared.wait(desk, GLANCE));
+                }
             }
         }
     }
@@ -239,6 +247,15 @@ impl<I: Send + 'static> Worker<I> {
     /// Objects of the whole ledger that are done or given up, as far as this worker knows.
     pub fn done(&self) -> u64 {
         self.shared.desk().done.min(self.ledger.work().count())
+    }
+
+    /// Learns what others have done, from the names of the results: one folder is read.
+    pub fn look(&self) -> Result<(), FanoutError> {
+        let names = self.ledger.disk().list("results")?;
+        let done = names.iter().filter_map(|name| Block::named(name)).map(Block::count).sum();
+        let mut desk = self.shared.desk();
+        desk.done = desk.done.max(done);
+        Ok(())
     }
 
     /// Gives back what is not done.
@@ -326,6 +343,8 @@ impl<I, L: FnMut(Block) -> Result<Vec<I>, String>> Aside<I, L> {
                 Found::Nothing => {
                     let mut desk = self.shared.desk();
                     desk.done = desk.done.max(self.claimer.done);
+                    desk.dry = true;
+                    self.shared.changed.notify_all();
                     // What the worker finishes meanwhile may change that.
                     if !desk.leaving && desk.held == held {
                         drop(self.shared.wait(desk, pause));
@@ -362,6 +381,7 @@ impl<I, L: FnMut(Block) -> Result<Vec<I>, String>> Aside<I, L> {
                 let mut desk = self.shared.desk();
                 desk.held += 1;
                 desk.alone = claim.suspect;
+                desk.dry = false;
                 desk.ready.push_back((claim, inputs));
                 drop(desk);
                 self.shared.changed.notify_all();

@@ -17,6 +17,7 @@ mod ingest_spectra;
 mod inpaint;
 mod inspect;
 mod killed;
+mod ledgers;
 #[path = "../shared/spectra.rs"]
 mod made_spectra;
 mod main_job;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::command::fit_spectra::{Observation, Spectra};
@@ -13,6 +14,7 @@ use crate::command::{CommandError, Trained};
 use crate::data::atmosphere::QUANTITIES;
 use crate::data::mask::SpectrumMask;
 use crate::data::{Aspa, Dataset};
+use crate::exit::{Ends, Exit};
 use crate::files;
 use crate::inference::Networks;
 use crate::inference::latent_fit::{FitSettings, Known, LatentFit, Spectrum, Subject};
@@ -23,6 +25,12 @@ use crate::rng::{Draw, Stream};
 
 /// Restarts of the fits from which the generator's variance is learned.
 const FIRST_RESTARTS: usize = 4;
+
+/// Spectra on which it is measured where nothing else is said.
+pub const SPECTRA: u64 = 1024;
+
+/// Objects whose errors stand for those of all.
+pub const ERRORS_OF: u64 = 256;
 
 /// Share of spectra that are beyond what is usual.
 const UNUSUAL: f64 = 0.01;
@@ -36,11 +44,19 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Medians over `records`.
+    /// Medians over those of `records` of which anything is known.
     pub fn of(spectra: &mut Spectra, records: Range<u64>) -> Result<Self, CommandError> {
         let mut all: Vec<Spectrum> = Vec::new();
+        let mut fault = None;
         for record in records {
-            all.push(spectra.observation(record)?.spectrum);
+            match spectra.observation(record) {
+                Ok(observation) => all.push(observation.spectrum),
+                Err(error) if error.exit() == Exit::Data => fault = fault.or(Some(error)), // told where it is fitted
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(fault) = fault.filter(|_| all.is_empty()) {
+            return Err(fault);
         }
         let points = all[0].depths.len();
         let median = |part: fn(&Spectrum) -> &Vec<f32>| -> Vec<f32> {
@@ -74,7 +90,7 @@ impl Errors {
 pub fn facts(
     trained: &Trained,
     settings: &FitSettings,
-    mask: &SpectrumMask,
+    mask: &str,
     errors: &Errors,
     adjust: bool,
 ) -> BTreeMap<String, String> {
@@ -89,6 +105,16 @@ pub fn facts(
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into()
+}
+
+/// What tables and datasets say of the calibration behind them.
+pub fn in_short(calibration: &Calibration) -> serde_json::Value {
+    json!({
+        "spectra": calibration.spectra,
+        "correlated": calibration.correlated,
+        "usual": calibration.usual,
+        "adjusted": calibration.adjustment.is_some(),
+    })
 }
 
 /// Where a run keeps the calibration of `of`.

@@ -1,6 +1,6 @@
 //! `skyforge retrieve`: spectra to posteriors of the parameters of their atmospheres.
 
-mod calibrate;
+pub(super) mod calibrate;
 mod examples;
 mod fits;
 mod table;
@@ -12,16 +12,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
 
 use self::calibrate::{Errors, Measure};
 use self::table::{Reader, Retrieved};
 pub(super) use self::worker::{VERB, merge};
+use super::fanout::hand::OfWorkers;
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
-use super::fits::fit_all;
+use super::fits::{Post, fit_all};
 use super::session::Session;
-use super::train::minutes;
 use super::trained::{Trained, Which};
 use super::{CommandError, fit_settings};
 use crate::catalog::Facts;
@@ -36,9 +35,6 @@ use crate::inference::latent_fit::{FitSettings, LatentFit};
 use crate::inference::retrieval::{Calibration, Posterior, Widening};
 use crate::report::examples::ExampleObject;
 use crate::rng::Draw;
-
-/// Objects whose errors stand for those of all.
-const ERRORS_OF: u64 = 256;
 
 /// Retrieve the parameters of atmospheres from spectra.
 ///
@@ -66,7 +62,7 @@ pub struct Arguments {
     #[arg(long)]
     out: Option<PathBuf>,
     /// Where the spectra of the best fits go, with medians as their parameters: a dataset folder, which must not hold one yet
-    #[arg(long, value_name = "DATASET")]
+    #[arg(long, value_name = "DATASET", conflicts_with = "ledger")]
     fits: Option<PathBuf>,
     /// What is known: parameters (the whole spectrum), wavelengths (0.6-5.3um), hst-wfc3, jwst-nirspec-prism, ariel, a
     /// text file of wavelengths, a parameter that is given (planet_radius), not:..., or several with commas between
@@ -83,7 +79,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DATASET")]
     calibrate: Option<PathBuf>,
     /// Of which so many are taken: the more, the nearer medians come
-    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(16..))]
+    #[arg(long, default_value_t = calibrate::SPECTRA, value_parser = clap::value_parser!(u64).range(16..))]
     calibration_count: u64,
     /// Leaves medians where the generator has them; else a calibration also measures how far off they are, by what is left of the
     /// spectrum, and moves them
@@ -92,23 +88,29 @@ pub struct Arguments {
     /// Objects of the dataset, as in 0..100; all where it is not given
     #[arg(long, value_name = "FROM..TO", value_parser = records)]
     records: Option<Range<u64>>,
-    /// Works on this ledger instead, with any other workers, and writes no table: `fanout merge` does
-    #[arg(long, value_name = "LEDGER", conflicts_with_all = ["out", "fits", "examples"])]
-    ledger: Option<PathBuf>,
-    /// Objects of a block of the ledger
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
-    objects_per_block: u64,
-    /// Leaves the ledger by itself after so many minutes, as a signal would
-    #[arg(long, value_name = "MINUTES", value_parser = minutes, requires = "ledger")]
-    max_wall: Option<f64>,
+    #[command(flatten)]
+    workers: OfWorkers,
     /// Objects at the head of the table that the report shows
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, conflicts_with = "ledger")]
     examples: u64,
     /// All chance follows from it
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
     #[command(flatten)]
     which: Which,
+}
+
+/// What objects are called.
+const NAMES: [&str; 2] = ["spectrum", "spectra"];
+
+/// So many take a minute or so.
+const OBJECTS_PER_BLOCK: u64 = 256;
+
+impl Arguments {
+    /// Whether each who runs it is a worker; a calibration is made together.
+    pub fn is_for_workers(&self) -> bool {
+        self.workers.ledger.is_some() && self.calibrate.is_none()
+    }
 }
 
 fn records(text: &str) -> Result<Range<u64>, String> {
@@ -137,7 +139,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     session.agree(arguments.fits.as_deref().map_or(Ok(()), DatasetWriter::check_folder))?;
     let objects = within(arguments.records.clone(), dataset.manifest().count)?;
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("retrieval/table.parquet"));
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty() && arguments.workers.ledger.is_none());
     session.agree(folder.map_or(Ok(()), files::create_folder).map_err(CommandError::io(&out)))?;
 
     Session::torch_threads(trained.facts.threads);
@@ -145,9 +147,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let networks = session.agree(trained.networks(device))?;
     let draw = Draw::new(arguments.seed);
     let mut spectra = Spectra::new(&dataset, &on_axis, aspa);
-    let some = objects.start..objects.end.min(objects.start + ERRORS_OF);
+    let some = objects.start..objects.end.min(objects.start + calibrate::ERRORS_OF);
     let errors = session.agree(Errors::of(&mut spectra, some))?;
-    let of = calibrate::facts(&trained, &settings, &mask, &errors, !arguments.no_adjustment);
+    let of = calibrate::facts(&trained, &settings, &mask.to_string(), &errors, !arguments.no_adjustment);
     let calibration = match &arguments.calibrate {
         Some(path) => {
             let held_back = session.agree(fit_spectra::open(path, aspa))?;
@@ -179,11 +181,12 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let reader = Reader { calibration: calibration.as_ref(), draw };
     let variance = calibration.as_ref().map(|calibration| calibration.variance.clone());
     let fit = LatentFit::new(&networks, settings.clone(), variance, draw);
-    if let Some(ledger) = &arguments.ledger {
-        let work = worker::work(objects, arguments.objects_per_block, &about);
-        let ledger = session.agree(Ledger::join(ledger, work, Terms::default()))?;
+    if let Some(ledger) = &arguments.workers.ledger {
+        let work = worker::work(objects, arguments.workers.objects_per_block.unwrap_or(OBJECTS_PER_BLOCK), &about);
+        let ledger = &session.agree(Ledger::join(ledger, work, Terms::default()))?;
+        let post = Post { session, ledger, max_wall: arguments.workers.max_wall, names: NAMES };
         let source = worker::Source { dataset: Arc::clone(&dataset), mask: on_axis.clone(), aspa: Arc::clone(aspa) };
-        return worker::run(session, &ledger, &fit, &networks, source, &reader, arguments.max_wall);
+        return worker::run(&post, &fit, &networks, source, &reader);
     }
     let fitting = Instant::now();
     let watched = |object: u64| object < objects.start + arguments.examples;
@@ -191,7 +194,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         session,
         &fit,
         objects.clone(),
-        ["spectrum", "spectra"],
+        NAMES,
         |record| spectra.subject(record),
         watched,
         |fitted| (Posterior::of(&networks, fitted, watched(fitted.number)), fitted.paths.clone()),
@@ -259,15 +262,7 @@ fn about(
     put("fit", serde_json::to_value(settings).expect("settings are a table"));
     put("version", env!("CARGO_PKG_VERSION").into());
     if let Some(calibration) = calibration {
-        put(
-            "calibration",
-            json!({
-                "spectra": calibration.spectra,
-                "correlated": calibration.correlated,
-                "usual": calibration.usual,
-                "adjusted": calibration.adjustment.is_some(),
-            }),
-        );
+        put("calibration", calibrate::in_short(calibration));
     }
     facts
 }
