@@ -15,6 +15,7 @@ pub mod stacks;
 pub mod train;
 pub mod words;
 
+mod allocation;
 mod counter;
 mod end;
 mod fit_settings;

@@ -18,7 +18,7 @@ use super::signals::StopFlag;
 use super::step::{Cut, Ended, Odd, Stepper};
 use super::watch::{PATIENCE, Watch};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Keep, Newest, State};
-use crate::comm::{Communicator, DeviceSum, Disagreement, There, agree};
+use crate::comm::{Communicator, DeviceSum, Disagreement, There, Watchdog, agree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset, Encoding};
 use crate::exit::{Ends, Exit};
@@ -229,6 +229,7 @@ pub struct Run<'a, O: Objective> {
     bad_steps_in_a_row: u64,
     /// The newest checkpoint: folder name and checksum.
     newest: Option<(String, String)>,
+    watchdog: Option<Watchdog>,
 }
 
 impl<'a, O: Objective> Run<'a, O> {
@@ -264,12 +265,30 @@ impl<'a, O: Objective> Run<'a, O> {
             first_step: step,
             bad_steps_in_a_row: 0,
             newest,
+            watchdog: None,
         })
+    }
+
+    /// Has `watchdog` look whether the run goes on.
+    pub fn watch(&mut self, watchdog: Watchdog) {
+        self.watchdog = Some(watchdog);
+    }
+
+    /// Tells the watchdog what comes next, which is no step.
+    fn turn_to(&self, what: impl FnOnce() -> String) {
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.aside(&what());
+        }
     }
 
     /// Steps that are made already.
     pub fn step(&self) -> u64 {
         self.step
+    }
+
+    /// The newest checkpoint, which it goes on from: folder name and checksum.
+    pub fn newest(&self) -> Option<(&str, &str)> {
+        self.newest.as_ref().map(|(name, checksum)| (name.as_str(), checksum.as_str()))
     }
 
     /// Trains until the schedule ends or somebody stops it; the same outcome on all ranks.
@@ -306,6 +325,9 @@ impl<'a, O: Objective> Run<'a, O> {
         let wants_to_stop = || stop.is_set() || max_wall.is_some_and(|wall| started.elapsed() >= wall);
         while self.step < schedule.steps {
             let begun = Instant::now();
+            if let Some(watchdog) = &self.watchdog {
+                watchdog.step(&format!("step {}", self.step + 1));
+            }
             drills.begin(self.step + 1, stop);
             let loaded = match (trouble.take(), ahead.take()) {
                 (Some(trouble), _) => Err(trouble),
@@ -341,6 +363,7 @@ impl<'a, O: Objective> Run<'a, O> {
             let seconds = Seconds { load: load_seconds, step: begun.elapsed().as_secs_f64() };
             let skipped = Skipped { rows: skipped_rows, steps: self.step - self.stepper.kept_steps() };
             let last = self.step == schedule.steps;
+            self.turn_to(|| format!("what comes after step {}", self.step));
             let measured = yardstick.as_ref().filter(|_| last || self.step.is_multiple_of(schedule.measure_every));
             let quality = measured.and_then(|yardstick| yardstick.measure(comm, &mut self.stepper));
             self.warn(watch.see(self.stepper.symptom(&metrics)), quality);
@@ -459,6 +482,7 @@ impl<'a, O: Objective> Run<'a, O> {
         if self.step == self.first_step && self.newest.is_some() {
             return Ok(()); // it is where it came from
         }
+        self.turn_to(|| format!("the checkpoint of step {}", self.step));
         let checkpoints = checkpoints(self.training);
         let error = quality.map(|quality| quality.spectrum_error);
         let state = State::new(self.step, self.step * records_per_step, error, identity.clone());
@@ -520,9 +544,6 @@ fn resume<O: Objective>(
     let Some(checkpoint) = found else { return Ok((0, None)) };
     let restored = stepper.restore(|slots| checkpoint.restore(slots));
     agree(comm, restored)?;
-    if comm.rank() == 0 {
-        log::info!("going on from {} ({})", checkpoint.folder().display(), checkpoint.checksum());
-    }
     Ok((checkpoint.state.step, Some((name_of(checkpoint.folder()), checkpoint.checksum()))))
 }
 

@@ -280,7 +280,7 @@ fn drills_that_cannot_be_are_refused() {
     for (drill, wanted) in [
         ("nan@0", "STEP from 1"),
         ("nan", "KIND@STEP"),
-        ("nap@3", "KIND one of nan, panic, data, flip, kill, stop"),
+        ("nap@3", "KIND one of nan, panic, data, flip, kill, stop, hang, slow"),
         ("nan@3:x", "KIND@STEP:RANK"),
         ("nan@3:1", "--drill nan@3:1: there is no rank 1, expected one below 1"),
         ("nan@41", "--drill nan@41:0: there is no step 41, expected one up to 40"),

@@ -14,7 +14,6 @@ use crate::command::CommandError;
 use crate::command::game::game;
 use crate::command::output::say;
 use crate::command::session::Session;
-use crate::command::train::enough_processors;
 use crate::config::{ConfigError, ModelSection, Override, RunConfig};
 use crate::data::{Encoding, Transform};
 use crate::exit::Exit;
@@ -73,7 +72,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         let wanted = "expected the same device, share_gpu and threads_per_rank, which are the whole program's";
         return Err(CommandError::Usage(format!("--against {}: {wanted}", arguments.against.join(" "))));
     }
-    session.agree(enough_processors(trainer.threads_per_rank))?;
+    session.agree(session.check_threads(trainer.threads_per_rank))?;
     let device = session.device(trainer.device, trainer.share_gpu)?;
     Session::torch_threads(trainer.threads_per_rank);
     let games: Vec<Gan> =
