@@ -5,6 +5,7 @@
 mod agree;
 pub mod alarm;
 mod courier;
+mod first;
 mod flight;
 mod inquiry;
 #[cfg(feature = "mpi")]
@@ -25,6 +26,7 @@ use crate::machine;
 
 pub use agree::{Disagreement, There, agree};
 pub use courier::Courier;
+pub use first::First;
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;
 #[cfg(feature = "nccl")]

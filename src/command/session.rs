@@ -106,10 +106,16 @@ impl Session {
         device::Here { rank, ranks, lists_differ: lists.len() == ranks && ranks > 1 }
     }
 
-    /// What sums gradients on `device`, if that is asked for and can be had on all ranks; else the tree does.
-    pub fn device_sum(&self, reduction: Reduction, device: tch::Device) -> Option<Rc<dyn DeviceSum>> {
-        let wanted = reduction == Reduction::Nccl && self.ranks() > 1;
-        let started = wanted.then(|| nccl(self.comm(), device))?;
+    /// What sums gradients of the ranks of `comm` on `device`, if that is asked for and can be had on all of them; else the
+    /// tree does.
+    pub fn device_sum(
+        &self,
+        comm: &dyn Communicator,
+        reduction: Reduction,
+        device: tch::Device,
+    ) -> Option<Rc<dyn DeviceSum>> {
+        let wanted = reduction == Reduction::Nccl && comm.ranks() > 1;
+        let started = wanted.then(|| nccl(comm, device))?;
         match started {
             Ok((sum, version)) => {
                 log::info!("NCCL {version} sums gradients: their bits depend on the number of ranks");

@@ -89,7 +89,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         seed: sections.seed,
         cut,
         device,
-        device_sum: session.device_sum(sections.trainer.reduction, device),
+        device_sum: session.device_sum(session.comm(), sections.trainer.reduction, device),
         overlap: sections.trainer.overlap,
         schedule,
         dataset: Arc::clone(&dataset),

@@ -16,12 +16,14 @@ use super::quality::{COLLAPSED, Quality, Yardstick};
 use super::scribe::{Scribe, Seconds, Skipped};
 use super::signals::StopFlag;
 use super::step::{Cut, Ended, Odd, Stepper};
+use super::straggler::{Since, Stragglers};
 use super::watch::{PATIENCE, Watch};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Keep, Newest, State};
-use crate::comm::{Communicator, DeviceSum, Disagreement, There, Watchdog, agree};
+use crate::comm::{Communicator, DeviceSum, Disagreement, There, Watchdog, agree, tree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset, Encoding};
 use crate::exit::{Ends, Exit};
+use crate::machine;
 use crate::objective::Objective;
 use crate::optim::AdamSettings;
 use crate::rng::Draw;
@@ -319,6 +321,11 @@ impl<'a, O: Objective> Run<'a, O> {
 
         let yardstick = agree(comm, self.yardstick())?;
         let mut watch = Watch::default();
+        let hosts = comm.gather(machine::host().as_bytes());
+        let hosts = hosts.iter().map(|host| String::from_utf8_lossy(host).into_owned());
+        let runs = (0..comm.ranks()).map(|rank| tree::leaves_of(rank, comm.ranks(), cut.microbatches));
+        let mut stragglers = Stragglers::new(hosts, runs);
+        let mut since = Since::new(self.stepper.spent());
         let mut trouble = None; // an error of this rank that the others do not know of yet
         let mut ahead = None; // what the next step works on, or why that cannot be had
         let started = self.started;
@@ -371,10 +378,15 @@ impl<'a, O: Objective> Run<'a, O> {
                 scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, quality, seconds, skipped));
             // Before every checkpoint too: what is saved is what all ranks have.
             let saves = self.step.is_multiple_of(schedule.checkpoint_every) || stopping || last;
-            if (saves || self.step.is_multiple_of(schedule.compare_every))
-                && let Some(odd) = self.stepper.odd_rank()
-            {
-                return Err(TrainError::Odd { step: self.step, odd });
+            since.add(seconds);
+            if saves || self.step.is_multiple_of(schedule.compare_every) {
+                let (odd, paces) = self.stepper.compare(since.pace(self.stepper.spent()));
+                if let Some(odd) = odd {
+                    return Err(TrainError::Odd { step: self.step, odd });
+                }
+                for told in stragglers.see(&paces).iter().filter(|_| comm.rank() == 0) {
+                    log::warn!("step {}: {told}", self.step);
+                }
             }
             if saves {
                 agree(comm, told)?;

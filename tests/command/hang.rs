@@ -26,6 +26,12 @@ fn rank_of(process: u32) -> Option<String> {
     told.split('\0').find_map(|line| line.strip_prefix("OMPI_COMM_WORLD_RANK=")).map(str::to_owned)
 }
 
+/// Whether a process has ended, though nobody may have asked how.
+fn is_gone(process: u32) -> bool {
+    let line = text(Path::new(&format!("/proc/{process}/stat")));
+    line.rsplit(')').next().is_none_or(|rest| rest.is_empty() || rest.starts_with(" Z"))
+}
+
 #[test]
 fn a_rank_that_stands_still_is_told_of_and_the_run_goes_on_with_it() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -106,10 +112,10 @@ fn a_rank_that_is_stopped_for_good_is_named_and_ends_the_job() {
         let output = child.wait_with_output().expect("it ends");
         assert!(begun.elapsed() < Duration::from_secs(12), "it took {:?}", begun.elapsed());
         assert_eq!(output.status.code(), Some(69), "{output:?}");
-        assert!(processes.iter().all(|process| !Path::new(&format!("/proc/{process}")).exists()), "all are gone");
+        until("the end of all", || processes.iter().all(|&process| is_gone(process)));
 
         let reason = scene.failed();
-        let culprit = format!("rank {rank} on {} does not answer, last heard of ", fs_host());
+        let culprit = format!("rank {rank} on {} does not answer, last heard of ", host());
         assert!(reason.contains(&culprit), "{reason}");
         assert!(reason.contains(" ago in step "), "{reason}");
         assert!(reason.contains(&format!("(operation {}", last_met(&reason))), "{reason}");
@@ -124,7 +130,7 @@ fn a_rank_that_is_stopped_for_good_is_named_and_ends_the_job() {
     }
 }
 
-fn fs_host() -> String {
+fn host() -> String {
     text(Path::new("/proc/sys/kernel/hostname")).trim().to_owned()
 }
 
@@ -146,7 +152,7 @@ fn a_rank_that_lives_and_does_not_go_on_ends_the_job_later() {
         assert!(begun.elapsed() < Duration::from_secs(30), "it took {:?}", begun.elapsed());
         assert_eq!(output.status.code(), Some(69), "{output:?}");
         let reason = scene.failed();
-        let rank = format!("rank {} on {}", ranks - 1, fs_host());
+        let rank = format!("rank {} on {}", ranks - 1, host());
         let said = [format!("{rank} has been at step 6 for "), "step 6 has taken ".to_owned()];
         assert!(said.iter().any(|said| reason.contains(said)), "{reason}");
     }

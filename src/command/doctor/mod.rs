@@ -135,7 +135,7 @@ fn sum(session: &Session) -> Finding {
     let mut sum = KnownSum::new(session.comm(), NUMBERS);
     let mut seconds = Vec::new();
     for round in 0..=ROUNDS {
-        match sum.make(session) {
+        match sum.make(session.comm()) {
             Ok(taken) if round > 0 => seconds.push(taken),
             Ok(_) => {}
             Err(error) => {
