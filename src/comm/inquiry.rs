@@ -183,8 +183,8 @@ mod tests {
         Last { number, what: format!("step 7, generator: exchange with rank {peer}"), peer, seconds, under_way }
     }
 
-    fn waiting(peer: usize, met: Vec<Last>) -> Option<Standing> {
-        Some(Standing { at: Some(("step 7".into(), 9.0)), last: Some(last(peer, 40, 8.0, true)), met })
+    fn waiting(peer: usize, met: Vec<Last>) -> Standing {
+        Standing { at: Some(("step 7".into(), 9.0)), last: Some(last(peer, 40, 8.0, true)), met }
     }
 
     fn hosts() -> Vec<String> {
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_silent_rank_is_named_with_what_was_last_heard_of_it() {
         let met = |number, seconds| vec![last(1, number, seconds, false)];
-        let verdict = judge(&[waiting(1, met(38, 9.5)), None, waiting(0, met(21, 30.0))], &hosts());
+        let verdict = judge(&[Some(waiting(1, met(38, 9.5))), None, Some(waiting(0, met(21, 30.0)))], &hosts());
         assert_eq!(verdict.silent, [1]);
         let wanted = "rank 1 on b does not answer, last heard of 9.5 s ago in step 7, generator: exchange with rank 1 \
                       (operation 38 of rank 0)";
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_rank_that_computes_while_the_others_wait_holds_them_up() {
         let busy = Standing { at: Some(("step 7".into(), 9.0)), last: Some(last(0, 12, 8.5, false)), met: Vec::new() };
-        let verdict = judge(&[waiting(2, Vec::new()), waiting(2, Vec::new()), Some(busy)], &hosts());
+        let verdict = judge(&[Some(waiting(2, Vec::new())), Some(waiting(2, Vec::new())), Some(busy)], &hosts());
         assert!(verdict.silent.is_empty(), "it lives");
         let wanted = "rank 2 on c has been at step 7 for 9.0 s and ended step 7, generator: exchange with rank 0 \
                       (its operation 12) 8.5 s ago";
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn ranks_that_all_wait_for_each_other_are_all_named() {
-        let verdict = judge(&[waiting(1, Vec::new()), waiting(0, Vec::new())], &hosts());
+        let verdict = judge(&[Some(waiting(1, Vec::new())), Some(waiting(0, Vec::new()))], &hosts());
         assert!(verdict.words.starts_with("all ranks wait: rank 0 on a has been in step 7"), "{}", verdict.words);
         assert!(verdict.words.contains("; rank 1 on b has been in"), "{}", verdict.words);
     }

@@ -62,8 +62,8 @@ impl Since {
         let steps = f64::from(steps.max(1));
         Pace {
             load: seconds.load / steps,
-            networks: (spent.networks - before.networks).as_secs_f64() / steps,
-            waiting: (spent.sums - before.sums).as_secs_f64() / steps,
+            networks: spent.networks.saturating_sub(before.networks).as_secs_f64() / steps,
+            waiting: spent.sums.saturating_sub(before.sums).as_secs_f64() / steps,
             step: seconds.step / steps,
         }
     }

@@ -103,7 +103,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     session.agree(session.check_threads(trainer.threads_per_rank))?;
     let device = session.device(trainer.device, trainer.share_gpu)?;
     Session::torch_threads(trainer.threads_per_rank);
-    let groups: Vec<usize> = (0..).map(|power| 1 << power).take_while(|ranks| *ranks <= session.ranks()).collect();
+    let groups: Vec<usize> = (0..=session.ranks().ilog2()).map(|power| 1 << power).collect();
     let mut rows: Vec<Row> = Vec::new();
     let mut sums = Vec::new();
     for &ranks in &groups {

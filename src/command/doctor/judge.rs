@@ -380,9 +380,13 @@ mod tests {
         warned(|facts| facts.allocation.job = None, "; rank 2 is of another job, or of none");
         warned(|facts| facts.processors = 0, "; rank 2 has fewer processors than SLURM_CPUS_PER_TASK");
         let mut world = world();
-        world.iter_mut().for_each(|facts| facts.host = "n1".into());
+        for facts in &mut world {
+            facts.host = "n1".into();
+        }
         assert!(allocation(&world).found.ends_with("; the ranks are on 1 of 2 nodes"), "{:?}", allocation(&world));
-        world.iter_mut().for_each(|facts| facts.threads = 2);
+        for facts in &mut world {
+            facts.threads = 2;
+        }
         assert_eq!(allocation(&world).verdict, Verdict::Fault);
         world[0].allocation = Allocation::default();
         assert_eq!(allocation(&world), Finding::ok("allocation", "no batch system"));
