@@ -61,12 +61,12 @@ pub(super) fn raise_by(cause: &str, exit: Exit, speaker: usize) {
             return;
         }
         std::thread::sleep(GRACE + PATIENCE); // in which the communication thread ends the process
-        leave(exit)
     }
-    std::process::exit(exit as i32)
+    leave(exit)
 }
 
-/// Ends this process at once: the launcher then ends the others.
+/// Ends this process at once, without what libraries want to do at the end, since another thread may be stuck in one of
+/// them. The launcher then ends the others.
 fn leave(exit: Exit) -> ! {
     signal_hook::low_level::exit(exit as i32)
 }

@@ -77,15 +77,15 @@ impl Allocation {
         self.tasks.filter(|_| self.launched.is_none_or(|launched| self.tasks == Some(launched)))
     }
 
-    /// Whether this process is the launcher's first, whatever the ranks know of each other.
-    pub fn is_first_task(&self) -> bool {
-        self.launched_rank.or(self.task).unwrap_or(0) == 0
+    /// The launcher's number of this process, whatever the ranks know of each other.
+    pub fn number(&self) -> usize {
+        self.launched_rank.or(self.task).unwrap_or(0)
     }
 
     /// Refuses a world that has not all tasks of the launcher: each part would do the whole work, in the same place.
     pub fn check(&self, ranks: usize) -> Result<(), CommandError> {
         match self.launched.or(self.own_step()) {
-            Some(tasks) if tasks > ranks => Err(CommandError::Launch { tasks, ranks }),
+            Some(tasks) if tasks > ranks => Err(CommandError::Alone { tasks, ranks }),
             _ => Ok(()),
         }
     }
@@ -224,7 +224,7 @@ mod tests {
             let allocation = told(&[launched.as_slice(), &daemon].concat());
             assert!(allocation.check(4).is_ok());
             assert_eq!(allocation.differences(world(3, 4, 1)), None);
-            assert!(!allocation.is_first_task());
+            assert_eq!(allocation.number(), 3);
         }
     }
 

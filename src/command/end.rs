@@ -95,7 +95,7 @@ pub enum CommandError {
          MPI (with srun: --mpi=pmix or pmi2)",
         if *ranks == 1 { "this program is alone".to_owned() } else { format!("MPI knows of {ranks}") }
     )]
-    Launch {
+    Alone {
         /// How many.
         tasks: usize,
         /// How many of them are in the world of this one.
@@ -120,7 +120,7 @@ impl Ends for CommandError {
             CommandError::Fanout(error) => error.exit(),
             CommandError::Device(error) => error.exit(),
             CommandError::There(there) => there.exit(),
-            CommandError::Launch { .. } | CommandError::WrongSum { .. } => Exit::Hardware,
+            CommandError::Alone { .. } | CommandError::WrongSum { .. } => Exit::Hardware,
         }
     }
 }

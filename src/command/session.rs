@@ -44,7 +44,7 @@ impl Session {
 
     /// Whether this process is the launcher's first, whatever the ranks know of each other.
     pub fn is_first_task(&self) -> bool {
-        self.rank() == 0 && self.allocation.is_first_task()
+        self.rank() == 0 && self.allocation.number() == 0
     }
 
     /// Whether there is a microbatch for each rank.

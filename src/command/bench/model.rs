@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(bytes(1), 0.0);
         assert_eq!(bytes(2), 16e6);
         assert!((bytes(1024) / 32e6 - 1.0).abs() < 2e-3);
-        let starts = Model { beta_seconds: 0.0, ..perfect };
+        let starts = Model { alpha_seconds: 2e-5, beta_seconds: 0.0, ..perfect };
         assert!((starts.sum_seconds(1024) / starts.sum_seconds(2) - 10.0).abs() < 1e-12);
     }
 }

@@ -102,7 +102,7 @@ fn launcher(session: &Session) -> Finding {
         Ok(()) => Finding::ok("launcher", format!("{} ranks that know each other", session.ranks())),
         Err(error) => {
             let found = match &error {
-                CommandError::Launch { tasks, .. } => {
+                CommandError::Alone { tasks, .. } => {
                     format!("{tasks} tasks were started that do not know of each other")
                 }
                 other => other.to_string(),
