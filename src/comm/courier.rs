@@ -150,6 +150,7 @@ impl Communicator for Courier {
         jobs.send(job).map_err(drop).expect("the communication thread is there");
     }
 
+    /// The wire must answer when it is asked who is there, as `Mpi` does.
     fn watch(&self, terms: Terms) -> Watchdog {
         let hosts = self.gather(machine::host().as_bytes());
         let hosts = hosts.iter().map(|host| String::from_utf8_lossy(host).into_owned()).collect();

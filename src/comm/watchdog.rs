@@ -161,8 +161,8 @@ impl Guard {
             self.told = true;
             self.tell();
         }
-        if mark.in_operation && self.hosts.len() > 1 {
-            self.find_who(limits)
+        if self.hosts.len() > 1 {
+            self.find_who(limits) // a computing rank too: it may wait for others inside a library
         } else if self.still >= limits.any {
             Some(End { cause: self.story(limits.any), speaker: 0 })
         } else {

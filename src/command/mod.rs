@@ -28,6 +28,7 @@ mod provenance;
 mod records;
 mod session;
 mod shards;
+mod staging;
 mod trained;
 
 pub use end::{CommandError, refuse, run, run_in_any_world};

@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::game::game;
 use super::session::Session;
+use super::staging::{self, StageArguments};
 use super::{CommandError, logging, provenance};
 use crate::comm::{Terms, alarm};
 use crate::config::{CodecSection, ConfigError, ModelSection, Override, RunConfig};
@@ -38,6 +39,8 @@ pub struct Arguments {
     /// The dataset; wins over data.path of the configuration
     #[arg(long)]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    stage: StageArguments,
     /// Stops by itself after so many minutes, as a signal would
     #[arg(long, value_name = "MINUTES", allow_negative_numbers = true, value_parser = minutes)]
     max_wall: Option<f64>,
@@ -83,6 +86,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let device = session.device(sections.trainer.device, sections.trainer.share_gpu)?;
     let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
     let lock = session.agree(lock)?;
+    let staged = staging::stage(session, Arc::clone(&dataset), &arguments.run, &arguments.stage);
     let gan = game(&config, &encoding, device);
     let training = Training {
         comm: session.comm(),
@@ -92,7 +96,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         device_sum: session.device_sum(session.comm(), sections.trainer.reduction, device),
         overlap: sections.trainer.overlap,
         schedule,
-        dataset: Arc::clone(&dataset),
+        dataset: Arc::clone(&staged.dataset),
         loader: LoaderSettings {
             split: sections.data.split.clone(),
             window_blocks: sections.data.window_blocks,
@@ -126,6 +130,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     }
     session.agree(prepare(session, arguments, &config, &dataset))?;
     let record = format!("operations-rank-{:04}.txt", session.rank());
+    if let Some((bytes, seconds)) = staged.told {
+        run.note([("staged_bytes", bytes as f64), ("staged_seconds", seconds)]);
+    }
     run.watch(session.comm().watch(Terms {
         record: arguments.run.join("log").join(record),
         limit: Duration::from_secs_f64(sections.trainer.hang_seconds),

@@ -232,6 +232,8 @@ pub struct Run<'a, O: Objective> {
     /// The newest checkpoint: folder name and checksum.
     newest: Option<(String, String)>,
     watchdog: Option<Watchdog>,
+    /// What is told in the metrics before the first step.
+    notes: Vec<(&'static str, f64)>,
 }
 
 impl<'a, O: Objective> Run<'a, O> {
@@ -268,12 +270,18 @@ impl<'a, O: Objective> Run<'a, O> {
             bad_steps_in_a_row: 0,
             newest,
             watchdog: None,
+            notes: Vec::new(),
         })
     }
 
     /// Has `watchdog` look whether the run goes on.
     pub fn watch(&mut self, watchdog: Watchdog) {
         self.watchdog = Some(watchdog);
+    }
+
+    /// Has a line of the metrics tell of what came before the first step.
+    pub fn note<const N: usize>(&mut self, scalars: [(&'static str, f64); N]) {
+        self.notes.extend(scalars);
     }
 
     /// Tells the watchdog what comes next, which is no step.
@@ -313,6 +321,9 @@ impl<'a, O: Objective> Run<'a, O> {
         let records_per_step = (cut.global * self.stepper.batches()) as u64;
         let records = dataset.split(&self.training.loader.split)?.records();
         let mut scribe = agree(comm, Scribe::open(self.training, self.step, records_per_step, records))?;
+
+        let noted = scribe.as_mut().filter(|_| !self.notes.is_empty());
+        agree(comm, noted.map_or(Ok(()), |scribe| scribe.write(self.step, &self.notes)))?;
 
         // So that there is something to go back to from the first step on.
         if self.training.not_finite == NotFinite::Rollback && self.newest.is_none() {

@@ -25,5 +25,6 @@ mod on_spectra;
 mod ranks;
 mod retrieve;
 mod spectra;
+mod staging;
 mod table;
 mod trained;
