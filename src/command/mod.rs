@@ -15,6 +15,7 @@ pub mod stacks;
 pub mod train;
 pub mod words;
 
+mod allocation;
 mod counter;
 mod end;
 mod fit_settings;
@@ -27,6 +28,7 @@ mod provenance;
 mod records;
 mod session;
 mod shards;
+mod staging;
 mod trained;
 
 pub use end::{CommandError, refuse, run, run_in_any_world};

@@ -58,6 +58,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let mut findings = vec![launcher(session)];
     findings.extend(library(session));
     findings.extend([
+        judge::allocation(&facts),
         judge::hosts(&facts),
         judge::binary(&facts),
         judge::clocks(&facts),
@@ -101,7 +102,9 @@ fn launcher(session: &Session) -> Finding {
         Ok(()) => Finding::ok("launcher", format!("{} ranks that know each other", session.ranks())),
         Err(error) => {
             let found = match &error {
-                CommandError::Launch { tasks } => format!("{tasks} tasks were started that do not know of each other"),
+                CommandError::Alone { tasks, .. } => {
+                    format!("{tasks} tasks were started that do not know of each other")
+                }
                 other => other.to_string(),
             };
             let remedy = if cfg!(feature = "mpi") {
@@ -132,7 +135,7 @@ fn sum(session: &Session) -> Finding {
     let mut sum = KnownSum::new(session.comm(), NUMBERS);
     let mut seconds = Vec::new();
     for round in 0..=ROUNDS {
-        match sum.make(session) {
+        match sum.make(session.comm()) {
             Ok(taken) if round > 0 => seconds.push(taken),
             Ok(_) => {}
             Err(error) => {
