@@ -237,8 +237,12 @@ fn tell_calibration(calibration: &Calibration) {
         calibration.correlated,
         calibration.usual
     );
-    for (quantity, Widening { scale, scatter }) in QUANTITIES.iter().zip(&calibration.widening) {
-        log::debug!("{}: restarts' spread times {scale:.3}, and {scatter:.4} {} besides", quantity.name, quantity.unit);
+    for (quantity, Widening { scale, scatter, tails }) in QUANTITIES.iter().zip(&calibration.widening) {
+        log::debug!(
+            "{}: restarts' spread times {scale:.3}, and {scatter:.4} {} besides, tails times {tails:.2}",
+            quantity.name,
+            quantity.unit
+        );
     }
 }
 
