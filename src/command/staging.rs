@@ -24,10 +24,10 @@ pub struct StageArguments {
     /// $TMPDIR, $LOCAL_SCRATCH, /local, /scratch and /dev/shm that has room. Where there is none, records are read from where
     /// they are. Changes no bit of what is trained
     #[arg(long, value_name = "FOLDER")]
-    stage: Option<PathBuf>,
+    scratch: Option<PathBuf>,
     /// Leaves the copy there for the next start; else it is removed at the end
-    #[arg(long, requires = "stage")]
-    keep_staged: bool,
+    #[arg(long, requires = "scratch")]
+    keep_scratch: bool,
 }
 
 /// Where `auto` looks; words with $ are the environment's.
@@ -49,7 +49,7 @@ pub struct Staged {
 
 /// Copies on one rank of each node, if that is asked for. Called by all ranks.
 pub fn stage(session: &Session, dataset: Arc<Dataset>, run: &Path, arguments: &StageArguments) -> Staged {
-    let Some(place) = &arguments.stage else { return Staged { dataset, told: None, remove: None } };
+    let Some(place) = &arguments.scratch else { return Staged { dataset, told: None, remove: None } };
     let begun = Instant::now();
     let leads = session.here().rank == 0;
     let copied = leads.then(|| copy(&dataset, run, place));
@@ -70,7 +70,7 @@ pub fn stage(session: &Session, dataset: Arc<Dataset>, run: &Path, arguments: &S
         }
         None => (String::new(), 0),
     };
-    let remove = (leads && !folder.is_empty() && !arguments.keep_staged).then(|| PathBuf::from(&folder));
+    let remove = (leads && !folder.is_empty() && !arguments.keep_scratch).then(|| PathBuf::from(&folder));
     // The others of the node wait here.
     let (_, folders) = session.comm().here(&folder);
     let seconds = begun.elapsed().as_secs_f64();

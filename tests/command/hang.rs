@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::program::{CONFIG, arg, children, command, must, run, signal, simulated, spawn, word};
+use crate::program::{CONFIG, arg, children, command, launcher, must, run, signal, simulated, spawn, word};
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -156,4 +157,41 @@ fn a_rank_that_lives_and_does_not_go_on_ends_the_job_later() {
         let said = [format!("{rank} has been at step 6 for "), "step 6 has taken ".to_owned()];
         assert!(said.iter().any(|said| reason.contains(said)), "{reason}");
     }
+}
+
+/// The launcher in a network of its own, where ranks talk over it; nothing where this may not be made.
+fn in_a_network_of_its_own(ranks: usize, arguments: &[&str]) -> Option<Command> {
+    let up = "ip link set lo up && exec \"$0\" \"$@\"";
+    let can = Command::new("unshare").args(["-n", "sh", "-c", "ip link set lo up"]).output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let mut unshare = Command::new("unshare");
+    unshare.args(["-n", "sh", "-c", up, "mpirun", "--oversubscribe"]);
+    unshare.args(["--mca", "btl", "tcp,self", "--mca", "btl_tcp_if_include", "lo", "-n", &ranks.to_string()]);
+    unshare.arg(env!("CARGO_BIN_EXE_skyforge")).args(arguments);
+    unshare.envs(launcher().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    unshare.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Some(unshare)
+}
+
+#[test]
+fn ranks_without_a_network_end_though_mpi_can_tell_nobody() {
+    let scene = Scene::new();
+    let Some(mut launcher) = in_a_network_of_its_own(2, &scene.words(&[])) else {
+        eprintln!("skipped: no network may be made here");
+        return;
+    };
+    let child = launcher.spawn().expect("it can be started");
+    until("ten steps", || text(&scene.run.join("metrics.jsonl")).lines().count() >= 10);
+    let processes = children(child.id());
+    let target = child.id().to_string();
+    let down = Command::new("nsenter").args(["-t", &target, "-n", "ip", "link", "set", "lo", "down"]).status();
+    assert!(down.expect("nsenter is there").success());
+    let begun = Instant::now();
+    let output = child.wait_with_output().expect("it ends");
+    assert!(begun.elapsed() < Duration::from_secs(14), "it took {:?}", begun.elapsed());
+    assert_eq!(output.status.code(), Some(69), "{output:?}");
+    until("the end of all", || processes.iter().all(|&process| is_gone(process)));
+    assert!(scene.failed().contains(" does not answer, last heard of "), "each side names the other");
 }

@@ -57,7 +57,7 @@ fn records_are_staged_once_a_node_with_the_same_bits_and_are_gone_afterwards() {
         .sum();
     for ranks in if cfg!(feature = "mpi") { vec![1, 3] } else { vec![1] } {
         let name = format!("staged-{ranks}");
-        let (checksum, told) = scene.trained(&name, ranks, &["--stage", arg(&scratch)]);
+        let (checksum, told) = scene.trained(&name, ranks, &["--scratch", arg(&scratch)]);
         assert_eq!(checksum, straight, "{ranks} ranks");
         assert_eq!(told.lines().filter(|line| line.starts_with("staged ")).count(), 1, "by one rank: {told}");
         let lines = metrics(&scene.path(&name));
@@ -74,7 +74,7 @@ fn what_is_kept_is_found_by_the_next_start_and_damage_in_it_is_mended() {
     let scratch = scene.path("scratch");
     fs::create_dir(&scratch).expect("the disk has room");
     let (straight, _) = scene.trained("straight", 1, &["--set", "trainer.steps=5"]);
-    let stage = ["--stage", arg(&scratch), "--keep-staged"];
+    let stage = ["--scratch", arg(&scratch), "--keep-scratch"];
     scene.trained("run", 1, &stage);
     let copy = entries(&scratch).pop().expect("it is kept");
     let shard = entries(&copy).into_iter().find(|path| path.extension().is_some_and(|end| end == "h5"));
@@ -94,7 +94,7 @@ fn what_is_kept_is_found_by_the_next_start_and_damage_in_it_is_mended() {
 fn a_place_that_takes_nothing_is_told_of_and_the_run_reads_from_where_the_records_are() {
     let scene = Scene::new();
     let (straight, _) = scene.trained("straight", 1, &[]);
-    let (checksum, told) = scene.trained("run", 1, &["--stage", arg(&scene.path("nowhere"))]);
+    let (checksum, told) = scene.trained("run", 1, &["--scratch", arg(&scene.path("nowhere"))]);
     assert_eq!(checksum, straight);
     let line = told.lines().find(|line| line.starts_with("warning: not staged on ")).expect("a line");
     assert!(line.ends_with(&format!("; records are read from {}", scene.maps.display())), "{line}");
