@@ -12,6 +12,8 @@ pub mod retrieve;
 pub mod sample;
 pub mod simulate;
 pub mod stacks;
+pub mod status;
+pub mod submit;
 pub mod train;
 pub mod words;
 
@@ -23,6 +25,7 @@ mod fits;
 mod game;
 mod logging;
 mod output;
+mod proof;
 mod provenance;
 mod records;
 mod session;

@@ -33,7 +33,7 @@ impl Session {
     /// same place.
     pub fn check_world(&self) -> Result<(), CommandError> {
         match number(&["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"]) {
-            Some(tasks) if tasks > 1 && self.ranks() == 1 => Err(CommandError::Launch { tasks }),
+            Some(tasks) if tasks > 1 && self.ranks() == 1 => Err(CommandError::Alone { tasks }),
             _ => Ok(()),
         }
     }
@@ -41,16 +41,6 @@ impl Session {
     /// Whether this process is the launcher's first, whatever the ranks know of each other.
     pub fn is_first_task(&self) -> bool {
         self.rank() == 0 && number(&["OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"]).unwrap_or(0) == 0
-    }
-
-    /// Whether there is a microbatch for each rank.
-    pub fn check_ranks(&self, microbatches: usize) -> Result<(), CommandError> {
-        let ranks = self.ranks();
-        if ranks <= microbatches {
-            return Ok(());
-        }
-        let wanted = format!("expected at most `batch.microbatches`: {microbatches}");
-        Err(CommandError::Usage(format!("there are {ranks} ranks, {wanted}")))
     }
 
     /// The ranks.
@@ -114,6 +104,15 @@ impl Session {
         tch::set_num_threads(threads as i32);
         tch::set_num_interop_threads(1);
     }
+}
+
+/// Whether there is a microbatch for each rank.
+pub fn check_ranks(ranks: usize, microbatches: usize) -> Result<(), CommandError> {
+    if ranks <= microbatches {
+        return Ok(());
+    }
+    let wanted = format!("expected at most `batch.microbatches`: {microbatches}");
+    Err(CommandError::Usage(format!("there are {ranks} ranks, {wanted}")))
 }
 
 /// What the first of these environment variables that holds a number says.

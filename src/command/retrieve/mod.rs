@@ -98,6 +98,15 @@ pub struct Arguments {
     which: Which,
 }
 
+impl Arguments {
+    /// What `run` would refuse before it opens anything, found out ahead.
+    pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
+        fit_settings::with(&self.preset.settings(true), &self.sets)?;
+        Mask::parse(&self.mask).and_then(Mask::of_spectra)?;
+        Ok(())
+    }
+}
+
 fn records(text: &str) -> Result<Range<u64>, String> {
     let wanted = || "expected FROM..TO, as in 0..100".to_owned();
     let (from, to) = text.split_once("..").ok_or_else(wanted)?;
