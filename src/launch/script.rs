@@ -63,7 +63,8 @@ fn resources(planned: &Planned, site: &Site) -> String {
 
 fn setup(site: &Site) -> String {
     let modules = (!site.modules.is_empty()).then(|| format!("module load {}", site.modules.join(" ")));
-    modules.into_iter().chain(site.setup.iter().cloned()).collect::<Vec<_>>().join("\n")
+    let lines: Vec<String> = modules.into_iter().chain(site.setup.iter().cloned()).collect();
+    if lines.is_empty() { "# The site needs no modules.".into() } else { lines.join("\n") }
 }
 
 /// The line that starts the ranks.

@@ -28,7 +28,7 @@ pub(super) struct Report {
 #[derive(Debug, Serialize)]
 pub(super) struct StageReport {
     pub stage: String,
-    /// done, running, waiting, failed, ended (not done, and nothing in the queue goes on), to do.
+    /// done, running, waiting, failed, ended (not done, and nothing in the queue goes on), submitted (where the queue is not known), to do.
     pub state: &'static str,
     pub jobs: Vec<u64>,
     /// What the queue says of those that are in it.

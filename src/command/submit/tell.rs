@@ -91,7 +91,7 @@ fn row(planned: &Planned, standing: &Standing, given: &BTreeMap<&str, Vec<u64>>)
         stage.gpus_per_node.to_string(),
         (stage.links * stage.array.max(1)).to_string(),
         stage.time.to_string(),
-        stage.produces.clone(),
+        stage.produces.trim_start_matches("$CAMPAIGN/").to_owned(),
         state,
     ]
 }
