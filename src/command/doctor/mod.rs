@@ -77,6 +77,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
     let mut findings = vec![launcher(session)];
     findings.extend(library(session));
+    findings.extend(allocation(session));
     findings.extend([
         judge::hosts(&facts),
         judge::binary(&facts),
@@ -142,6 +143,22 @@ fn library(session: &Session) -> Option<Finding> {
         return Some(Finding::warning("mpi", found, "use an MPI that was built with threads (at least funneled)"));
     }
     Some(Finding::ok("mpi", found))
+}
+
+/// What SLURM gave, where it gave anything, and whether all of it is in use.
+fn allocation(session: &Session) -> Option<Finding> {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<usize>().ok();
+    let (job, ranks) = (number("SLURM_JOB_ID")?, session.ranks());
+    let nodes = number("SLURM_JOB_NUM_NODES").unwrap_or(1);
+    let start = number("SLURM_RESTART_COUNT").unwrap_or(0) + 1;
+    let found = format!("job {job}, start {start}, {nodes} {}", if nodes == 1 { "node" } else { "nodes" });
+    match number("SLURM_NTASKS") {
+        Some(tasks) if tasks > ranks => {
+            let found = format!("{found}, {tasks} tasks, but {ranks} {}", if ranks == 1 { "rank" } else { "ranks" });
+            Some(Finding::warning("slurm", found, "start it with srun, which starts one on each task"))
+        }
+        tasks => Some(Finding::ok("slurm", format!("{found}, {} tasks", tasks.unwrap_or(1)))),
+    }
 }
 
 /// A sum over ranks with a known answer, and how fast it is.

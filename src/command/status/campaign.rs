@@ -154,7 +154,12 @@ fn last_error(folder: &Path, stage: &str) -> String {
     let newest = own.filter_map(|path| {
         let text = fs::read(&path).ok()?;
         let text = String::from_utf8_lossy(&text).into_owned();
-        let line = text.lines().rev().find(|line| line.contains("error: "))?.trim().to_owned();
+        // The program's own word before that of its launcher.
+        let find = |is_it: fn(&str) -> bool| text.lines().rev().find(|line| is_it(line));
+        let line = find(|line| line.starts_with("error: "))
+            .or_else(|| find(|line| line.contains("error: ")))?
+            .trim()
+            .to_owned();
         Some((fs::metadata(&path).ok()?.modified().ok()?, line))
     });
     newest.max().map_or(String::new(), |(_, line)| line)

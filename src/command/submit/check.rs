@@ -32,8 +32,7 @@ const READS: [(&str, &[&str]); 7] = [
 
 /// Checks one stage of `job` whose campaign is in `folder`.
 pub fn check(job: &Job, stage: &Stage, folder: &Path, line: &clap::Command) -> Result<Found, CommandError> {
-    let at = |error: CommandError| CommandError::Stage { stage: stage.name.clone(), error: Box::new(error) };
-    check_words(job, stage, folder, line).map_err(at)
+    check_words(job, stage, folder, line).map_err(super::at_stage(&stage.name))
 }
 
 fn check_words(job: &Job, stage: &Stage, folder: &Path, line: &clap::Command) -> Result<Found, CommandError> {

@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::files;
 use crate::launch::campaign::Submitted;
 use crate::launch::slurm::{self, Batch, Queued};
-use crate::launch::{Campaign, Job, Kind, Planned, Site, script};
+use crate::launch::{Campaign, Job, Kind, LaunchError, Planned, Site, script};
 use crate::trainer::RunLock;
 
 /// Hand a campaign to SLURM: its stages as batch jobs that follow one another.
@@ -100,11 +100,14 @@ fn submit(arguments: &Arguments, line: &clap::Command) -> Result<(), CommandErro
             planned.iter().zip(&scripts).filter_map(|(planned, path)| Some((planned, path.as_ref()?)))
         {
             let array = array(planned.arrays(limit)[0], 0);
-            let refused = Batch { script: path, link: 1, array, dependency: None }.test();
-            refused.map_err(|error| CommandError::Stage {
-                stage: planned.stage.name.clone(),
-                error: Box::new(error.into()),
-            })?;
+            match (Batch { script: path, link: 1, array, dependency: None }.test()) {
+                Err(LaunchError::Silent { said, .. }) if arguments.dry_run => {
+                    told.push(format!("sbatch was not asked: {said}"));
+                    break;
+                }
+                Err(error) => return Err(at_stage(&planned.stage.name)(error.into())),
+                Ok(()) => {}
+            }
         }
     } else if !arguments.dry_run {
         let fault = "sbatch is not here: expected SLURM's programs, or --dry-run";
@@ -229,6 +232,12 @@ fn standings(
     Ok(job.stages.iter().map(|stage| standings[stage.name.as_str()].clone()).collect())
 }
 
+/// Says of which stage an error is.
+fn at_stage(stage: &str) -> impl FnOnce(CommandError) -> CommandError {
+    let stage = stage.to_owned();
+    move |error| CommandError::Stage { stage, error: Box::new(error) }
+}
+
 /// Numbers of jobs in a row.
 fn ids(numbers: &[u64], between: &str) -> String {
     numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(between)
@@ -285,7 +294,8 @@ fn give<'a>(
         }
         let needs: Vec<&str> =
             stage.after.iter().filter_map(|before| waits.get(before.as_str()).map(String::as_str)).collect();
-        let mut dependency = (!needs.is_empty()).then(|| needs.join(","));
+        let first = (!needs.is_empty()).then(|| needs.join(","));
+        let mut dependency = first.clone();
         let arrays = planned.arrays(limit);
         let at_once = stage.at_once.div_ceil(arrays.len() as u32);
         for link in 1..=stage.links {
@@ -297,9 +307,12 @@ fn give<'a>(
                 campaign.write(folder)?;
                 jobs.push(id);
             }
-            // A link goes on however the one before it ended.
-            dependency = Some(format!("afterany:{}", ids(&jobs, ":")));
-            waits.insert(name, waits_for(planned.kind, &jobs));
+            // A link goes on however the one before it ended, if that could begin at all.
+            let before = format!("afterany:{}", ids(&jobs, ":"));
+            dependency = Some(first.iter().cloned().chain([before]).collect::<Vec<_>>().join(","));
+            // Who comes after an array comes after all that the array needed too: if that fails, both are cancelled.
+            let inherited = first.iter().filter(|_| planned.kind == Kind::Array).cloned();
+            waits.insert(name, inherited.chain([waits_for(planned.kind, &jobs)]).collect::<Vec<_>>().join(","));
             given.entry(name).or_default().extend(jobs);
         }
     }
