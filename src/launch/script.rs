@@ -70,13 +70,13 @@ fn setup(site: &Site) -> String {
 /// The line that starts the ranks.
 fn step(planned: &Planned, site: &Site) -> String {
     let Planned { stage, kind, .. } = planned;
-    let mut launcher = site.launcher.clone();
-    if launcher.split_whitespace().next() == Some("srun") {
+    let mut launcher = vec![site.launcher.clone()];
+    if site.launcher.split_whitespace().next() == Some("srun") {
         // srun does not take --cpus-per-task over from sbatch since 22.05. A rank that dies takes the others along. Ranks see all GPUs of
         // their node, since those that see one only cannot reach each other's.
-        launcher += &format!(" --cpus-per-task={} --kill-on-bad-exit=1", planned.processors_per_rank);
+        launcher.push(format!("--cpus-per-task={} --kill-on-bad-exit=1", planned.processors_per_rank));
         if stage.gpus_per_node > 0 {
-            launcher += " --gpu-bind=none";
+            launcher.push("--gpu-bind=none".into());
         }
     }
     let program = site.program.as_deref().unwrap_or("skyforge");
@@ -85,7 +85,7 @@ fn step(planned: &Planned, site: &Site) -> String {
         let seconds = stage.time.seconds - stage.stop_ahead().seconds;
         words.push(format!("--max-wall {}", seconds as f64 / 60.0));
     }
-    format!("{launcher} \\\n    {} {}", quoted(program), words.join(" "))
+    format!("{} \\\n    {} {}", launcher.join(" "), quoted(program), words.join(" "))
 }
 
 /// A word as the shell takes it for one, in which the campaign's folder is still a variable.

@@ -58,7 +58,7 @@ fn faults_change_neither_the_weights_nor_the_table() {
     let hit = place.path().join("hit");
     sandbox.submit(&job("hit", &format!("--max-wall {}", seconds / 4.0 / 60.0)), &hit);
     let job = |stage: &str| sandbox.job(&hit, stage);
-    until(300, "training", || steps(&hit) >= STEPS / 10);
+    until(300, "training", || steps(&hit) >= STEPS / 20);
     sandbox.slurm("scontrol", &["requeue", &job("train")]);
     until(300, "second start", || log(&hit, "train.log").contains("start 2: on"));
     let before = steps(&hit);

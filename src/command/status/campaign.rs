@@ -124,11 +124,8 @@ impl StageReport {
         if !self.reason.is_empty() {
             parts.push(self.reason.clone());
         }
-        let mut line = parts.join("; ");
-        if let Some(progress) = &self.progress {
-            line += &format!("; {}", progress.line());
-        }
-        line
+        parts.extend(self.progress.iter().map(Progress::line));
+        parts.join("; ")
     }
 }
 

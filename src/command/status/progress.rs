@@ -46,8 +46,8 @@ impl Progress {
     /// In a line; with reasons, in some.
     pub fn line(&self) -> String {
         let share = if self.total == 0 { 100.0 } else { 100.0 * self.done as f64 / self.total as f64 };
-        let mut parts = vec![format!("{} {} of {} ({share:.1} %)", self.state, self.done, self.total)];
-        parts[0] += &format!(" {}", self.unit);
+        let Self { state, done, total, unit, .. } = self;
+        let mut parts = vec![format!("{state} {done} of {total} ({share:.1} %) {unit}")];
         parts.extend(self.rate.filter(|_| !self.is_over()).map(|rate| format!("{rate:.3} {}/s", self.unit)));
         parts.extend(self.left.map(|left| format!("{} left", HumanDuration(Duration::from_secs_f64(left.min(1e15))))));
         if !self.workers.is_empty() {

@@ -144,25 +144,25 @@ fn folder(arguments: &Arguments, job: &Job, site: &Site, here: &Path) -> Result<
     let place = match (&arguments.folder, &site.scratch) {
         (Some(folder), _) => folder.clone(),
         (None, None) => Path::new("runs").join(&job.name),
-        (None, Some(scratch)) => match scratch.strip_prefix('$') {
-            None => Path::new(scratch).join(&job.name),
-            Some(variable) => match std::env::var_os(variable) {
-                Some(scratch) => Path::new(&scratch).join(&job.name),
-                None => {
-                    let fault =
-                        format!("`scratch` of site {} is {scratch}, which is not set, expected --folder", site.name);
-                    return Err(CommandError::Usage(fault));
-                }
-            },
-        },
+        (None, Some(scratch)) => scratch_of(site, scratch)?.join(&job.name),
     };
     let whole = here.join(place);
     let fine = whole.to_str().is_some_and(|text| !text.contains(['"', '$', '`', '\\', ' ', '\n']));
     if fine {
         Ok(whole)
     } else {
-        Err(CommandError::Usage(format!("--folder {whole:?}, expected a path without spaces and signs of the shell")))
+        Err(CommandError::Usage(format!(
+            "--folder is {}, expected a path without spaces and signs of the shell",
+            whole.display()
+        )))
     }
+}
+
+/// The place of a site that may be the value of a variable.
+fn scratch_of(site: &Site, scratch: &str) -> Result<PathBuf, CommandError> {
+    let place = scratch.strip_prefix('$').map_or(Some(scratch.into()), std::env::var_os);
+    let fault = || format!("`scratch` of site {} is {scratch}, which is not set, expected --folder", site.name);
+    place.map(PathBuf::from).ok_or_else(|| CommandError::Usage(fault()))
 }
 
 /// Where each stage stands.
