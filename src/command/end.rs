@@ -15,6 +15,7 @@ use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
 use crate::fanout::FanoutError;
 use crate::ingest::IngestError;
+use crate::launch::LaunchError;
 use crate::simulate::SimulateError;
 use crate::statistics::StatisticsError;
 use crate::trainer::TrainError;
@@ -71,6 +72,17 @@ pub enum CommandError {
     /// Shared work.
     #[error(transparent)]
     Fanout(#[from] FanoutError),
+    /// A campaign.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// What a stage of a campaign would fail with.
+    #[error("stage `{stage}`: {error}")]
+    Stage {
+        /// Its name.
+        stage: String,
+        /// What it would say.
+        error: Box<CommandError>,
+    },
     /// A device.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -120,6 +132,8 @@ impl Ends for CommandError {
             CommandError::Fanout(error) => error.exit(),
             CommandError::Device(error) => error.exit(),
             CommandError::There(there) => there.exit(),
+            CommandError::Launch(error) => error.exit(),
+            CommandError::Stage { error, .. } => error.exit(),
             CommandError::Alone { .. } | CommandError::WrongSum { .. } => Exit::Hardware,
         }
     }
@@ -175,6 +189,12 @@ pub fn refuse(error: &clap::Error, line: clap::Command) -> Exit {
         let _ = writeln!(std::io::stderr(), "{}", sentence(error, &verb));
     }
     Exit::Usage
+}
+
+/// Why a command line of the program, in `words` after its name, cannot be read: in a line.
+pub(super) fn unreadable(error: &clap::Error, line: clap::Command, words: &[String]) -> String {
+    let sentence = sentence(error, &asked_for(line, words.iter().cloned()));
+    sentence.strip_prefix("error: ").unwrap_or(&sentence).to_owned()
 }
 
 /// The verb that `words` ask for, as far as they can be followed.

@@ -12,6 +12,8 @@ pub mod retrieve;
 pub mod sample;
 pub mod simulate;
 pub mod stacks;
+pub mod status;
+pub mod submit;
 pub mod train;
 pub mod words;
 
@@ -24,6 +26,7 @@ mod fits;
 mod game;
 mod logging;
 mod output;
+mod proof;
 mod provenance;
 mod records;
 mod session;

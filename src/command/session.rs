@@ -55,16 +55,6 @@ impl Session {
         }
     }
 
-    /// Whether there is a microbatch for each rank.
-    pub fn check_ranks(&self, microbatches: usize) -> Result<(), CommandError> {
-        let ranks = self.ranks();
-        if ranks <= microbatches {
-            return Ok(());
-        }
-        let wanted = format!("expected at most `batch.microbatches`: {microbatches}");
-        Err(CommandError::Usage(format!("there are {ranks} ranks, {wanted}")))
-    }
-
     /// Whether there is a processor for each of the `threads` of this rank.
     pub fn check_threads(&self, threads: usize) -> Result<(), ConfigError> {
         let processors = std::thread::available_parallelism().map_or(threads, usize::from);
@@ -148,6 +138,15 @@ impl Session {
         tch::set_num_threads(threads as i32);
         tch::set_num_interop_threads(1);
     }
+}
+
+/// Whether there is a microbatch for each rank.
+pub fn check_ranks(ranks: usize, microbatches: usize) -> Result<(), CommandError> {
+    if ranks <= microbatches {
+        return Ok(());
+    }
+    let wanted = format!("expected at most `batch.microbatches`: {microbatches}");
+    Err(CommandError::Usage(format!("there are {ranks} ranks, {wanted}")))
 }
 
 /// Processors for this rank's own threads: those it is bound to, or its share of a machine that ranks share unbound.

@@ -1,6 +1,6 @@
 //! `skyforge train`: from a configuration and a dataset to checkpoints.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tch::Device;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::game::game;
-use super::session::Session;
+use super::session::{Session, check_ranks};
 use super::staging::{self, StageArguments};
 use super::{CommandError, logging, provenance};
 use crate::comm::{Terms, alarm};
@@ -64,15 +64,49 @@ pub(super) fn minutes(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(legal).ok_or_else(|| "expected minutes, as in 55 or 0.5".into())
 }
 
+impl Arguments {
+    fn overrides(&self) -> Result<Vec<Override>, ConfigError> {
+        self.sets.iter().map(|set| set.parse()).collect()
+    }
+
+    fn dataset(&self, config: &RunConfig) -> Result<PathBuf, CommandError> {
+        let named = self.data.clone().or_else(|| config.sections().data.path.clone());
+        named.ok_or_else(|| CommandError::Usage("no dataset is named, expected --data DATASET or `data.path`".into()))
+    }
+
+    /// The run folder.
+    pub(super) fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// What `run` would refuse on so many ranks, found out ahead; the dataset is looked at if it is there, else `promised` is asked
+    /// whether it will be.
+    pub(super) fn check_ahead(
+        &self,
+        ranks: usize,
+        promised: impl Fn(&Path) -> bool,
+    ) -> Result<(RunConfig, PathBuf), CommandError> {
+        let config = RunConfig::load(&self.config, &self.overrides()?)?;
+        check_ranks(ranks, config.cut().microbatches)?;
+        let data = self.dataset(&config)?;
+        if !data.exists() && promised(&data) {
+            return Ok((config, data));
+        }
+        let dataset = Dataset::open(&data)?;
+        let (config, _) = suited(config, &dataset)?;
+        let records = dataset.split(&config.sections().data.split)?.records();
+        Drills::new(&self.drills, 0, ranks, schedule(&config, records).steps).map_err(CommandError::Usage)?;
+        Ok((config, data))
+    }
+}
+
 /// Trains on this rank, together with the others.
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let sets = arguments.sets.iter().map(|set| set.parse()).collect::<Result<Vec<Override>, ConfigError>>()?;
+    let sets = arguments.overrides()?;
     let config = session.agree(RunConfig::load(&arguments.config, &sets))?;
     let cut = config.cut();
-    session.check_ranks(cut.microbatches)?;
-    let Some(data) = arguments.data.clone().or_else(|| config.sections().data.path.clone()) else {
-        return Err(CommandError::Usage("no dataset is named, expected --data DATASET or `data.path`".into()));
-    };
+    check_ranks(session.ranks(), cut.microbatches)?;
+    let data = arguments.dataset(&config)?;
     let dataset = Arc::new(session.agree(Dataset::open(&data))?);
     let (config, encoding) = session.agree(suited(config, &dataset))?;
     let sections = config.sections();

@@ -13,7 +13,7 @@ use crate::comm::Communicator;
 use crate::command::CommandError;
 use crate::command::game::game;
 use crate::command::output::say;
-use crate::command::session::Session;
+use crate::command::session::{Session, check_ranks};
 use crate::config::{ConfigError, ModelSection, Override, RunConfig};
 use crate::data::{Encoding, Transform};
 use crate::exit::Exit;
@@ -68,7 +68,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         configs.push(session.agree(arguments.run.load(&arguments.against))?);
     }
     for config in &configs {
-        session.check_ranks(config.cut().microbatches)?;
+        check_ranks(session.ranks(), config.cut().microbatches)?;
     }
     let trainer = &configs[0].sections().trainer;
     let place = |config: &RunConfig| {

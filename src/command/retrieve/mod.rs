@@ -111,6 +111,13 @@ impl Arguments {
     pub fn is_for_workers(&self) -> bool {
         self.workers.ledger.is_some() && self.calibrate.is_none()
     }
+
+    /// What `run` would refuse before it opens anything, found out ahead.
+    pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
+        fit_settings::with(&self.preset.settings(true), &self.sets)?;
+        Mask::parse(&self.mask).and_then(Mask::of_spectra)?;
+        Ok(())
+    }
 }
 
 fn records(text: &str) -> Result<Range<u64>, String> {
