@@ -4,7 +4,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
     self, Session, bench, doctor, evaluate, fanout, ingest, inpaint, inspect, report, retrieve, sample, simulate,
-    stacks, train, words,
+    stacks, status, submit, train, words,
 };
 use crate::exit::Exit;
 
@@ -72,6 +72,10 @@ pub enum Verb {
     Evaluate(evaluate::Arguments),
     /// Write a run's report.html.
     Report(report::Arguments),
+    /// Hand a campaign to SLURM: its stages as batch jobs that follow one another.
+    Submit(submit::Arguments),
+    /// Say how far a campaign, a run or a ledger is.
+    Status(status::Arguments),
     /// Time a part of the work on these ranks.
     #[command(
         subcommand,
@@ -105,6 +109,8 @@ impl Verb {
             Verb::Inpaint(arguments) => inpaint::run(session, arguments),
             Verb::Evaluate(arguments) => evaluate::run(session, arguments),
             Verb::Report(arguments) => report::run(session, arguments),
+            Verb::Submit(arguments) => submit::run(session, arguments, &Cli::command()),
+            Verb::Status(arguments) => status::run(session, arguments),
             Verb::Bench(kind) => bench::run(session, kind),
             Verb::Doctor(arguments) => doctor::run(session, arguments),
             Verb::TryStacks(arguments) => stacks::run(arguments),
@@ -128,6 +134,8 @@ impl Verb {
             | Verb::Sample(_)
             | Verb::Evaluate(_)
             | Verb::Report(_)
+            | Verb::Submit(_)
+            | Verb::Status(_)
             | Verb::Bench(_)
             | Verb::TryStacks(_)
             | Verb::Completions(_)

@@ -29,6 +29,8 @@ pub mod fanout;
 pub mod inference;
 pub mod report;
 pub mod statistics;
+// jobs and sites -> batch scripts
+pub mod launch;
 // The verbs, the only place that sees all rooms.
 pub mod cli;
 pub mod command;

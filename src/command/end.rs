@@ -15,6 +15,7 @@ use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
 use crate::fanout::FanoutError;
 use crate::ingest::IngestError;
+use crate::launch::LaunchError;
 use crate::simulate::SimulateError;
 use crate::statistics::StatisticsError;
 use crate::trainer::TrainError;
@@ -71,6 +72,17 @@ pub enum CommandError {
     /// Shared work.
     #[error(transparent)]
     Fanout(#[from] FanoutError),
+    /// A campaign.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// What a stage of a campaign would fail with.
+    #[error("stage `{stage}`: {error}")]
+    Stage {
+        /// Its name.
+        stage: String,
+        /// What it would say.
+        error: Box<CommandError>,
+    },
     /// A device.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -91,12 +103,15 @@ pub enum CommandError {
     },
     /// Tasks that do not know of each other.
     #[error(
-        "the launcher started {tasks} tasks, but this program is alone: expected a build with MPI, of the launcher's own \
-         MPI (with srun: --mpi=pmix or pmi2)"
+        "the launcher started {tasks} tasks, but {}: expected a build with MPI, of the launcher's own \
+         MPI (with srun: --mpi=pmix or pmi2)",
+        if *ranks == 1 { "this program is alone".to_owned() } else { format!("MPI knows of {ranks}") }
     )]
-    Launch {
+    Alone {
         /// How many.
         tasks: usize,
+        /// How many of them are in the world of this one.
+        ranks: usize,
     },
 }
 
@@ -117,7 +132,9 @@ impl Ends for CommandError {
             CommandError::Fanout(error) => error.exit(),
             CommandError::Device(error) => error.exit(),
             CommandError::There(there) => there.exit(),
-            CommandError::Launch { .. } | CommandError::WrongSum { .. } => Exit::Hardware,
+            CommandError::Launch(error) => error.exit(),
+            CommandError::Stage { error, .. } => error.exit(),
+            CommandError::Alone { .. } | CommandError::WrongSum { .. } => Exit::Hardware,
         }
     }
 }
@@ -151,7 +168,7 @@ pub fn run_in_any_world(verb: impl FnOnce(&Session) -> Result<Exit, CommandError
         Ok(exit) => exit,
         Err(error) => {
             // Rank 0 speaks for all; what another rank has to say is in its log, and in rank 0's sentence.
-            logging::error(session.rank(), &error.to_string());
+            logging::error(session.rank() == 0, &error.to_string());
             error.exit()
         }
     }
@@ -172,6 +189,12 @@ pub fn refuse(error: &clap::Error, line: clap::Command) -> Exit {
         let _ = writeln!(std::io::stderr(), "{}", sentence(error, &verb));
     }
     Exit::Usage
+}
+
+/// Why a command line of the program, in `words` after its name, cannot be read: in a line.
+pub(super) fn unreadable(error: &clap::Error, line: clap::Command, words: &[String]) -> String {
+    let sentence = sentence(error, &asked_for(line, words.iter().cloned()));
+    sentence.strip_prefix("error: ").unwrap_or(&sentence).to_owned()
 }
 
 /// The verb that `words` ask for, as far as they can be followed.

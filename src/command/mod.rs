@@ -12,9 +12,12 @@ pub mod retrieve;
 pub mod sample;
 pub mod simulate;
 pub mod stacks;
+pub mod status;
+pub mod submit;
 pub mod train;
 pub mod words;
 
+mod allocation;
 mod counter;
 mod end;
 mod fit_settings;
@@ -23,10 +26,12 @@ mod fits;
 mod game;
 mod logging;
 mod output;
+mod proof;
 mod provenance;
 mod records;
 mod session;
 mod shards;
+mod staging;
 mod trained;
 
 pub use end::{CommandError, refuse, run, run_in_any_world};

@@ -28,6 +28,7 @@ pub mod worker;
 mod claim;
 mod claimer;
 mod heart;
+mod patience;
 mod watch;
 
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ use super::claim::{Claim, Owner};
 use super::claimer::{Claimer, Found};
 use super::heart::Heart;
 use super::ledger::Ledger;
+use super::patience::Patience;
 use super::payloads::{Outcome, pack};
 
 /// The first and the longest pause before somebody who found nothing looks again; a lease has at least this many.
@@ -81,6 +82,7 @@ pub struct Worker<I> {
     current: std::iter::Zip<std::ops::Range<u64>, std::vec::IntoIter<I>>,
     open: Vec<Open>,
     out: u64,
+    patience: Patience,
     tally: Tally,
 }
 
@@ -149,8 +151,14 @@ impl<I: Send + 'static> Worker<I> {
             current: (0..0).zip(Vec::new()),
             open: Vec::new(),
             out: 0,
+            patience: Patience::start(),
             tally: Tally::default(),
         }
+    }
+
+    /// After this time with an object, rather than an hour, the worker ends its process with 69.
+    pub fn limit(&self, limit: Duration) {
+        self.patience.set_limit(limit);
     }
 
     /// The next object. While others are out it waits for no more than a block that is about to come, and a moment only: whoever works
@@ -163,6 +171,7 @@ impl<I: Send + 'static> Worker<I> {
             }
             if let Some((object, input)) = self.current.next() {
                 self.out += 1;
+                self.patience.begin(object);
                 return Ok(Next::Object(object, input));
             }
             let mut desk = self.shared.desk();
@@ -204,6 +213,7 @@ impl<I: Send + 'static> Worker<I> {
         assert!(before.is_none(), "object {object} is given back once");
         open.missing -= 1;
         self.out -= 1;
+        self.patience.end(object);
         if open.missing > 0 {
             return Ok(());
         }

@@ -26,5 +26,6 @@ mod on_spectra;
 mod ranks;
 mod retrieve;
 mod spectra;
+mod staging;
 mod table;
 mod trained;

@@ -46,12 +46,20 @@ fn a_reading_tells_how_well_restarts_agree() {
     let sharp = four.read(1.0, &[Widening::default(); 7], Draw::new(1));
     assert!(sharp.effective_samples < 3.0 && sharp.percentiles[0][4] < 3.01, "{sharp:?}");
     // What the generator adds is drawn, and the same for the same seed.
-    let wide = [Widening { scale: 1.0, scatter: 5.0 }; 7];
+    let wide = [Widening { scatter: 5.0, ..Widening::default() }; 7];
     let read = |seed| four.read(1.0, &wide, Draw::new(seed));
     assert_eq!(read(1), read(1));
     assert!(read(1) != read(2) && read(1).percentiles[0] != read(1).percentiles[1]);
-    let narrow = four.read(1.0, &[Widening { scale: 0.0, scatter: 0.0 }; 7], Draw::new(1)).percentiles[0];
+    let narrow = four.read(1.0, &[Widening { scale: 0.0, ..Widening::default() }; 7], Draw::new(1)).percentiles[0];
     assert!(narrow.iter().all(|value| *value == narrow[2]), "{narrow:?}");
+    // Tails are measured from the inner percentiles, which stay.
+    let usual = read(1).percentiles[0];
+    let long = four.read(1.0, &[Widening { tails: 3.0, ..wide[0] }; 7], Draw::new(1)).percentiles[0];
+    assert_eq!(long[1..4], usual[1..4]);
+    for (inner, outer) in [(1, 0), (3, 4)] {
+        let ratio = (long[outer] - long[inner]) / (usual[outer] - usual[inner]);
+        assert!((ratio - 3.0).abs() < 1e-4, "{ratio}");
+    }
 }
 
 /// `spectra` residuals of 16 points, each of 3 ppm: all alike as far as `together` says.
@@ -108,12 +116,11 @@ fn trials(first: u64, away: f64, spread: f64) -> Vec<Trial> {
     (first..first + 300).map(one).collect()
 }
 
-/// Share of trials whose truth of a parameter lies between the percentiles 16 and 84.
-fn covered(trials: &[Trial], widening: &[Widening; 7], parameter: usize) -> f64 {
+/// Share of trials whose truth of a parameter lies between these percentiles.
+fn covered(trials: &[Trial], widening: &[Widening; 7], parameter: usize, [from, to]: [usize; 2]) -> f64 {
     let holds = |trial: &&Trial| {
-        let reading = trial.posterior.read(1.0, widening, Draw::new(6));
-        let [_, low, _, high, _] = reading.percentiles[parameter];
-        (low..=high).contains(&trial.truth[parameter])
+        let percentiles = trial.posterior.read(1.0, widening, Draw::new(6)).percentiles[parameter];
+        (percentiles[from]..=percentiles[to]).contains(&trial.truth[parameter])
     };
     trials.iter().filter(holds).count() as f64 / trials.len() as f64
 }
@@ -124,11 +131,14 @@ fn widening_brings_intervals_to_the_share_that_they_claim() {
         let made = widen(&trials(0, away, spread), 1.0, Draw::new(6));
         let fresh = trials(1000, away, spread);
         for (parameter, widening) in made.iter().enumerate() {
-            let before = covered(&fresh, &[Widening::default(); 7], parameter);
+            let before = covered(&fresh, &[Widening::default(); 7], parameter, [1, 3]);
             assert!(if spread < away { before < 0.3 } else { before > 0.95 }, "{before}");
             // Both sets of trials have a standard error of 0.027.
-            let after = covered(&fresh, &made, parameter);
+            let after = covered(&fresh, &made, parameter, [1, 3]);
             assert!((after - 0.68).abs() < 4.0 * 0.027 * 2.0_f64.sqrt(), "{after} by {widening:?}");
+            // Here of 0.013.
+            let whole = covered(&fresh, &made, parameter, [0, 4]);
+            assert!((whole - 0.95).abs() < 4.0 * 0.013 * 2.0_f64.sqrt(), "{whole} by {widening:?}");
             assert!(if spread < away { widening.scatter > 0.0 } else { widening.scale < 1.0 }, "{widening:?}");
         }
     }

@@ -55,8 +55,13 @@ pub(super) fn write(folder: &Path) -> Result<Written, String> {
     if written.map_err(told)? != bytes {
         return Err(format!("{}: a file came back with other bytes than were written", place.display()));
     }
-    let system = rustix::fs::statvfs(&place).map_err(|error| told(error.into()))?;
-    Ok(Written { seconds, free_bytes: system.f_bavail.saturating_mul(system.f_frsize) })
+    Ok(Written { seconds, free_bytes: free(&place).map_err(told)? })
+}
+
+/// What the file system of `place` has left for us.
+pub(super) fn free(place: &Path) -> std::io::Result<u64> {
+    let system = rustix::fs::statvfs(place)?;
+    Ok(system.f_bavail.saturating_mul(system.f_frsize))
 }
 
 /// A name that no other process on any machine has.

@@ -5,6 +5,7 @@ mod finding;
 mod folder;
 mod judge;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,7 +15,8 @@ use super::CommandError;
 use super::bench::allreduce::KnownSum;
 use super::bench::median;
 use super::output::say;
-use super::session::Session;
+use super::session::{Session, check_ranks};
+use crate::config::RunConfig;
 use crate::exit::{Ends, Exit};
 use facts::{Facts, Wanted};
 use finding::{Finding, Verdict};
@@ -46,6 +48,24 @@ const NUMBERS: usize = 1_000_000;
 /// How often, after one sum that warms up.
 const ROUNDS: usize = 5;
 
+/// Whether there is room where `run` is or will be, for what a training of `config` on `data` keeps; the line that says so.
+pub(super) fn room(run: &Path, config: RunConfig, data: PathBuf) -> Result<String, CommandError> {
+    let place = folder::nearest(run);
+    let free = folder::free(&place).map_err(CommandError::io(&place))?;
+    let wanted = Wanted { folder: run, config_path: None, config: Some(Ok(config)), data: Some(data) };
+    let finding = folder::space(free, &wanted);
+    match finding.verdict {
+        Verdict::Fault => Err(CommandError::io(place)(io::Error::new(io::ErrorKind::StorageFull, finding.found))),
+        Verdict::Ok | Verdict::Warning => Ok(finding.line()),
+    }
+}
+
+/// What the file system has left where `folder` is or will be.
+pub(super) fn free_bytes(folder: &Path) -> Result<u64, CommandError> {
+    let place = folder::nearest(folder);
+    folder::free(&place).map_err(CommandError::io(place))
+}
+
 /// Looks on all ranks, tells on the first.
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     let folder = arguments.run.as_deref().unwrap_or(Path::new("."));
@@ -58,6 +78,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let mut findings = vec![launcher(session)];
     findings.extend(library(session));
     findings.extend([
+        judge::allocation(&facts),
         judge::hosts(&facts),
         judge::binary(&facts),
         judge::clocks(&facts),
@@ -73,7 +94,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     findings.extend(judge::input("data", facts.iter().map(|facts| facts.data.as_ref())));
     if session.is_first_task() {
         findings.extend(wanted.known_config().and_then(|config| {
-            let error = session.check_ranks(config.cut().microbatches).err()?;
+            let error = check_ranks(session.ranks(), config.cut().microbatches).err()?;
             Some(Finding::fault("ranks", error.exit(), error.to_string(), "start fewer ranks, or cut the batch finer"))
         }));
         findings.extend(facts[0].folder.as_ref().ok().map(|written| folder::space(written.free_bytes, &wanted)));
@@ -101,7 +122,9 @@ fn launcher(session: &Session) -> Finding {
         Ok(()) => Finding::ok("launcher", format!("{} ranks that know each other", session.ranks())),
         Err(error) => {
             let found = match &error {
-                CommandError::Launch { tasks } => format!("{tasks} tasks were started that do not know of each other"),
+                CommandError::Alone { tasks, .. } => {
+                    format!("{tasks} tasks were started that do not know of each other")
+                }
                 other => other.to_string(),
             };
             let remedy = if cfg!(feature = "mpi") {
@@ -132,7 +155,7 @@ fn sum(session: &Session) -> Finding {
     let mut sum = KnownSum::new(session.comm(), NUMBERS);
     let mut seconds = Vec::new();
     for round in 0..=ROUNDS {
-        match sum.make(session) {
+        match sum.make(session.comm()) {
             Ok(taken) if round > 0 => seconds.push(taken),
             Ok(_) => {}
             Err(error) => {

@@ -214,12 +214,10 @@ fn calibration(
     let errors = session.agree(Errors::of(&mut spectra, some))?;
     // Those of a retrieval: only that draws from the errors.
     let settings = fit_settings::with(&arguments.preset.settings(trained.facts.embedder.is_some()), &arguments.sets)?;
-    let mut found = None;
-    // Whether medians are moved besides says nothing of the variance.
-    for adjusted in [true, false] {
-        let of = calibrate::facts(trained, &settings, mask, &errors, adjusted);
-        found = found.or(session.agree(calibrate::read(&arguments.run, &of))?);
-    }
+    // Medians stay where the generator has them, so whether the calibration would move them does not matter.
+    let of = [true, false].map(|adjust| calibrate::facts(trained, &settings, mask, &errors, adjust));
+    let found = of.iter().find_map(|of| calibrate::read(&arguments.run, of).transpose()).transpose();
+    let found = session.agree(found)?;
     if session.rank() == 0 {
         match &found {
             Some(found) => log::info!("the generator's own variance is that of {} spectra", found.spectra),
@@ -254,13 +252,8 @@ fn source(
     calibration: Option<&Calibration>,
 ) -> toml::Table {
     let network = if trained.averaged { "generator_ema" } else { "generator" };
-    let calibration = calibration.map(|found| {
-        let variance = calibrate::checksum(found.variance.iter());
-        toml::Table::from_iter([
-            ("spectra".into(), (found.spectra as i64).into()),
-            ("variance".into(), variance.into()),
-        ])
-    });
+    let calibration =
+        calibration.map(|found| toml::Value::try_from(calibrate::in_short(found)).expect("it is a table"));
     let known: [(&str, toml::Value); 7] = [
         ("step", (trained.checkpoint.state.step as i64).into()),
         ("checkpoint", trained.checkpoint.checksum().into()),
@@ -270,7 +263,7 @@ fn source(
         ("dataset", dataset.checksum().into()),
         ("fit", toml::Value::try_from(settings).expect("settings are a table")),
     ];
-    let all = known.into_iter().chain(calibration.map(|calibration| ("calibration", calibration.into())));
+    let all = known.into_iter().chain(calibration.map(|calibration| ("calibration", calibration)));
     all.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::command::fit_spectra::{Observation, Spectra};
@@ -24,6 +25,9 @@ use crate::rng::{Draw, Stream};
 
 /// Restarts of the fits from which the generator's variance is learned.
 const FIRST_RESTARTS: usize = 4;
+
+/// Spectra on which it is measured where nothing else is said.
+pub const SPECTRA: u64 = 1024;
 
 /// Objects whose errors stand for those of all.
 pub const ERRORS_OF: u64 = 256;
@@ -76,14 +80,10 @@ impl Errors {
     }
 
     fn checksum(&self) -> String {
-        checksum(self.below.iter().chain(&self.above).chain(&self.observed))
+        let numbers = self.below.iter().chain(&self.above).chain(&self.observed);
+        let bytes: Vec<u8> = numbers.flat_map(|value| value.to_le_bytes()).collect();
+        format!("{:016x}", xxh3_64(&bytes))
     }
-}
-
-/// What numbers are known by.
-pub fn checksum<'a>(numbers: impl Iterator<Item = &'a f32>) -> String {
-    let bytes: Vec<u8> = numbers.flat_map(|value| value.to_le_bytes()).collect();
-    format!("{:016x}", xxh3_64(&bytes))
 }
 
 /// What a calibration holds for.
@@ -105,6 +105,16 @@ pub fn facts(
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into()
+}
+
+/// What tables and datasets say of the calibration behind them.
+pub fn in_short(calibration: &Calibration) -> serde_json::Value {
+    json!({
+        "spectra": calibration.spectra,
+        "correlated": calibration.correlated,
+        "usual": calibration.usual,
+        "adjusted": calibration.adjustment.is_some(),
+    })
 }
 
 /// Where a run keeps the calibration of `of`.

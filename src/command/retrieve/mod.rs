@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
 
 use self::calibrate::{Errors, Measure};
 use self::table::{Reader, Retrieved};
@@ -80,7 +79,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DATASET")]
     calibrate: Option<PathBuf>,
     /// Of which so many are taken: the more, the nearer medians come
-    #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(16..))]
+    #[arg(long, default_value_t = calibrate::SPECTRA, value_parser = clap::value_parser!(u64).range(16..))]
     calibration_count: u64,
     /// Leaves medians where the generator has them; else a calibration also measures how far off they are, by what is left of the
     /// spectrum, and moves them
@@ -111,6 +110,13 @@ impl Arguments {
     /// Whether each who runs it is a worker; a calibration is made together.
     pub fn is_for_workers(&self) -> bool {
         self.workers.ledger.is_some() && self.calibrate.is_none()
+    }
+
+    /// What `run` would refuse before it opens anything, found out ahead.
+    pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
+        fit_settings::with(&self.preset.settings(true), &self.sets)?;
+        Mask::parse(&self.mask).and_then(Mask::of_spectra)?;
+        Ok(())
     }
 }
 
@@ -238,8 +244,12 @@ fn tell_calibration(calibration: &Calibration) {
         calibration.correlated,
         calibration.usual
     );
-    for (quantity, Widening { scale, scatter }) in QUANTITIES.iter().zip(&calibration.widening) {
-        log::debug!("{}: restarts' spread times {scale:.3}, and {scatter:.4} {} besides", quantity.name, quantity.unit);
+    for (quantity, Widening { scale, scatter, tails }) in QUANTITIES.iter().zip(&calibration.widening) {
+        log::debug!(
+            "{}: restarts' spread times {scale:.3}, and {scatter:.4} {} besides, tails times {tails:.2}",
+            quantity.name,
+            quantity.unit
+        );
     }
 }
 
@@ -263,15 +273,7 @@ fn about(
     put("fit", serde_json::to_value(settings).expect("settings are a table"));
     put("version", env!("CARGO_PKG_VERSION").into());
     if let Some(calibration) = calibration {
-        put(
-            "calibration",
-            json!({
-                "spectra": calibration.spectra,
-                "correlated": calibration.correlated,
-                "usual": calibration.usual,
-                "adjusted": calibration.adjustment.is_some(),
-            }),
-        );
+        put("calibration", calibrate::in_short(calibration));
     }
     facts
 }

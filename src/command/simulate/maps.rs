@@ -39,6 +39,15 @@ pub struct Arguments {
     sets: Vec<String>,
 }
 
+impl Arguments {
+    /// What `run` would refuse.
+    pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
+        check_test(self.test)?;
+        MassMaps::new(&settings(&self.sets)?)?;
+        Ok(())
+    }
+}
+
 /// Simulates this rank's shards of a dataset of maps.
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     check_test(arguments.test)?;

@@ -36,6 +36,17 @@ pub fn run(session: &Session, what: &What) -> Result<Exit, CommandError> {
     }
 }
 
+impl What {
+    /// What `run` would refuse of the settings, found out ahead.
+    pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
+        match self {
+            What::Maps(arguments) => arguments.check_ahead(),
+            What::Spectra(arguments) => arguments.check_ahead(),
+            What::CarbonMonoxide(_) => Ok(()),
+        }
+    }
+}
+
 /// Writes a dataset as `shards::write` does, but for shards that an attempt with the same settings has finished before it was cut off.
 fn write<E: Ends + Into<CommandError> + Send>(
     session: &Session,

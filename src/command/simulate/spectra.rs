@@ -47,6 +47,15 @@ pub struct Arguments {
     sets: Vec<String>,
 }
 
+impl Arguments {
+    /// What needs no opacities.
+    pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
+        check_test(self.test)?;
+        Draws::new(self.seed, &settings(&self.sets)?, self.count)?;
+        Ok(())
+    }
+}
+
 /// Simulates this rank's shards of a dataset of spectra.
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     check_test(arguments.test)?;

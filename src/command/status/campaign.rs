@@ -1,0 +1,163 @@
+//! The stages of a campaign: what is done, what SLURM does, what failed and why.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::progress::{self, Progress};
+use crate::command::{CommandError, proof};
+use crate::fanout::ledger;
+use crate::files;
+use crate::launch::job::in_folder;
+use crate::launch::slurm::{self, Queued};
+use crate::launch::{Campaign, Stage};
+
+/// A campaign as it stands.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub name: String,
+    pub site: String,
+    /// Why SLURM does not answer, where it does not.
+    pub silence: String,
+    pub stages: Vec<StageReport>,
+}
+
+/// A stage as it stands.
+#[derive(Debug, Serialize)]
+pub(super) struct StageReport {
+    pub stage: String,
+    /// done, running, waiting, failed, ended (not done, and nothing in the queue goes on), submitted (where the queue is not known), to do.
+    pub state: &'static str,
+    pub jobs: Vec<u64>,
+    /// What the queue says of those that are in it.
+    pub queue: BTreeMap<u64, Queued>,
+    /// How those ended that are not.
+    pub ended: BTreeMap<u64, String>,
+    pub progress: Option<Progress>,
+    /// Why it failed, and the last error in its logs.
+    pub reason: String,
+}
+
+impl Report {
+    pub fn look(folder: &Path) -> Result<Self, CommandError> {
+        let campaign = Campaign::read(folder)?.expect("its page was seen");
+        let (queue, silence) = match slurm::queue() {
+            Ok(queue) => (Some(queue), String::new()),
+            Err(error) => (None, error.to_string()),
+        };
+        let stages =
+            campaign.job.stages.iter().map(|stage| StageReport::look(folder, &campaign, stage, queue.as_ref()));
+        let stages = stages.collect::<Result<_, _>>()?;
+        Ok(Self { name: campaign.job.name, site: campaign.site, silence, stages })
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.silence.is_empty() && !self.stages.iter().any(|stage| ["running", "waiting"].contains(&stage.state))
+    }
+
+    pub fn lines(&self) -> String {
+        let mut lines = vec![format!("campaign {}, site {}", self.name, self.site)];
+        if !self.silence.is_empty() {
+            lines.push(format!("the queue is not known ({})", self.silence));
+        }
+        let widest = self.stages.iter().map(|stage| stage.stage.len()).max().unwrap_or(0);
+        lines.extend(self.stages.iter().map(|stage| format!("{:<widest$}  {}", stage.stage, stage.line())));
+        lines.join("\n")
+    }
+}
+
+impl StageReport {
+    fn look(
+        folder: &Path,
+        campaign: &Campaign,
+        stage: &Stage,
+        queue: Option<&BTreeMap<u64, Queued>>,
+    ) -> Result<Self, CommandError> {
+        let jobs: Vec<u64> = campaign.last_of(&stage.name).iter().map(|job| job.id).collect();
+        let is_queued = |id: &u64| queue.is_some_and(|queue| queue.contains_key(id));
+        let (queued, over): (Vec<u64>, Vec<u64>) = jobs.iter().partition(|id| is_queued(id));
+        let queued: BTreeMap<u64, Queued> =
+            queued.into_iter().filter_map(|id| Some((id, queue?.get(&id)?.clone()))).collect();
+        let path = PathBuf::from(in_folder(&stage.produces, folder));
+        let done = proof::is_done(&path)?;
+        let failed = fs::read_to_string(folder.join("failed").join(&stage.name)).unwrap_or_default().trim().to_owned();
+        let running = queued.values().any(|job| job.states.keys().any(|state| state != "PENDING"));
+        let state = match (done, running, !queued.is_empty()) {
+            (_, true, _) => "running",
+            (true, _, _) => "done",
+            (false, _, true) => "waiting",
+            (false, ..) if !failed.is_empty() => "failed",
+            // Without the queue nobody knows.
+            (false, ..) if !jobs.is_empty() => {
+                if queue.is_some() {
+                    "ended"
+                } else {
+                    "submitted"
+                }
+            }
+            (false, ..) => "to do",
+        };
+        let ended = if queue.is_some() && state != "done" { slurm::ends(&over) } else { BTreeMap::new() };
+        let reason = if ["failed", "ended"].contains(&state) {
+            [failed, last_error(folder, &stage.name)]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(": ")
+        } else {
+            String::new()
+        };
+        Ok(Self { stage: stage.name.clone(), state, jobs, queue: queued, ended, progress: of(&path)?, reason })
+    }
+
+    fn line(&self) -> String {
+        let mut parts = vec![self.state.to_owned()];
+        for (id, job) in &self.queue {
+            let states: Vec<String> =
+                job.states.iter().map(|(state, tasks)| format!("{tasks} {}", state.to_lowercase())).collect();
+            parts.push(format!("job {id}: {} {}", states.join(", "), job.places.join(" ")));
+        }
+        let ended = self.ended.iter().filter(|_| self.queue.is_empty());
+        parts.extend(ended.map(|(id, state)| format!("job {id} {}", state.to_lowercase())));
+        if !self.reason.is_empty() {
+            parts.push(self.reason.clone());
+        }
+        parts.extend(self.progress.iter().map(Progress::line));
+        parts.join("; ")
+    }
+}
+
+/// How far what a stage makes is, where it says so before it is done.
+fn of(proof: &Path) -> Result<Option<Progress>, CommandError> {
+    let folder = proof.parent().unwrap_or(Path::new("."));
+    match files::name_of(proof).as_str() {
+        "outcome.toml" => Ok(progress::of_run(folder)),
+        ledger::FILE_NAME if proof.is_file() => progress::of_ledger(folder).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The last line of a stage's logs that tells of an error.
+fn last_error(folder: &Path, stage: &str) -> String {
+    let logs = fs::read_dir(folder.join("log")).into_iter().flatten().flatten();
+    let own = logs.map(|entry| entry.path()).filter(|path| {
+        let name = files::name_of(path);
+        name.strip_suffix(".log").and_then(|name| name.strip_prefix(stage)).is_some_and(|rest| {
+            rest.is_empty() || rest.strip_prefix('-').is_some_and(|task| task.parse::<u32>().is_ok())
+        })
+    });
+    let newest = own.filter_map(|path| {
+        let text = fs::read(&path).ok()?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        // The program's own word before that of its launcher.
+        let find = |is_it: fn(&str) -> bool| text.lines().rev().find(|line| is_it(line));
+        let line = find(|line| line.starts_with("error: "))
+            .or_else(|| find(|line| line.contains("error: ")))?
+            .trim()
+            .to_owned();
+        Some((fs::metadata(&path).ok()?.modified().ok()?, line))
+    });
+    newest.max().map_or(String::new(), |(_, line)| line)
+}

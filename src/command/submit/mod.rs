@@ -1,0 +1,340 @@
+//! `skyforge submit`: a campaign's stages as batch jobs that follow one another.
+
+mod check;
+mod tell;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::session::Session;
+use super::{CommandError, proof};
+use crate::exit::Exit;
+use crate::files;
+use crate::launch::campaign::Submitted;
+use crate::launch::slurm::{self, Batch, Queued};
+use crate::launch::{Campaign, Job, Kind, LaunchError, Planned, Site, script};
+use crate::trainer::RunLock;
+
+/// Hand a campaign to SLURM: its stages as batch jobs that follow one another.
+///
+/// JOB says what is wanted, SITE what the cluster is. Everything that a stage would be refused for is found out here, before the
+/// queue: its words, its configuration, its ranks, its files, its room. The scripts go to FOLDER/slurm, where they can be read and
+/// edited. The same command goes on with a campaign: what is done is not done again, what is in the queue is not submitted twice.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  skyforge submit jobs/exogan_campaign.toml --site slurm/sites/mine.toml --dry-run
+  skyforge submit jobs/exogan_campaign.toml --site slurm/sites/mine.toml
+  skyforge status runs/exogan
+
+Sites that the program knows: generic, sandbox (that of scripts/slurm_sandbox), gpus_by_constraint, gpus_by_partition")]
+pub struct Arguments {
+    /// What is wanted, TOML
+    job: PathBuf,
+    /// The cluster: a site's file, or the name of one in slurm/sites/
+    #[arg(long)]
+    site: String,
+    /// The campaign's folder; runs/NAME where it is not given, or NAME in the site's scratch
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Checks all and writes the scripts, submits nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Does this stage and all that need it, done or not
+    #[arg(long, value_name = "STAGE", conflicts_with = "only")]
+    from: Option<String>,
+    /// Does this stage alone, done or not
+    #[arg(long, value_name = "STAGE")]
+    only: Option<String>,
+    /// Print the plan as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where a stage stands before anything is submitted.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Standing {
+    Done,
+    /// Jobs of it that are in the queue, and must end before it can be done.
+    Queued(Vec<u64>),
+    /// To be submitted.
+    Wanted,
+    /// Neither done nor asked for.
+    Left,
+}
+
+/// Submits on rank 0.
+pub fn run(session: &Session, arguments: &Arguments, line: &clap::Command) -> Result<Exit, CommandError> {
+    let result = if session.rank() == 0 { submit(arguments, line) } else { Ok(()) };
+    session.agree(result)?;
+    Ok(Exit::Done)
+}
+
+fn submit(arguments: &Arguments, line: &clap::Command) -> Result<(), CommandError> {
+    let (job, site) = (Job::load(&arguments.job)?, site(&arguments.site)?);
+    let here = std::env::current_dir().map_err(CommandError::io("."))?;
+    let folder = folder(arguments, &job, &site, &here)?;
+    let known = Campaign::read(&folder)?;
+    let has_slurm = slurm::is_here();
+    let queue = if has_slurm && known.is_some() { slurm::queue()? } else { BTreeMap::new() };
+    let standings = standings(arguments, &job, &folder, known.as_ref(), &queue)?;
+
+    let mut planned = Vec::new();
+    let mut told = Vec::new();
+    for (stage, standing) in job.stages.iter().zip(&standings) {
+        let found = match standing {
+            Standing::Wanted => check::check(&job, stage, &folder, line)?,
+            Standing::Done | Standing::Queued(_) | Standing::Left => check::Found::default(),
+        };
+        planned.push(Planned::new(stage, &site, found.threads)?);
+        told.extend(found.told.into_iter().map(|what| format!("{}: {what}", stage.name)));
+    }
+
+    let lock = RunLock::take(&folder)?;
+    let scripts = write_scripts(&planned, &standings, &site, &job.name, &folder, &here)?;
+    let limit = if has_slurm { slurm::max_array_size() } else { u32::MAX };
+    if has_slurm {
+        for (planned, path) in
+            planned.iter().zip(&scripts).filter_map(|(planned, path)| Some((planned, path.as_ref()?)))
+        {
+            let array = array(planned.arrays(limit)[0], 0);
+            match (Batch { script: path, link: 1, array, dependency: None }.test()) {
+                Err(LaunchError::Silent { said, .. }) if arguments.dry_run => {
+                    told.push(format!("sbatch was not asked: {said}"));
+                    break;
+                }
+                Err(error) => return Err(at_stage(&planned.stage.name)(error.into())),
+                Ok(()) => {}
+            }
+        }
+    } else if !arguments.dry_run {
+        let fault = "sbatch is not here: expected SLURM's programs, or --dry-run";
+        return Err(CommandError::Usage(fault.into()));
+    }
+    let mut campaign = Campaign {
+        site: arguments.site.clone(),
+        here,
+        job: job.clone(),
+        jobs: known.map_or_else(Vec::new, |known| known.jobs),
+    };
+    let given = if arguments.dry_run {
+        BTreeMap::new()
+    } else {
+        give(&planned, &standings, &scripts, limit, &folder, &mut campaign)?
+    };
+    drop(lock);
+    let free = super::doctor::free_bytes(&folder)?;
+    tell::tell(arguments, &site, &folder, &planned, &standings, &given, free, &told)
+}
+
+/// The site, with the program that submits where it names none.
+fn site(name: &str) -> Result<Site, CommandError> {
+    let mut site = Site::load(name)?;
+    if site.program.is_none() {
+        let program = std::env::current_exe().map_err(CommandError::io("/proc/self/exe"))?;
+        site.program = Some(program.display().to_string());
+    }
+    Ok(site)
+}
+
+/// The campaign's folder, whole.
+fn folder(arguments: &Arguments, job: &Job, site: &Site, here: &Path) -> Result<PathBuf, CommandError> {
+    let place = match (&arguments.folder, &site.scratch) {
+        (Some(folder), _) => folder.clone(),
+        (None, None) => Path::new("runs").join(&job.name),
+        (None, Some(scratch)) => scratch_of(site, scratch)?.join(&job.name),
+    };
+    let whole = here.join(place);
+    let fine = whole.to_str().is_some_and(|text| !text.contains(['"', '$', '`', '\\', ' ', '\n']));
+    if fine {
+        Ok(whole)
+    } else {
+        Err(CommandError::Usage(format!(
+            "--folder is {}, expected a path without spaces and signs of the shell",
+            whole.display()
+        )))
+    }
+}
+
+/// The place of a site that may be the value of a variable.
+fn scratch_of(site: &Site, scratch: &str) -> Result<PathBuf, CommandError> {
+    let place = scratch.strip_prefix('$').map_or(Some(scratch.into()), std::env::var_os);
+    let fault = || format!("`scratch` of site {} is {scratch}, which is not set, expected --folder", site.name);
+    place.map(PathBuf::from).ok_or_else(|| CommandError::Usage(fault()))
+}
+
+/// Where each stage stands.
+fn standings(
+    arguments: &Arguments,
+    job: &Job,
+    folder: &Path,
+    known: Option<&Campaign>,
+    queue: &BTreeMap<u64, Queued>,
+) -> Result<Vec<Standing>, CommandError> {
+    for (option, name) in [("--from", &arguments.from), ("--only", &arguments.only)] {
+        if let Some(name) = name.as_ref().filter(|name| job.stage(name).is_none()) {
+            let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
+            return Err(CommandError::Usage(format!(
+                "{option} {name}, expected one of the stages {}",
+                names.join(", ")
+            )));
+        }
+    }
+    let asked: Option<BTreeSet<&str>> = match (&arguments.from, &arguments.only) {
+        (Some(from), _) => Some(job.from(from)),
+        (None, Some(only)) => Some(BTreeSet::from([only.as_str()])),
+        (None, None) => None,
+    };
+    let mut standings: BTreeMap<&str, Standing> = BTreeMap::new();
+    for stage in &job.stages {
+        let name = stage.name.as_str();
+        let queued: Vec<u64> = known
+            .iter()
+            .flat_map(|known| known.last_of(name))
+            .map(|job| job.id)
+            .filter(|id| queue.contains_key(id))
+            .collect();
+        let proof = PathBuf::from(crate::launch::job::in_folder(&stage.produces, folder));
+        let asked_for = asked.as_ref().is_some_and(|asked| asked.contains(name));
+        // What was made from something that is made anew is no proof.
+        let done = || {
+            Ok::<bool, CommandError>(
+                stage.after.iter().all(|before| standings[before.as_str()] == Standing::Done)
+                    && proof::is_done(&proof)?,
+            )
+        };
+        let standing = match (queued.is_empty(), asked_for) {
+            (false, true) => {
+                let (ids, word) = (ids(&queued, ", "), if queued.len() == 1 { "job" } else { "jobs" });
+                let fault = format!(
+                    "stage `{name}` is in the queue, expected `scancel {}` before it is done again ({word} {ids})",
+                    ids.replace(',', "")
+                );
+                return Err(CommandError::Usage(fault));
+            }
+            (false, false) => Standing::Queued(queued),
+            (true, true) => Standing::Wanted,
+            (true, false) if done()? => Standing::Done,
+            (true, false) if asked.is_none() => Standing::Wanted,
+            (true, false) => Standing::Left,
+        };
+        if standing == Standing::Wanted
+            && let Some(before) = stage.after.iter().find(|before| standings[before.as_str()] == Standing::Left)
+        {
+            return Err(CommandError::Usage(format!(
+                "stage `{name}` needs `{before}`, which is not done: expected --from {before}, or neither --from nor --only"
+            )));
+        }
+        standings.insert(name, standing);
+    }
+    Ok(job.stages.iter().map(|stage| standings[stage.name.as_str()].clone()).collect())
+}
+
+/// Says of which stage an error is.
+fn at_stage(stage: &str) -> impl FnOnce(CommandError) -> CommandError {
+    let stage = stage.to_owned();
+    move |error| CommandError::Stage { stage, error: Box::new(error) }
+}
+
+/// Numbers of jobs in a row.
+fn ids(numbers: &[u64], between: &str) -> String {
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(between)
+}
+
+/// The scripts of the stages that are wanted.
+fn write_scripts(
+    planned: &[Planned],
+    standings: &[Standing],
+    site: &Site,
+    name: &str,
+    folder: &Path,
+    here: &Path,
+) -> Result<Vec<Option<PathBuf>>, CommandError> {
+    for part in ["slurm", "log", "failed"] {
+        let part = folder.join(part);
+        files::create_folder(&part).map_err(CommandError::io(&part))?;
+    }
+    let write = |planned: &Planned| {
+        let path = folder.join("slurm").join(format!("{}.sbatch", planned.stage.name));
+        let text = script::render(planned, site, name, folder, here);
+        files::write_whole(&path, text.as_bytes()).map_err(CommandError::io(&path))?;
+        Ok(path)
+    };
+    let wanted = planned.iter().zip(standings);
+    wanted.map(|(planned, standing)| (*standing == Standing::Wanted).then(|| write(planned)).transpose()).collect()
+}
+
+/// Gives the wanted stages to SLURM, and writes down each job as it is taken; the jobs of each stage.
+fn give<'a>(
+    planned: &[Planned<'a>],
+    standings: &[Standing],
+    scripts: &[Option<PathBuf>],
+    limit: u32,
+    folder: &Path,
+    campaign: &mut Campaign,
+) -> Result<BTreeMap<&'a str, Vec<u64>>, CommandError> {
+    let submission = campaign.next_submission();
+    campaign.write(folder)?;
+    let mut given: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    // What those that need a stage wait for.
+    let mut waits: BTreeMap<&str, String> = BTreeMap::new();
+    for ((planned, standing), path) in planned.iter().zip(standings).zip(scripts) {
+        let (stage, name) = (planned.stage, planned.stage.name.as_str());
+        let Some(path) = path else {
+            if let Standing::Queued(jobs) = standing {
+                waits.insert(name, waits_for(planned.kind, &last_link(campaign, name, jobs)));
+            }
+            continue;
+        };
+        let failed = folder.join("failed").join(name);
+        if failed.exists() {
+            fs::remove_file(&failed).map_err(CommandError::io(&failed))?;
+        }
+        let needs: Vec<&str> =
+            stage.after.iter().filter_map(|before| waits.get(before.as_str()).map(String::as_str)).collect();
+        let first = (!needs.is_empty()).then(|| needs.join(","));
+        let mut dependency = first.clone();
+        let arrays = planned.arrays(limit);
+        let at_once = stage.at_once.div_ceil(arrays.len() as u32);
+        for link in 1..=stage.links {
+            let mut jobs = Vec::new();
+            for &tasks in &arrays {
+                let batch = Batch { script: path, link, array: array(tasks, at_once), dependency: dependency.clone() };
+                let id = batch.submit()?;
+                campaign.jobs.push(Submitted { id, submission, stage: name.to_owned(), link, tasks });
+                campaign.write(folder)?;
+                jobs.push(id);
+            }
+            // A link goes on however the one before it ended, if that could begin at all.
+            let before = format!("afterany:{}", ids(&jobs, ":"));
+            dependency = Some(first.iter().cloned().chain([before]).collect::<Vec<_>>().join(","));
+            // Who comes after an array comes after all that the array needed too: if that fails, both are cancelled.
+            let inherited = first.iter().filter(|_| planned.kind == Kind::Array).cloned();
+            waits.insert(name, inherited.chain([waits_for(planned.kind, &jobs)]).collect::<Vec<_>>().join(","));
+            given.entry(name).or_default().extend(jobs);
+        }
+    }
+    Ok(given)
+}
+
+/// The jobs of a queued stage after which it is done or has failed: those of its last link.
+fn last_link(campaign: &Campaign, stage: &str, queued: &[u64]) -> Vec<u64> {
+    let jobs = campaign.last_of(stage);
+    let queued: Vec<_> = jobs.into_iter().filter(|job| queued.contains(&job.id)).collect();
+    let last = queued.iter().map(|job| job.link).max();
+    queued.iter().filter(|job| Some(job.link) == last).map(|job| job.id).collect()
+}
+
+/// What those wait for who need a stage. A worker of an array may be lost and all objects be done: who comes after it knows by the ledger.
+fn waits_for(kind: Kind, jobs: &[u64]) -> String {
+    let how = if kind == Kind::Array { "afterany" } else { "afterok" };
+    format!("{how}:{}", ids(jobs, ":"))
+}
+
+/// How sbatch is told of so many tasks, of which so many run at once (0 for all).
+fn array(tasks: u32, at_once: u32) -> Option<String> {
+    let throttle = if at_once > 0 { format!("%{at_once}") } else { String::new() };
+    (tasks > 0).then(|| format!("0-{}{throttle}", tasks - 1))
+}

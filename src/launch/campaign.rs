@@ -1,0 +1,70 @@
+//! `CAMPAIGN/campaign.toml`: what was asked for, and the numbers of the jobs that do it.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Job, LaunchError};
+use crate::files;
+
+/// The name of the record in a campaign's folder.
+pub const FILE_NAME: &str = "campaign.toml";
+
+/// A campaign as its folder knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Campaign {
+    /// The site that it was submitted to last.
+    pub site: String,
+    /// The folder that paths are seen from.
+    pub here: PathBuf,
+    /// What was asked for last.
+    pub job: Job,
+    /// What was submitted, the newest last.
+    #[serde(default, rename = "submitted")]
+    pub jobs: Vec<Submitted>,
+}
+
+/// A job that SLURM took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submitted {
+    /// Its number there.
+    pub id: u64,
+    /// Which call of `submit` it is of, counted from 1.
+    pub submission: u32,
+    /// Whose it is.
+    pub stage: String,
+    /// Which link of a chain, counted from 1.
+    pub link: u32,
+    /// Tasks of an array; 0 for none.
+    #[serde(default)]
+    pub tasks: u32,
+}
+
+impl Campaign {
+    /// What `folder` knows, if it is a campaign's.
+    pub fn read(folder: &Path) -> Result<Option<Self>, LaunchError> {
+        let path = folder.join(FILE_NAME);
+        if path.exists() { super::read(&path, "a campaign's record").map(Some) } else { Ok(None) }
+    }
+
+    /// Writes it down.
+    pub fn write(&self, folder: &Path) -> Result<(), LaunchError> {
+        let path = folder.join(FILE_NAME);
+        let text = toml::to_string(self).expect("a campaign is a table");
+        files::write_whole(&path, text.as_bytes()).map_err(LaunchError::io(&path))
+    }
+
+    /// The jobs of a stage that were submitted together last.
+    pub fn last_of(&self, stage: &str) -> Vec<&Submitted> {
+        let of_stage = || self.jobs.iter().filter(|job| job.stage == stage);
+        let last = of_stage().map(|job| job.submission).max();
+        of_stage().filter(|job| Some(job.submission) == last).collect()
+    }
+
+    /// The number of a submission that begins now.
+    pub fn next_submission(&self) -> u32 {
+        self.jobs.iter().map(|job| job.submission).max().unwrap_or(0) + 1
+    }
+}

@@ -1,0 +1,97 @@
+//! The same campaign untouched and with all that happens on a cluster: the same weights, the same table.
+
+use std::fs;
+use std::path::Path;
+
+use crate::sandbox::{Sandbox, until};
+use crate::{small_job, told};
+
+/// Objects of the catalogue.
+const OBJECTS: usize = 48;
+
+/// Steps of the training.
+const STEPS: u64 = 400;
+
+fn outcome(folder: &Path) -> Option<toml::Table> {
+    fs::read_to_string(folder.join("run/outcome.toml")).ok()?.parse().ok()
+}
+
+fn steps(folder: &Path) -> u64 {
+    let metrics = fs::read_to_string(folder.join("run/metrics.jsonl")).unwrap_or_default();
+    let last = metrics.lines().rev().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    last.and_then(|row| row["step"].as_u64()).unwrap_or(0)
+}
+
+/// Files of a folder of the ledger.
+fn count(folder: &Path, part: &str) -> usize {
+    fs::read_dir(folder.join("ledger").join(part)).map_or(0, Iterator::count)
+}
+
+fn log(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join("log").join(name)).unwrap_or_default()
+}
+
+#[test]
+#[ignore = "six minutes: nodes fail on a real SLURM"]
+fn faults_change_neither_the_weights_nor_the_table() {
+    let Some(sandbox) = Sandbox::up(2) else { return };
+    let place = tempfile::tempdir().expect("a folder");
+    let data = "--data $CAMPAIGN/spectra";
+    let changes = [
+        ("--count 24", format!("--count {OBJECTS}")),
+        ("restarts=4 --set iterations=64", "restarts=16 --set iterations=1024".to_owned()),
+        ("--objects-per-block 4", "--objects-per-block 2".to_owned()),
+        ("array          = 3\nat_once        = 2", "array = 4".to_owned()),
+        ("links          = 2", "starts = 30".to_owned()),
+    ];
+    let job = |name: &str, train: &str| {
+        let train = (data, format!("{data} --set trainer.steps={STEPS} {train}"));
+        let changes: Vec<(&str, String)> = changes.iter().cloned().chain([train]).collect();
+        small_job(place.path(), name, &changes.iter().map(|(from, to)| (*from, to.as_str())).collect::<Vec<_>>())
+    };
+    let untouched = place.path().join("untouched");
+    sandbox.submit(&job("untouched", ""), &untouched);
+    sandbox.until_idle(600);
+    let seconds = outcome(&untouched).expect("an outcome")["seconds"].as_float().expect("a number");
+
+    // A quarter of the training is as much as a job may do of it.
+    let hit = place.path().join("hit");
+    sandbox.submit(&job("hit", &format!("--max-wall {}", seconds / 4.0 / 60.0)), &hit);
+    let job = |stage: &str| sandbox.job(&hit, stage);
+    until(300, "training", || steps(&hit) >= STEPS / 20);
+    sandbox.slurm("scontrol", &["requeue", &job("train")]);
+    until(300, "second start", || log(&hit, "train.log").contains("start 2: on"));
+    let before = steps(&hit);
+    until(300, "training after the requeue", || steps(&hit) > before + STEPS / 40);
+    sandbox.act(&["crash", "n2"]);
+    until(120, "word of the dead node", || sandbox.slurm("sinfo", &["-h", "-n", "n2", "-o", "%t"]).contains("down"));
+    sandbox.act(&["boot", "n2"]);
+
+    until(600, "results", || count(&hit, "results") >= 2);
+    assert!(outcome(&hit).expect("an outcome")["status"].as_str() == Some("done"));
+    sandbox.slurm("scancel", &["--signal=KILL", &format!("{}_1", job("retrieve"))]);
+    until(300, "another start of the task that was killed", || log(&hit, "retrieve-1.log").contains("start 2"));
+    // A node with a worker that has claimed something.
+    assert!(count(&hit, "results") < OBJECTS / 2, "the array is still at work");
+    let on_n1 = sandbox.slurm("squeue", &["-h", "-r", "-w", "n1", "-t", "R", "-o", "%i"]);
+    assert!(!on_n1.trim().is_empty(), "a worker is on n1");
+    sandbox.act(&["crash", "n1"]);
+    until(120, "word of the dead node", || sandbox.slurm("sinfo", &["-h", "-n", "n1", "-o", "%t"]).contains("down"));
+    sandbox.act(&["boot", "n1"]);
+    sandbox.until_idle(900);
+
+    let story = log(&hit, "train.log");
+    assert!(
+        hit.join("run/report.html").is_file(),
+        "{}\n{story}",
+        told(&sandbox.skyforge(&["status", crate::arg(&hit)]))
+    );
+    assert!(story.matches("exit code 75, requeued").count() >= 2, "the time was over twice or more: {story}");
+    assert!(story.contains("REQUEUE") && story.contains("NODE FAILURE"), "{story}");
+    let word = |folder, key: &str| outcome(folder).expect("an outcome")[key].to_string();
+    assert_eq!(word(&hit, "checksum"), word(&untouched, "checksum"));
+    for name in ["table.parquet", "table.samples.parquet"] {
+        let read = |folder: &Path| fs::read(folder.join("run/retrieval").join(name)).expect("a table");
+        assert!(read(&hit) == read(&untouched), "{name} is the same");
+    }
+}
