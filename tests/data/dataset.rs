@@ -341,7 +341,7 @@ proptest! {
 #[test]
 fn splits_follow_the_records_that_are_left() {
     let gone = [0, 3, 4, 9];
-    let splits = [("train", vec![0..4, 5..8]), ("test", vec![3..5]), ("rest", vec![8..12])];
+    let splits = [("train", [0..4, 5..8]), ("test", [3..4, 4..5]), ("rest", [8..9, 9..12])];
     let named = |splits: Vec<(&str, Split)>| splits.into_iter().map(|(name, split)| (name.to_owned(), split)).collect();
     let full = splits.clone().map(|(name, ranges)| (name, Split::new(ranges)));
     let header = Header { splits: named(full.into()), ..header(12) }.without(&gone);

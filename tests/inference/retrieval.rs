@@ -240,7 +240,7 @@ fn where_nothing_is_to_be_learned_nothing_is_spoiled() {
     let (adjustment, _) = Adjustment::learn(&left_over(0..60, 0.0, 0.05), 1.0);
     let fresh = left_over(1000..2000, 0.0, 0.05);
     for parameter in 0..7 {
-        let before = off(&fresh, &[[0.0; 7]; 1000], parameter);
+        let before = off(&fresh, &vec![[0.0; 7]; 1000], parameter);
         let after = off(&fresh, &shifts(&adjustment, &fresh), parameter);
         assert!(after < 1.1 * before, "{before} {after}");
     }
