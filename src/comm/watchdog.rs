@@ -1,8 +1,8 @@
 //! The watchdog: a thread a rank that looks whether the rank goes on, says who holds it up where it does not, and ends
 //! the job in time, so that a node that hangs does not burn an allocation.
 //!
-//! What takes ten times as long as a step does usually (and a tenth of the limit) is told of, with the record of the last
-//! operations in a file. The first rank that notices asks all others. A rank that does not answer, since it is stopped
+//! What takes ten times as long as a step does usually, and a tenth of the limit, is told of, with the record of the
+//! last operations in a file. The first rank that notices asks all others. A rank that does not answer, since it is stopped
 //! or its node is gone, ends the job at half the limit; one that answers and yet does not go on ends it at the limit.
 //!
 //! Time counts only while the watchdog itself is awake: a job that is suspended and resumed as a whole goes on.

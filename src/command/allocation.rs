@@ -113,7 +113,7 @@ impl Allocation {
         (!all.is_empty()).then(|| all.join(", "))
     }
 
-    /// Whether a rank has a processor for each of its `threads`: of those that it may use, and that a task was asked for.
+    /// Whether a rank has a processor for each of its `threads`, of those that it may use and that a task was given.
     pub fn check_threads(&self, threads: usize, processors: usize) -> Result<(), ConfigError> {
         let refused = |wanted: String| {
             Err(ConfigError::Value { key: "trainer.threads_per_rank".into(), value: threads.to_string(), wanted })
@@ -124,8 +124,8 @@ impl Allocation {
             }
             // srun does not take it over from sbatch since 22.05.
             Some(asked) if threads > processors => refused(format!(
-                "at most the processors that this rank is bound to: {processors} (the job asked for {asked} a task, and \
-                 srun wants it said again: srun --cpus-per-task={asked})"
+                "at most the processors that this rank is bound to: {processors} (the job asked for {asked} a task, \
+                 and srun wants it said again: srun --cpus-per-task={asked})"
             )),
             None if threads > processors => {
                 refused(format!("at most the processors that this rank may use: {processors}"))

@@ -109,8 +109,8 @@ impl Session {
         device::Here { rank, ranks, lists_differ: lists.len() == ranks && ranks > 1 }
     }
 
-    /// What sums gradients of the ranks of `comm` on `device`, if that is asked for and can be had on all of them; else the
-    /// tree does.
+    /// What sums gradients of the ranks of `comm` on `device`, if that is asked for and can be had on all of them; else
+    /// the tree does.
     pub fn device_sum(
         &self,
         comm: &dyn Communicator,

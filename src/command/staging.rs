@@ -20,9 +20,9 @@ use crate::{files, machine};
 /// Whether and where to.
 #[derive(Debug, Args)]
 pub struct StageArguments {
-    /// Copies the dataset to this folder of each node first, and reads it there; auto takes the fastest of $SLURM_TMPDIR,
-    /// $TMPDIR, $LOCAL_SCRATCH, /local, /scratch and /dev/shm that has room. Where there is none, records are read from where
-    /// they are. Changes no bit of what is trained
+    /// Copies the dataset to this folder of each node first, and reads it there; auto takes the fastest of
+    /// $SLURM_TMPDIR, $TMPDIR, $LOCAL_SCRATCH, /local, /scratch and /dev/shm that has room. Where there is none, records
+    /// are read from where they are. Changes no bit of what is trained
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
     /// Leaves the copy there for the next start; else it is removed at the end

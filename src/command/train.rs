@@ -46,8 +46,8 @@ pub struct Arguments {
     max_wall: Option<f64>,
     /// Faults on purpose, as nan@7:2 at step 7 on rank 2 (without :RANK on rank 0): to see that they are survived. KIND
     /// is nan (a gradient), panic, data (records that cannot be loaded), flip (a bit of the parameters after the step),
-    /// kill (SIGKILL), stop (as by a signal), hang (the rank does not go on) or slow (0.2 s more a step from then on); may
-    /// be given again
+    /// kill (SIGKILL), stop (as by a signal), hang (the rank does not go on) or slow (0.2 s more a step from then on);
+    /// may be given again
     #[arg(long = "drill", value_name = "KIND@STEP[:RANK]")]
     drills: Vec<Drill>,
     /// Sets a value of the configuration, as in batch.global=64; may be given again

@@ -1,5 +1,5 @@
-//! A copy of a dataset on a disk of the node, which ranks read instead. It is checked by the checksums of its blocks, and
-//! what an earlier try has left of it is taken over.
+//! A copy of a dataset on a disk of the node, which ranks read instead. It is checked by the checksums of its blocks,
+//! and what an earlier try has left of it is taken over.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;

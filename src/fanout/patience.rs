@@ -1,5 +1,5 @@
-//! How long objects take: one that takes far longer than usual is named, and one that does not end ends its worker, whose
-//! claims others then take.
+//! How long objects take: one that takes far longer than usual is named, and one that does not end ends its worker,
+//! whose claims others then take.
 //!
 //! Time counts only while the thread that looks is awake: a worker that is suspended and resumed goes on.
 

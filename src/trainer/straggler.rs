@@ -104,8 +104,9 @@ impl Stragglers {
                 let Pace { load, networks, waiting: waits, step } = pace;
                 let other = step - load - networks - waits;
                 told.push(format!(
-                    "{name} is slow: {work:.3} s of work a microbatch, {:.2} times the middle rank's; of a step {load:.3} s are \
-                     load, {networks:.3} networks, {other:.3} other, {waits:.3} waiting, where the middle rank waits {waiting:.3}",
+                    "{name} is slow: {work:.3} s of work a microbatch, {:.2} times the middle rank's; of a step {load:.3} \
+                     s are load, {networks:.3} networks, {other:.3} other, {waits:.3} waiting, where the middle rank waits \
+                     {waiting:.3}",
                     work / middle
                 ));
             } else if rank.lasting == 0 && before >= PATIENCE {
@@ -148,8 +149,8 @@ mod tests {
         assert!((1..PATIENCE).all(|_| stragglers.see(&slow).is_empty()), "it may pass");
         let told = stragglers.see(&slow);
         assert_eq!(told.len(), 1);
-        let line = "rank 1 on b is slow: 1.000 s of work a microbatch, 2.00 times the middle rank's; of a step 0.100 s are \
-                    load, 0.800 networks, 0.100 other, 1.000 waiting, where the middle rank waits 1.000";
+        let line = "rank 1 on b is slow: 1.000 s of work a microbatch, 2.00 times the middle rank's; of a step 0.100 s \
+                    are load, 0.800 networks, 0.100 other, 1.000 waiting, where the middle rank waits 1.000";
         assert_eq!(told[0], line, "the last one has twice the work for twice the microbatches");
         assert!((0..10).all(|_| stragglers.see(&slow).is_empty()), "once");
         assert_eq!(stragglers.see(&even), ["rank 1 on b keeps up again"]);

@@ -195,3 +195,21 @@ fn ranks_without_a_network_end_though_mpi_can_tell_nobody() {
     until("the end of all", || processes.iter().all(|&process| is_gone(process)));
     assert!(scene.failed().contains(" does not answer, last heard of "), "each side names the other");
 }
+
+#[test]
+fn a_job_that_is_suspended_as_a_whole_goes_on_when_it_is_resumed() {
+    let scene = Scene::new();
+    let mut child = spawn(2, &scene.words(&["--set", "trainer.steps=100"]));
+    until("ten steps", || text(&scene.run.join("metrics.jsonl")).lines().count() >= 10);
+    let processes = children(child.id());
+    let signal_all = |name: &str| {
+        for &process in &processes {
+            signal(process, name);
+        }
+    };
+    signal_all("-STOP");
+    sleep(Duration::from_secs(6)); // half as long again as the limit
+    signal_all("-CONT");
+    assert!(child.wait().expect("it ends").success());
+    assert_eq!(word(&scene.run, "step"), "100");
+}

@@ -21,10 +21,10 @@ use crate::machine;
 
 /// A step on 1, 2, 4 .. of these ranks, and a model of more.
 ///
-/// Weak scaling: each rank has as many records whatever their number. Measured are a step's seconds, those of the networks
-/// and of waiting, with and without overlap, and sums of several sizes, from which come the start of a message (alpha) and the
-/// time of a byte (beta). From these a model tells of 8 to 1,024 ranks; numbers of another machine can be given in their
-/// place. What is measured and what is the model's is said, and what the model takes for granted.
+/// Weak scaling: each rank has as many records whatever their number. Measured are a step's seconds, those of working
+/// and of waiting, with and without overlap, and sums of several sizes, from which come the start of a message (alpha)
+/// and the time of a byte (beta). From these a model tells of 8 to 1,024 ranks; numbers of another machine can be given
+/// in their place. What is measured and what is the model's is said, and what the model takes for granted.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 4 skyforge bench scaling
@@ -227,7 +227,7 @@ fn model(arguments: &Arguments, rows: &[Row], sums: Vec<usize>, (ranks, times): 
 const ASSUMPTIONS: [&str; 5] = [
     "each rank has a processor or GPU of its own and as much to do as one of these; reading data never holds it up",
     "a sum is made by halving and doubling: 2 log2 R messages one after the other, 2 (R - 1) / R of its bytes a rank",
-    "all wires are alike and none is shared, whatever the distance: alpha and beta are the same for 8 and for 1,024 ranks",
+    "all wires are alike and none is shared, whatever the distance: alpha and beta are those of 8 and of 1,024 ranks",
     "the same share of the sums' time hides behind other work as here",
     "the work of a step spreads normally and independently over ranks, so the last is sqrt(2 ln R) deviations late",
 ];
