@@ -10,8 +10,8 @@ use crate::exit::Exit;
 
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
 ///
-/// Results go to stdout, the story to stderr. Under mpirun or srun, simulate, ingest, train, sample and bench share their
-/// work out over the ranks, doctor looks at all of them; the others work on the first.
+/// Results go to stdout, the story to stderr. Under mpirun or srun, simulate, ingest, train, sample, retrieve, inpaint and bench
+/// share their work out over the ranks, doctor looks at all of them; the others work on the first.
 #[derive(Debug, Parser)]
 #[command(
     name = "skyforge",
@@ -117,7 +117,29 @@ impl Verb {
             Verb::Completions(arguments) => words::completions(session, arguments, Cli::command()),
             Verb::Man(arguments) => words::man(session, arguments, Cli::command()),
         };
-        // The doctor tells what is wrong with a world.
-        if matches!(self, Verb::Doctor(_)) { command::run_in_any_world(act) } else { command::run(act) }
+        if self.takes_any_world() { command::run_in_any_world(act) } else { command::run(act) }
+    }
+
+    /// Whether tasks that do not know of each other may run it: workers meet in their ledger, and the doctor tells what is wrong.
+    fn takes_any_world(&self) -> bool {
+        match self {
+            Verb::Doctor(_) => true,
+            Verb::Retrieve(arguments) => arguments.is_for_workers(),
+            Verb::Inpaint(arguments) => arguments.is_for_workers(),
+            Verb::Fanout(what) => what.is_for_workers(),
+            Verb::Simulate(_)
+            | Verb::Ingest(_)
+            | Verb::Inspect(_)
+            | Verb::Train(_)
+            | Verb::Sample(_)
+            | Verb::Evaluate(_)
+            | Verb::Report(_)
+            | Verb::Submit(_)
+            | Verb::Status(_)
+            | Verb::Bench(_)
+            | Verb::TryStacks(_)
+            | Verb::Completions(_)
+            | Verb::Man(_) => false,
+        }
     }
 }

@@ -12,6 +12,13 @@ pub fn processors() -> usize {
     cpuinfo().lines().filter(|line| line.starts_with("processor")).count()
 }
 
+/// Bytes of memory that can be had without taking them from anybody; 0 where that is not told.
+pub fn free_memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.strip_suffix("kB"));
+    line.and_then(|kib| kib.trim().parse().ok()).map_or(0, |kib: u64| kib << 10)
+}
+
 /// What its processors call themselves.
 pub fn processor_name() -> String {
     let text = cpuinfo();

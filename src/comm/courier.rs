@@ -2,14 +2,14 @@
 //! sum over ranks can go on while the rank computes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::flight::Flight;
-use super::{Communicator, Library, Threads, Work, alarm};
+use super::{Communicator, Library, Terms, Threads, Watchdog, Work, alarm};
+use crate::machine;
 
 /// How often an idle thread looks whether another rank has sounded the alarm.
 const IDLE: Duration = Duration::from_millis(100);
@@ -150,7 +150,10 @@ impl Communicator for Courier {
         jobs.send(job).map_err(drop).expect("the communication thread is there");
     }
 
-    fn watch(&self, file: PathBuf, after: Duration) {
-        self.flight.watch(self.rank, file, after);
+    /// The wire must answer when it is asked who is there, as `Mpi` does.
+    fn watch(&self, terms: Terms) -> Watchdog {
+        let hosts = self.gather(machine::host().as_bytes());
+        let hosts = hosts.iter().map(|host| String::from_utf8_lossy(host).into_owned()).collect();
+        Watchdog::start(Arc::clone(&self.flight), self.rank, hosts, terms)
     }
 }

@@ -1,21 +1,29 @@
-//! What a rank's communication did last: a ring of operations, written out when one of them does not end.
+//! What a rank does and did: a ring of operations between ranks, and what it is at otherwise. Written out when one of
+//! them does not end, and told to others that ask.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::files;
+use super::inquiry::{Inquiry, Last, Standing};
 
 /// Operations that are remembered.
 const KEPT: usize = 256;
 
-/// The operations of one rank, in order.
+/// Steps whose middle one is the usual one.
+const USUAL_OF: usize = 32;
+
+/// Ranks that a standing names, those of the newest operations: it must fit into a message that waits for nobody.
+const MET: usize = 8;
+
+/// The operations of one rank, in order, and what it is at.
 #[derive(Debug)]
 pub struct Flight {
     started: Instant,
     book: Mutex<Book>,
+    /// What ranks ask of each other where one of them does not go on.
+    pub(super) inquiry: Inquiry,
 }
 
 #[derive(Debug, Default)]
@@ -24,42 +32,53 @@ struct Book {
     label: String,
     operations: VecDeque<Operation>,
     begun: u64,
-    watch: Option<Watch>,
     /// The operation under way was told of.
     told: bool,
+    at: Option<Task>,
+    tasks: u64,
+    /// How long the last steps took.
+    steps: VecDeque<Duration>,
 }
 
 #[derive(Debug)]
 struct Operation {
     number: u64,
     label: String,
+    peer: usize,
     what: String,
     began: Duration,
     /// None while it is under way.
     took: Option<Duration>,
 }
 
+/// What the rank is at: `step 12`, `the checkpoint of step 12`.
 #[derive(Debug)]
-struct Watch {
-    rank: usize,
-    file: PathBuf,
-    after: Duration,
+struct Task {
+    what: String,
+    began: Duration,
+    is_step: bool,
+}
+
+/// How far a rank is: it goes on as long as this changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Tasks begun.
+    pub tasks: u64,
+    /// Operations begun.
+    pub operations: u64,
+    /// Whether one is under way.
+    pub in_operation: bool,
 }
 
 impl Default for Flight {
     fn default() -> Self {
-        Self { started: Instant::now(), book: Mutex::default() }
+        Self { started: Instant::now(), book: Mutex::default(), inquiry: Inquiry::default() }
     }
 }
 
 impl Flight {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From now on an operation that takes longer than `after` is told of in the log, and the record goes to `file`.
-    pub fn watch(&self, rank: usize, file: PathBuf, after: Duration) {
-        self.book().watch = Some(Watch { rank, file, after });
     }
 
     /// What the next operations are for.
@@ -70,16 +89,15 @@ impl Flight {
     }
 
     /// An operation begins: `receive from rank 1, 4096 bytes`.
-    pub fn begin(&self, what: String) {
+    pub fn begin(&self, peer: usize, what: String) {
         let mut book = self.book();
         if book.operations.len() == KEPT {
             book.operations.pop_front();
         }
         book.begun += 1;
         book.told = false;
-        let label = book.label.clone();
-        let operation = Operation { number: book.begun, label, what, began: self.started.elapsed(), took: None };
-        book.operations.push_back(operation);
+        let (number, label, began) = (book.begun, book.label.clone(), self.started.elapsed());
+        book.operations.push_back(Operation { number, label, peer, what, began, took: None });
     }
 
     /// The last operation is over.
@@ -95,31 +113,76 @@ impl Flight {
         }
     }
 
-    /// To be called now and then while an operation is under way: tells once if it takes too long.
-    pub fn check(&self) {
+    /// The rank turns to something else; what it was at is over.
+    pub(super) fn turn_to(&self, what: &str, is_step: bool) {
+        let now = self.started.elapsed();
         let mut book = self.book();
-        let (Some(watch), Some(last)) = (&book.watch, book.operations.back()) else { return };
-        let waited = self.started.elapsed().saturating_sub(last.began);
-        if book.told || last.took.is_some() || waited < watch.after {
-            return;
-        }
-        let (seconds, file) = (waited.as_secs_f64(), watch.file.clone());
-        let story = format!("{}: {} has taken {seconds:.1} s so far", last.label, last.what);
-        let written = files::write_whole(&file, book.text(watch.rank).as_bytes());
-        book.told = true;
-        drop(book);
-        match written {
-            Ok(()) => log::warn!("{story}; the last operations of this rank are in {}", file.display()),
-            Err(error) => log::warn!("{story}; {}: {error}", file.display()),
+        book.tasks += 1;
+        let before = book.at.replace(Task { what: what.to_owned(), began: now, is_step });
+        if let Some(step) = before.filter(|task| task.is_step) {
+            if book.steps.len() == USUAL_OF {
+                book.steps.pop_front();
+            }
+            book.steps.push_back(now.saturating_sub(step.began));
         }
     }
-}
 
-impl Book {
-    fn text(&self, rank: usize) -> String {
-        let mut text = format!("# the last {} operations of rank {rank}, oldest first\n", self.operations.len());
+    /// How long a step takes usually; nothing before there was one.
+    pub(super) fn usual(&self) -> Option<Duration> {
+        let mut steps: Vec<Duration> = self.book().steps.iter().copied().collect();
+        steps.sort_unstable();
+        steps.get(steps.len() / 2).copied()
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        let book = self.book();
+        let in_operation = book.operations.back().is_some_and(|last| last.took.is_none());
+        Mark { tasks: book.tasks, operations: book.begun, in_operation }
+    }
+
+    /// What takes so long, in words: the operation under way, or what the rank is at. That an operation is over is then
+    /// told too.
+    pub(super) fn tell(&self) -> String {
+        let mut book = self.book();
+        let under_way = book.operations.back().filter(|last| last.took.is_none());
+        let operation = under_way.map(|last| (format!("{}: {}", last.label, last.what), last.began));
+        book.told = operation.is_some();
+        let task = || book.at.as_ref().map(|task| (task.what.clone(), task.began));
+        let (what, began) = operation.or_else(task).unwrap_or_default();
+        format!("{what} has taken {:.1} s so far", self.started.elapsed().saturating_sub(began).as_secs_f64())
+    }
+
+    /// How this rank stands, for others to know.
+    pub(super) fn standing(&self) -> Standing {
+        let book = self.book();
+        let now = self.started.elapsed();
+        let ago = |then: Duration| now.saturating_sub(then).as_secs_f64();
+        let told = |operation: &Operation| Last {
+            number: operation.number,
+            what: format!("{}: {}", operation.label, operation.what),
+            peer: operation.peer,
+            seconds: ago(operation.began + operation.took.unwrap_or_default()),
+            under_way: operation.took.is_none(),
+        };
+        let mut met: Vec<Last> = Vec::new();
+        for operation in book.operations.iter().rev().filter(|operation| operation.took.is_some()) {
+            if met.len() < MET && met.iter().all(|known| known.peer != operation.peer) {
+                met.push(told(operation));
+            }
+        }
+        Standing {
+            at: book.at.as_ref().map(|task| (task.what.clone(), ago(task.began))),
+            last: book.operations.back().map(told),
+            met,
+        }
+    }
+
+    /// The record of the last operations of rank `rank`.
+    pub(super) fn text(&self, rank: usize) -> String {
+        let book = self.book();
+        let mut text = format!("# the last {} operations of rank {rank}, oldest first\n", book.operations.len());
         text += "# number    began_s     took_ms  operation\n";
-        for Operation { number, label, what, began, took } in &self.operations {
+        for Operation { number, label, what, began, took, .. } in &book.operations {
             let took = took.map_or("under way".to_owned(), |took| format!("{:.3}", took.as_secs_f64() * 1e3));
             let _ = writeln!(text, "{number:8} {:10.4} {took:>11}  {label}: {what}", began.as_secs_f64());
         }

@@ -5,7 +5,9 @@
 mod agree;
 pub mod alarm;
 mod courier;
+mod first;
 mod flight;
+mod inquiry;
 #[cfg(feature = "mpi")]
 mod mpi;
 #[cfg(feature = "nccl")]
@@ -13,10 +15,10 @@ mod nccl;
 mod solo;
 mod threads;
 pub mod tree;
+mod watchdog;
 
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 use tch::Tensor;
 
@@ -24,12 +26,14 @@ use crate::machine;
 
 pub use agree::{Disagreement, There, agree};
 pub use courier::Courier;
+pub use first::First;
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;
 #[cfg(feature = "nccl")]
 pub use nccl::Nccl;
 pub use solo::Solo;
 pub use threads::Threads;
+pub use watchdog::{Terms, Watchdog};
 
 /// Something for the communication thread to do.
 pub type Work<'a> = Box<dyn FnOnce(&dyn Communicator) + Send + 'a>;
@@ -98,9 +102,11 @@ pub trait Communicator {
     /// this rank go on meanwhile, else at once. `label` says in the record of operations what it is for.
     fn post(&self, label: &str, work: Work<'static>);
 
-    /// Has an operation between ranks that takes longer than `after` told of, and the record of the last operations
-    /// written to `file`. Nothing where no record is kept.
-    fn watch(&self, _file: PathBuf, _after: Duration) {}
+    /// Has this rank watched until the watchdog is dropped: what takes far longer than usual is told of, and what does
+    /// not end ends all ranks.
+    fn watch(&self, terms: Terms) -> Watchdog {
+        Watchdog::start(Arc::default(), self.rank(), vec![machine::host()], terms)
+    }
 
     /// Called by an idle communication thread now and then.
     fn attend(&self) {}

@@ -14,8 +14,9 @@ use mpi::request;
 use mpi::topology::{Process, SimpleCommunicator};
 use mpi::traits::{Communicator as _, Destination, Equivalence, Source};
 
+use super::alarm::{self, Alarm};
 use super::flight::Flight;
-use super::{Communicator, Library, Work, alarm};
+use super::{Communicator, Library, Work};
 use crate::exit::Exit;
 
 /// MPI counts are C ints; longer transfers go in pieces of this many elements.
@@ -30,7 +31,12 @@ const GLANCE: Duration = Duration::from_micros(300);
 /// Tags of messages.
 const DATA: c_int = 0;
 const READY: c_int = 1;
-const ALARM: c_int = 2;
+const WORD: c_int = 2;
+
+/// What a word begins with.
+const ALARM: u8 = 0;
+const QUESTION: u8 = 1;
+const ANSWER: u8 = 2;
 
 /// The ranks that the MPI launcher started.
 pub struct Mpi {
@@ -71,7 +77,6 @@ impl Mpi {
                 std::thread::yield_now(); // to the other side, if it shares the core
             } else {
                 self.attend();
-                self.flight.check();
                 std::thread::sleep(NAP);
             }
         }
@@ -112,22 +117,24 @@ impl Mpi {
     }
 
     /// A transfer as the record of operations tells it.
-    fn recorded<T>(&self, what: String, transfer: impl FnOnce() -> T) -> T {
-        self.flight.begin(what);
+    fn recorded<T>(&self, peer: usize, what: String, transfer: impl FnOnce() -> T) -> T {
+        self.flight.begin(peer, what);
         let result = transfer();
         self.flight.end();
         result
     }
 
     /// Tells all other ranks why this one ends, then ends the job.
-    fn sound(&self, cause: &str, exit: Exit) -> ! {
-        let message = [&[exit as u8], cause.as_bytes()].concat();
+    fn sound(&self, alarm: &Alarm) -> ! {
+        alarm::leave_anyway(alarm.exit);
+        let word = (alarm.exit as u8, alarm.speaker, &alarm.cause);
+        let message = [&[ALARM], in_bytes(&word).as_slice()].concat();
         request::scope(|scope| {
-            for rank in (0..self.ranks()).filter(|&rank| rank != self.rank()) {
-                let request = self.process(rank).immediate_send_with_tag(scope, message.as_slice(), ALARM);
+            for rank in self.others() {
+                let request = self.process(rank).immediate_send_with_tag(scope, message.as_slice(), WORD);
                 std::mem::forget(request); // the job ends with whatever is still under way
             }
-            self.end_after_grace(exit)
+            self.end_after_grace(alarm.exit)
         })
     }
 
@@ -135,11 +142,44 @@ impl Mpi {
     fn end_after_grace(&self, exit: Exit) -> ! {
         let begun = Instant::now();
         while begun.elapsed() < alarm::GRACE {
-            self.process(self.rank()).immediate_probe_with_tag(ALARM); // any call moves what is under way
+            self.process(self.rank()).immediate_probe_with_tag(WORD); // any call moves what is under way
             std::thread::sleep(NAP);
         }
         self.world.abort(exit as i32)
     }
+
+    fn others(&self) -> impl Iterator<Item = usize> {
+        let me = self.rank();
+        (0..self.ranks()).filter(move |&rank| rank != me)
+    }
+
+    /// A word of rank `from` that has nothing to do with what this rank is at.
+    fn heed(&self, from: usize, word: &[u8]) {
+        match word.split_first() {
+            Some((&QUESTION, _)) => {
+                self.flight.inquiry.note_question(from);
+                let answer = [&[ANSWER], in_bytes(&self.flight.standing()).as_slice()].concat();
+                self.process(from).send_with_tag(answer.as_slice(), WORD); // too short to wait for anybody
+            }
+            Some((&ANSWER, standing)) => {
+                let standing = postcard::from_bytes(standing).expect("ranks run the same program");
+                self.flight.inquiry.note_answer(from, standing);
+            }
+            Some((&ALARM, alarm)) => {
+                let (exit, speaker, cause): (u8, usize, String) =
+                    postcard::from_bytes(alarm).expect("ranks run the same program");
+                let exit = Exit::from_code(exit);
+                alarm::leave_anyway(exit);
+                alarm::speak(&Alarm { cause: format!("rank {from}: {cause}"), exit, speaker });
+                self.end_after_grace(exit);
+            }
+            Some(_) | None => unreachable!("a word begins with what it is"),
+        }
+    }
+}
+
+fn in_bytes(word: &impl serde::Serialize) -> Vec<u8> {
+    postcard::to_stdvec(word).expect("words are bytes")
 }
 
 impl Communicator for Mpi {
@@ -152,14 +192,14 @@ impl Communicator for Mpi {
     }
 
     fn send(&self, to: usize, values: &[f32]) {
-        self.recorded(format!("send to rank {to}, {} numbers", values.len()), || {
+        self.recorded(to, format!("send to rank {to}, {} numbers", values.len()), || {
             self.meet(to);
             self.flow(to, values, &mut []);
         });
     }
 
     fn receive(&self, from: usize, values: &mut [f32]) {
-        self.recorded(format!("receive from rank {from}, {} numbers", values.len()), || {
+        self.recorded(from, format!("receive from rank {from}, {} numbers", values.len()), || {
             self.meet(from);
             self.flow(from, &[], values);
         });
@@ -167,14 +207,14 @@ impl Communicator for Mpi {
 
     fn exchange(&self, peer: usize, outgoing: &[f32], incoming: &mut [f32]) {
         let what = format!("exchange with rank {peer}, {} numbers for {}", outgoing.len(), incoming.len());
-        self.recorded(what, || {
+        self.recorded(peer, what, || {
             self.meet(peer);
             self.flow(peer, outgoing, incoming);
         });
     }
 
     fn send_bytes(&self, to: usize, message: &[u8]) {
-        self.recorded(format!("send to rank {to}, {} bytes", message.len()), || {
+        self.recorded(to, format!("send to rank {to}, {} bytes", message.len()), || {
             self.meet(to);
             self.flow(to, &(message.len() as u64).to_le_bytes(), &mut []);
             self.flow(to, message, &mut []);
@@ -182,7 +222,7 @@ impl Communicator for Mpi {
     }
 
     fn receive_bytes(&self, from: usize) -> Vec<u8> {
-        self.recorded(format!("receive a message from rank {from}"), || {
+        self.recorded(from, format!("receive a message from rank {from}"), || {
             self.meet(from);
             let mut length = [0; 8];
             self.flow(from, &[], &mut length);
@@ -197,18 +237,20 @@ impl Communicator for Mpi {
         work(self);
     }
 
-    /// Looks whether a rank has sounded the alarm, and then ends with it.
+    /// Looks whether a rank has sounded the alarm, and then ends with it; asks the others, and answers them.
     fn attend(&self) {
-        if let Some((cause, exit)) = alarm::raised() {
-            self.sound(&cause, exit);
+        if let Some(alarm) = alarm::raised() {
+            self.sound(&alarm);
+        }
+        if self.flight.inquiry.take_question() {
+            for rank in self.others() {
+                self.process(rank).send_with_tag(&[QUESTION], WORD);
+            }
         }
         let anybody = self.world.any_process();
-        if anybody.immediate_probe_with_tag(ALARM).is_some() {
-            let (word, status) = anybody.receive_vec_with_tag::<u8>(ALARM);
-            let (exit, cause) = word.split_first().expect("an alarm has an exit code");
-            let exit = Exit::from_code(*exit);
-            alarm::speak(&format!("rank {}: {}", status.source_rank(), String::from_utf8_lossy(cause)), exit);
-            self.end_after_grace(exit);
+        while anybody.immediate_probe_with_tag(WORD).is_some() {
+            let (word, status) = anybody.receive_vec_with_tag::<u8>(WORD);
+            self.heed(status.source_rank() as usize, &word);
         }
     }
 

@@ -1,9 +1,12 @@
-//! How far a verb that makes or reads many records is: rank 0 tells of its own share.
+//! How far a verb that makes or reads many records is: rank 0 tells of its own share, a worker of the whole ledger.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::CommandError;
+use super::fits::Post;
 use super::session::Session;
+use crate::fanout::Worker;
 use crate::trainer::progress::{Progress, Task};
 
 /// Counts records over the threads of this rank.
@@ -26,5 +29,49 @@ impl Counter {
             *done += records;
             progress.update(Instant::now(), *done, None, &[]);
         }
+    }
+}
+
+/// What others have done is looked up at most so often, and in at most this share of the time: it is a folder with a name a block.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+const LOOK_SHARE: u32 = 1000;
+
+/// Tells how many objects of a ledger are done, and how many of them by this worker.
+pub struct LedgerCounter {
+    told: Option<Progress>,
+    mine: u64,
+    next_look: Instant,
+}
+
+impl LedgerCounter {
+    /// For a worker that begins. Of tasks that one launcher started the first one tells.
+    pub fn new<I: Send + 'static>(post: &Post, worker: &Worker<I>) -> Result<Self, CommandError> {
+        let mut counter = Self { told: None, mine: 0, next_look: Instant::now() };
+        if post.session.is_first_task() {
+            counter.look(worker)?;
+            let ([unit, item], total) = (post.names, post.ledger.work().count());
+            let task = Task { unit, total, start: worker.done(), item, items_per_unit: 1 };
+            counter.told = Some(Progress::new(task, Instant::now()));
+        }
+        Ok(counter)
+    }
+
+    /// Another object is done by this worker.
+    pub fn add<I: Send + 'static>(&mut self, worker: &Worker<I>) -> Result<(), CommandError> {
+        self.mine += 1;
+        if self.told.is_some() && Instant::now() >= self.next_look {
+            self.look(worker)?;
+        }
+        if let Some(progress) = &mut self.told {
+            progress.update(Instant::now(), worker.done(), None, &[("mine", self.mine as f64)]);
+        }
+        Ok(())
+    }
+
+    fn look<I: Send + 'static>(&mut self, worker: &Worker<I>) -> Result<(), CommandError> {
+        let begun = Instant::now();
+        worker.look()?;
+        self.next_look = Instant::now() + LOOK_EVERY.max(begun.elapsed() * LOOK_SHARE);
+        Ok(())
     }
 }

@@ -103,12 +103,15 @@ pub enum CommandError {
     },
     /// Tasks that do not know of each other.
     #[error(
-        "the launcher started {tasks} tasks, but this program is alone: expected a build with MPI, of the launcher's own \
-         MPI (with srun: --mpi=pmix or pmi2)"
+        "the launcher started {tasks} tasks, but {}: expected a build with MPI, of the launcher's own \
+         MPI (with srun: --mpi=pmix or pmi2)",
+        if *ranks == 1 { "this program is alone".to_owned() } else { format!("MPI knows of {ranks}") }
     )]
     Alone {
         /// How many.
         tasks: usize,
+        /// How many of them are in the world of this one.
+        ranks: usize,
     },
 }
 
@@ -165,7 +168,7 @@ pub fn run_in_any_world(verb: impl FnOnce(&Session) -> Result<Exit, CommandError
         Ok(exit) => exit,
         Err(error) => {
             // Rank 0 speaks for all; what another rank has to say is in its log, and in rank 0's sentence.
-            logging::error(session.rank(), &error.to_string());
+            logging::error(session.rank() == 0, &error.to_string());
             error.exit()
         }
     }

@@ -55,12 +55,18 @@ impl<'a> Spectra<'a> {
 
     /// Record number `record`.
     pub fn observation(&mut self, record: u64) -> Result<Observation, CommandError> {
-        let Record { id, values, parameters } = self.records.read(record)?;
+        let record = self.records.read(record)?;
+        self.observed(&record)
+    }
+
+    /// A record of the dataset as it was observed.
+    pub fn observed(&self, record: &Record) -> Result<Observation, CommandError> {
+        let Record { id, values, parameters } = record;
         let mut truth = [f32::NAN; 7];
         for (slot, value) in truth.iter_mut().zip(parameters) {
-            *slot = value;
+            *slot = *value;
         }
-        let (channels, given) = self.mask.hide(&values, &truth).map_err(|fault| CommandError::Wrong {
+        let (channels, given) = self.mask.hide(values, &truth).map_err(|fault| CommandError::Wrong {
             path: self.dataset.folder().to_owned(),
             fault: format!("object {id}: {fault}"),
         })?;
@@ -68,7 +74,7 @@ impl<'a> Spectra<'a> {
         let mut next = || channels.next().expect("there are four channels");
         let (depths, error_below, error_above, observed) = (next(), next(), next(), next());
         let spectrum = Spectrum { depths, error_below, error_above, observed, parameters: self.pixels(&given) };
-        Ok(Observation { id, spectrum, truth })
+        Ok(Observation { id: *id, spectrum, truth })
     }
 
     /// Record number `record`, to be fitted.

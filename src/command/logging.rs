@@ -47,13 +47,13 @@ pub fn to_file(run: &Path, rank: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// The one line about what ended the program: on stderr by rank 0, in the log by every rank.
-pub fn error(rank: usize, message: &str) {
+/// The one line about what ended the program: on stderr by the rank that speaks for all, in the log by every rank.
+pub fn error(speaks: bool, message: &str) {
     let line = message.replace('\n', ", ");
     if let Some(logger) = LOGGER.get() {
         logger.write_file(&format!("error: {line}"));
     }
-    if rank == 0 {
+    if speaks {
         let _ = writeln!(io::stderr(), "error: {line}");
     }
 }

@@ -17,6 +17,7 @@ pub mod submit;
 pub mod train;
 pub mod words;
 
+mod allocation;
 mod counter;
 mod end;
 mod fit_settings;
@@ -30,6 +31,7 @@ mod provenance;
 mod records;
 mod session;
 mod shards;
+mod staging;
 mod trained;
 
 pub use end::{CommandError, refuse, run, run_in_any_world};

@@ -1,5 +1,7 @@
 //! The records of a dataset one after the other, each with all that is known of it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::data::{Block, DataError, Dataset};
 
 /// Reads records in blocks, each of which is read once where they come in order.
@@ -9,6 +11,7 @@ pub struct Records<'a> {
 }
 
 /// A record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Its name in its dataset.
     pub id: u64,

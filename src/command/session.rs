@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
+use super::allocation::{Allocation, World};
 use super::{CommandError, logging};
 #[cfg(feature = "nccl")]
 use crate::comm::Nccl;
 use crate::comm::{Communicator, DeviceSum, Solo, agree, alarm};
 #[cfg(feature = "mpi")]
 use crate::comm::{Courier, Mpi};
-use crate::config::Reduction;
+use crate::config::{ConfigError, Reduction};
 use crate::device;
 use crate::exit::{Ends, Exit};
 use crate::machine;
@@ -16,6 +17,7 @@ use crate::machine;
 /// A started program on this rank.
 pub struct Session {
     comm: Box<dyn Communicator>,
+    allocation: Allocation,
 }
 
 impl Session {
@@ -26,21 +28,37 @@ impl Session {
         end_all_on_panic(comm.rank());
         // It is refused only where a pool is there already, and then that one does.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads(comm.as_ref())).build_global();
-        Self { comm }
+        Self { comm, allocation: Allocation::of_process() }
     }
 
     /// Whether a launcher started several tasks that do not know of each other: each would do the whole work, in the
     /// same place.
     pub fn check_world(&self) -> Result<(), CommandError> {
-        match number(&["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"]) {
-            Some(tasks) if tasks > 1 && self.ranks() == 1 => Err(CommandError::Alone { tasks }),
-            _ => Ok(()),
-        }
+        self.allocation.check(self.ranks())
+    }
+
+    /// What the launcher and the batch system say of this process.
+    pub fn allocation(&self) -> &Allocation {
+        &self.allocation
     }
 
     /// Whether this process is the launcher's first, whatever the ranks know of each other.
     pub fn is_first_task(&self) -> bool {
-        self.rank() == 0 && number(&["OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"]).unwrap_or(0) == 0
+        self.task() == 0
+    }
+
+    /// This rank, or among tasks that do not know of each other the launcher's number.
+    pub fn task(&self) -> usize {
+        match self.rank() {
+            0 => self.allocation.number(),
+            rank => rank,
+        }
+    }
+
+    /// Whether there is a processor for each of the `threads` of this rank.
+    pub fn check_threads(&self, threads: usize) -> Result<(), ConfigError> {
+        let processors = std::thread::available_parallelism().map_or(threads, usize::from);
+        self.allocation.check_threads(threads, processors)
     }
 
     /// The ranks.
@@ -65,15 +83,25 @@ impl Session {
 
     /// This rank's device, which is said in its log.
     pub fn device(&self, choice: device::Choice, share: bool) -> Result<tch::Device, CommandError> {
-        let chosen = self.agree(device::choose(choice, self.here(), share))?;
+        let here = self.here();
+        let chosen = self.agree(device::choose(choice, here, share))?;
         let all = self.comm.gather(&[u8::from(chosen.device.is_cuda())]);
         device::alike(&all.iter().map(|on_gpu| *on_gpu == [1]).collect::<Vec<bool>>())?;
         log::info!("on {}", chosen.reason);
+        let world = World { rank: self.rank(), ranks: self.ranks(), rank_here: here.rank };
+        if let Some(differences) = self.allocation.differences(world) {
+            log::warn!("{differences}: MPI's word counts, here and for GPUs");
+        }
         Ok(chosen.device)
     }
 
     /// This rank among those of its machine.
     pub fn here(&self) -> device::Here {
+        // Tasks that do not know of each other still are not to meet on one GPU.
+        let alone = if self.ranks() == 1 { self.allocation.number_here() } else { None };
+        if let Some(rank) = alone {
+            return device::Here { rank, ranks: rank + 1, lists_differ: false };
+        }
         let (rank, mut lists) = self.comm.here(&device::visible_list());
         let ranks = lists.len();
         lists.sort();
@@ -81,10 +109,16 @@ impl Session {
         device::Here { rank, ranks, lists_differ: lists.len() == ranks && ranks > 1 }
     }
 
-    /// What sums gradients on `device`, if that is asked for and can be had on all ranks; else the tree does.
-    pub fn device_sum(&self, reduction: Reduction, device: tch::Device) -> Option<Rc<dyn DeviceSum>> {
-        let wanted = reduction == Reduction::Nccl && self.ranks() > 1;
-        let started = wanted.then(|| nccl(self.comm(), device))?;
+    /// What sums gradients of the ranks of `comm` on `device`, if that is asked for and can be had on all of them; else the
+    /// tree does.
+    pub fn device_sum(
+        &self,
+        comm: &dyn Communicator,
+        reduction: Reduction,
+        device: tch::Device,
+    ) -> Option<Rc<dyn DeviceSum>> {
+        let wanted = reduction == Reduction::Nccl && comm.ranks() > 1;
+        let started = wanted.then(|| nccl(comm, device))?;
         match started {
             Ok((sum, version)) => {
                 log::info!("NCCL {version} sums gradients: their bits depend on the number of ranks");
@@ -113,11 +147,6 @@ pub fn check_ranks(ranks: usize, microbatches: usize) -> Result<(), CommandError
     }
     let wanted = format!("expected at most `batch.microbatches`: {microbatches}");
     Err(CommandError::Usage(format!("there are {ranks} ranks, {wanted}")))
-}
-
-/// What the first of these environment variables that holds a number says.
-fn number(names: &[&str]) -> Option<usize> {
-    names.iter().find_map(|name| std::env::var(name).ok()?.parse().ok())
 }
 
 /// Processors for this rank's own threads: those it is bound to, or its share of a machine that ranks share unbound.
@@ -153,7 +182,7 @@ fn join() -> Box<dyn Communicator> {
 
 /// A panic on one rank ends all, with the cause in every log: the others would wait for it for ever.
 fn end_all_on_panic(rank: usize) {
-    alarm::on_alarm(move |cause, _| logging::error(rank, cause));
+    alarm::on_alarm(move |alarm| logging::error(rank == alarm.speaker, &alarm.cause));
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         usual(panic);

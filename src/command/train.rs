@@ -10,8 +10,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::game::game;
 use super::session::{Session, check_ranks};
+use super::staging::{self, StageArguments};
 use super::{CommandError, logging, provenance};
-use crate::comm::alarm;
+use crate::comm::{Terms, alarm};
 use crate::config::{CodecSection, ConfigError, ModelSection, Override, RunConfig};
 use crate::data::loader::LoaderSettings;
 use crate::data::spectral_axis::in_words;
@@ -38,12 +39,15 @@ pub struct Arguments {
     /// The dataset; wins over data.path of the configuration
     #[arg(long)]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    stage: StageArguments,
     /// Stops by itself after so many minutes, as a signal would
     #[arg(long, value_name = "MINUTES", allow_negative_numbers = true, value_parser = minutes)]
     max_wall: Option<f64>,
     /// Faults on purpose, as nan@7:2 at step 7 on rank 2 (without :RANK on rank 0): to see that they are survived. KIND
     /// is nan (a gradient), panic, data (records that cannot be loaded), flip (a bit of the parameters after the step),
-    /// kill (SIGKILL) or stop (as by a signal); may be given again
+    /// kill (SIGKILL), stop (as by a signal), hang (the rank does not go on) or slow (0.2 s more a step from then on); may
+    /// be given again
     #[arg(long = "drill", value_name = "KIND@STEP[:RANK]")]
     drills: Vec<Drill>,
     /// Sets a value of the configuration, as in batch.global=64; may be given again
@@ -111,21 +115,22 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let schedule = schedule(&config, records);
     let drills = Drills::new(&arguments.drills, session.rank(), session.ranks(), schedule.steps);
     let drills = drills.map_err(CommandError::Usage)?;
-    session.agree(enough_processors(sections.trainer.threads_per_rank))?;
+    session.agree(session.check_threads(sections.trainer.threads_per_rank))?;
     Session::torch_threads(sections.trainer.threads_per_rank);
     let device = session.device(sections.trainer.device, sections.trainer.share_gpu)?;
     let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
     let lock = session.agree(lock)?;
+    let staged = staging::stage(session, Arc::clone(&dataset), &arguments.run, &arguments.stage);
     let gan = game(&config, &encoding, device);
     let training = Training {
         comm: session.comm(),
         seed: sections.seed,
         cut,
         device,
-        device_sum: session.device_sum(sections.trainer.reduction, device),
+        device_sum: session.device_sum(session.comm(), sections.trainer.reduction, device),
         overlap: sections.trainer.overlap,
         schedule,
-        dataset: Arc::clone(&dataset),
+        dataset: Arc::clone(&staged.dataset),
         loader: LoaderSettings {
             split: sections.data.split.clone(),
             window_blocks: sections.data.window_blocks,
@@ -140,7 +145,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         not_finite: sections.trainer.not_finite,
         drills,
     };
-    let run = match Run::start(&training, &gan, |player| sections.optimiser.of(player)) {
+    let mut run = match Run::start(&training, &gan, |player| sections.optimiser.of(player)) {
         Ok(run) => run,
         Err(error) => {
             if let Some(lock) = lock {
@@ -158,6 +163,19 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         return Ok(Exit::Done);
     }
     session.agree(prepare(session, arguments, &config, &dataset))?;
+    let record = format!("operations-rank-{:04}.txt", session.rank());
+    if let Some((bytes, seconds)) = staged.told {
+        run.note([("staged_bytes", bytes as f64), ("staged_seconds", seconds)]);
+    }
+    run.watch(session.comm().watch(Terms {
+        record: arguments.run.join("log").join(record),
+        limit: Duration::from_secs_f64(sections.trainer.hang_seconds),
+        key: "trainer.hang_seconds",
+    }));
+    if let Some((name, checksum)) = run.newest() {
+        let life = session.allocation().life().map_or_else(String::new, |life| format!(", {life}"));
+        log::info!("RESUMED after step {} of {} from {name} ({checksum}){life}", run.step(), schedule.steps);
+    }
     log::info!(
         "{} steps of {} records in {} microbatches on {} {}, into {}",
         schedule.steps - run.step(),
@@ -226,19 +244,6 @@ fn may_change(key: &str) -> bool {
     key.starts_with("optimiser.") || ["trainer.threads_per_rank", "trainer.device", "trainer.reduction"].contains(&key)
 }
 
-/// Whether this rank has a processor for each thread that it is to run.
-pub(super) fn enough_processors(threads: usize) -> Result<(), ConfigError> {
-    let processors = std::thread::available_parallelism().map_or(threads, usize::from);
-    if threads <= processors {
-        return Ok(());
-    }
-    Err(ConfigError::Value {
-        key: "trainer.threads_per_rank".into(),
-        value: threads.to_string(),
-        wanted: format!("at most the processors that this rank may use: {processors}"),
-    })
-}
-
 /// The configuration for what the dataset holds, and the way of its records to the networks, which can take them.
 pub(super) fn suited(config: RunConfig, dataset: &Dataset) -> Result<(RunConfig, Encoding), CommandError> {
     let manifest = dataset.manifest();
@@ -298,13 +303,15 @@ fn prepare(
     let run = &arguments.run;
     files::create_folder(run).map_err(CommandError::io(run))?;
     logging::to_file(run, session.rank()).map_err(CommandError::io(run.join("log")))?;
-    let record = run.join("log").join(format!("operations-rank-{:04}.txt", session.rank()));
-    session.comm().watch(record, Duration::from_secs_f64(config.sections().trainer.hang_seconds));
+    let (told, rank) = (run.clone(), session.rank());
+    alarm::on_alarm(move |alarm| {
+        if rank == alarm.speaker {
+            Outcome::fail(&told, alarm.exit, &alarm.cause);
+        }
+    });
     if session.rank() == 0 {
         let path = run.join("config.toml");
         files::write_whole(&path, config.to_toml().as_bytes()).map_err(CommandError::io(path))?;
-        let told = run.clone();
-        alarm::on_alarm(move |cause, exit| Outcome::fail(&told, exit, cause));
         provenance::record_start(run, session.ranks(), config, dataset)?;
     }
     Ok(())

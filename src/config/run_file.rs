@@ -221,7 +221,8 @@ pub struct TrainerSection {
     pub log_every: u64,
     /// Steps between comparisons of all ranks' parameters, bit for bit.
     pub compare_every: u64,
-    /// Seconds after which an operation between ranks is told of as one that hangs.
+    /// Seconds without going on after which a rank ends the job; half of them for one that does not answer. What takes ten
+    /// times as long as a step, and a tenth of this, is told of.
     pub hang_seconds: f64,
     /// What comes after a step whose gradient, loss or moment is not finite, of which nothing is kept.
     pub not_finite: NotFinite,

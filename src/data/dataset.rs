@@ -191,7 +191,7 @@ impl Dataset {
         }
         let entry = &self.manifest.shards[index];
         check_size(&self.folder, entry)?;
-        let shard = Shard::open(&self.folder.join(&entry.file))?;
+        let shard = Shard::open(&self.folder.join(&entry.file)).map_err(|error| self.or_gone(index, error))?;
         let differs = |what: &str, is: String, wanted: String| {
             Err(DataError::Shard {
                 shard: entry.file.clone(),
@@ -220,12 +220,17 @@ impl Dataset {
         if let Some((_, file)) = files.iter().find(|(held, _)| *held == index) {
             return Ok(Arc::clone(file));
         }
-        let file = Arc::new(shard.file()?);
+        let file = Arc::new(shard.file().map_err(|error| self.or_gone(index, error))?);
         if files.len() == OPEN_FILES {
             files.pop_front();
         }
         files.push_back((index, Arc::clone(&file)));
         Ok(file)
+    }
+
+    /// `error`, or that the shard vanished between two looks at it.
+    fn or_gone(&self, index: usize, error: DataError) -> DataError {
+        check_size(&self.folder, &self.manifest.shards[index]).err().unwrap_or(error)
     }
 }
 

@@ -159,6 +159,22 @@ impl Header {
         Layout::new(self.count, 4 * self.shape.iter().product::<usize>() as u64)
     }
 
+    /// The same without some of its records.
+    ///
+    /// - `gone`: their numbers, ascending
+    #[must_use]
+    pub fn without(mut self, gone: &[u64]) -> Self {
+        let place = |record: u64| record - gone.partition_point(|one| *one < record) as u64;
+        for split in self.splits.values_mut() {
+            *split = Split::new(
+                split.ranges().map(|range| place(range.start)..place(range.end)).filter(|range| !range.is_empty()),
+            );
+        }
+        self.splits.retain(|_, split| split.records() > 0);
+        self.count -= gone.len() as u64;
+        self
+    }
+
     /// A number that is the same for the same header: shards of one attempt to make a dataset are known by it.
     pub fn recipe(&self) -> u64 {
         let manifest = Manifest::new(self.clone(), Vec::new());

@@ -19,6 +19,7 @@ pub mod sampler;
 mod seal;
 pub mod shard;
 pub mod spectral_axis;
+pub mod stage;
 pub mod writer;
 
 pub use aspa::{Aspa, AspaError, AspaSettings};

@@ -23,6 +23,9 @@ pub const FILE_NAME: &str = "ledger.toml";
 /// Differences that are named; of others the number is.
 const NAMED: usize = 3;
 
+/// Letters of a value that are shown.
+const SHOWN: usize = 80;
+
 /// What is to be done: all that a result hangs on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -216,7 +219,7 @@ fn differences(there: &Table, wanted: &Table) -> Option<String> {
     };
     let different = keys.into_iter().filter_map(|key| {
         let (there, wanted) = (find(&there, key), find(&wanted, key));
-        (there != wanted).then(|| format!("`{key}` is {there} there, {wanted} here"))
+        (there != wanted).then(|| format!("`{key}` is {} there, {} here", in_short(&there), in_short(&wanted)))
     });
     let mut words: Vec<String> = different.collect();
     let more = words.len().saturating_sub(NAMED);
@@ -225,6 +228,14 @@ fn differences(there: &Table, wanted: &Table) -> Option<String> {
         words.push(format!("and {more} more"));
     }
     (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// A value whose end would be read by nobody, as a list of wavelengths.
+fn in_short(value: &str) -> String {
+    match value.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &value[..end]),
+        None => value.to_owned(),
+    }
 }
 
 /// All values of a table and of those inside it, under names with dots.

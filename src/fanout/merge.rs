@@ -5,7 +5,7 @@ use super::block::Block;
 use super::ledger::Ledger;
 use super::payloads::{Outcome, unpack};
 use super::sight::{Leaf, Sight, State};
-use super::status::given_up;
+use super::status::{Quarantined, given_up, quarantined};
 
 /// What was merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,31 +21,59 @@ pub struct Merged {
 /// - `each`: gets the object and its payload, or the reason why it is in quarantine
 pub fn merge<E: From<FanoutError>>(
     ledger: &Ledger,
-    mut each: impl FnMut(u64, Outcome) -> Result<(), E>,
+    each: impl FnMut(u64, Outcome) -> Result<(), E>,
 ) -> Result<Merged, E> {
-    let sight = Sight::take(ledger)?;
-    let (left, objects) = (sight.left(), ledger.work().count());
-    if left > 0 {
-        return Err(FanoutError::Unfinished { folder: ledger.folder().to_owned(), left, objects }.into());
+    Finished::of(ledger)?.merge(each)
+}
+
+/// A ledger of which every object is done or in quarantine.
+pub struct Finished<'a> {
+    ledger: &'a Ledger,
+    sight: Sight,
+}
+
+impl<'a> Finished<'a> {
+    /// `ledger`, if it is one.
+    pub fn of(ledger: &'a Ledger) -> Result<Self, FanoutError> {
+        let sight = Sight::take(ledger)?;
+        let (left, objects) = (sight.left(), ledger.work().count());
+        if left > 0 {
+            return Err(FanoutError::Unfinished { folder: ledger.folder().to_owned(), left, objects });
+        }
+        Ok(Self { ledger, sight })
     }
-    let mut merged = Merged::default();
-    let mut leaves = sight.leaves.iter().peekable();
-    for block in ledger.work().blocks() {
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; block.count() as usize];
-        // What is tried again comes after what it replaces.
-        while let Some(leaf) = leaves.next_if(|leaf| leaf.block.first < block.end) {
-            for (object, outcome) in leaf.block.objects().zip(of_leaf(ledger, leaf)?) {
-                outcomes[(object - block.first) as usize] = Some(outcome);
+
+    /// Its objects in quarantine, in order.
+    pub fn quarantined(&self) -> Result<Vec<u64>, FanoutError> {
+        let found = quarantined(self.ledger, &self.sight)?;
+        Ok(found.into_iter().map(|Quarantined { object, .. }| object).collect())
+    }
+
+    /// As `merge` does.
+    pub fn merge<E: From<FanoutError>>(
+        &self,
+        mut each: impl FnMut(u64, Outcome) -> Result<(), E>,
+    ) -> Result<Merged, E> {
+        let ledger = self.ledger;
+        let mut merged = Merged::default();
+        let mut leaves = self.sight.leaves.iter().peekable();
+        for block in ledger.work().blocks() {
+            let mut outcomes: Vec<Option<Outcome>> = vec![None; block.count() as usize];
+            // What is tried again comes after what it replaces.
+            while let Some(leaf) = leaves.next_if(|leaf| leaf.block.first < block.end) {
+                for (object, outcome) in leaf.block.objects().zip(of_leaf(ledger, leaf)?) {
+                    outcomes[(object - block.first) as usize] = Some(outcome);
+                }
+            }
+            for (object, outcome) in block.objects().zip(outcomes) {
+                let outcome = outcome.expect("leaves cover their block");
+                merged.objects += 1;
+                merged.quarantined += u64::from(outcome.is_err());
+                each(object, outcome)?;
             }
         }
-        for (object, outcome) in block.objects().zip(outcomes) {
-            let outcome = outcome.expect("leaves cover their block");
-            merged.objects += 1;
-            merged.quarantined += u64::from(outcome.is_err());
-            each(object, outcome)?;
-        }
+        Ok(merged)
     }
-    Ok(merged)
 }
 
 fn of_leaf(ledger: &Ledger, leaf: &Leaf) -> Result<Vec<Outcome>, FanoutError> {

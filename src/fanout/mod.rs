@@ -28,6 +28,7 @@ pub mod worker;
 mod claim;
 mod claimer;
 mod heart;
+mod patience;
 mod watch;
 
 use std::path::PathBuf;
@@ -99,8 +100,8 @@ pub enum FanoutError {
 impl Ends for FanoutError {
     fn exit(&self) -> Exit {
         match self {
-            FanoutError::File { .. } => Exit::FileSystem,
-            FanoutError::Wrong { .. } | FanoutError::Inputs { .. } => Exit::Data,
+            FanoutError::File { .. } | FanoutError::Inputs { .. } => Exit::FileSystem,
+            FanoutError::Wrong { .. } => Exit::Data,
             FanoutError::Another { .. } => Exit::Usage,
             FanoutError::Unfinished { .. } => Exit::Stopped,
             FanoutError::Differs { .. } => Exit::Hardware,

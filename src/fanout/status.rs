@@ -103,7 +103,7 @@ impl Status {
 }
 
 /// All objects in quarantine, in order.
-fn quarantined(ledger: &Ledger, sight: &Sight) -> Result<Vec<Quarantined>, FanoutError> {
+pub(super) fn quarantined(ledger: &Ledger, sight: &Sight) -> Result<Vec<Quarantined>, FanoutError> {
     let mut found = Vec::new();
     for leaf in &sight.leaves {
         match leaf.state {

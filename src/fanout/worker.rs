@@ -14,6 +14,7 @@ use super::claim::{Claim, Owner};
 use super::claimer::{Claimer, Found};
 use super::heart::Heart;
 use super::ledger::Ledger;
+use super::patience::Patience;
 use super::payloads::{Outcome, pack};
 
 /// The first and the longest pause before somebody who found nothing looks again; a lease has at least this many.
@@ -81,6 +82,7 @@ pub struct Worker<I> {
     current: std::iter::Zip<std::ops::Range<u64>, std::vec::IntoIter<I>>,
     open: Vec<Open>,
     out: u64,
+    patience: Patience,
     tally: Tally,
 }
 
@@ -104,6 +106,8 @@ struct Desk<I> {
     held: usize,
     /// One of them is a suspect.
     alone: bool,
+    /// The thread found nothing to take, and has taken nothing since.
+    dry: bool,
     leaving: bool,
     end: Option<Result<(), FanoutError>>,
     /// Objects of the ledger that were done, as far as is known.
@@ -131,7 +135,8 @@ impl<I: Send + 'static> Worker<I> {
         load: impl FnMut(Block) -> Result<Vec<I>, String> + Send + 'static,
     ) -> Self {
         let me = Owner::new(hand.rank);
-        let desk = Desk { ready: VecDeque::new(), held: 0, alone: false, leaving: false, end: None, done: 0 };
+        let desk =
+            Desk { ready: VecDeque::new(), held: 0, alone: false, dry: false, leaving: false, end: None, done: 0 };
         let heart = Heart::start(ledger.clone());
         let shared = Arc::new(Shared { desk: Mutex::new(desk), changed: Condvar::new(), heart });
         let claimer = Claimer::new(ledger.clone(), me.clone());
@@ -146,18 +151,27 @@ impl<I: Send + 'static> Worker<I> {
             current: (0..0).zip(Vec::new()),
             open: Vec::new(),
             out: 0,
+            patience: Patience::start(),
             tally: Tally::default(),
         }
     }
 
-    /// The next object. Waits for one only while none is out.
+    /// After this time with an object, rather than an hour, the worker ends its process with 69.
+    pub fn limit(&self, limit: Duration) {
+        self.patience.set_limit(limit);
+    }
+
+    /// The next object. While others are out it waits for no more than a block that is about to come, and a moment only: whoever works
+    /// on many objects at once loses more by a batch that is half full.
     pub fn next_object(&mut self) -> Result<Next<I>, FanoutError> {
+        let mut waited = false;
         loop {
             if (self.stop)() {
                 return Ok(Next::End(End::Stopped));
             }
             if let Some((object, input)) = self.current.next() {
                 self.out += 1;
+                self.patience.begin(object);
                 return Ok(Next::Object(object, input));
             }
             let mut desk = self.shared.desk();
@@ -180,8 +194,11 @@ impl<I: Send + 'static> Worker<I> {
                     self.hear_panic();
                     return Ok(Next::End(End::Stopped)); // the error was told before
                 }
-                None if self.out > 0 => return Ok(Next::Later),
-                None => drop(self.shared.wait(desk, GLANCE)),
+                None if self.out > 0 && (waited || desk.dry || desk.alone) => return Ok(Next::Later),
+                None => {
+                    waited = true;
+                    drop(self.shared.wait(desk, GLANCE));
+                }
             }
         }
     }
@@ -196,6 +213,7 @@ impl<I: Send + 'static> Worker<I> {
         assert!(before.is_none(), "object {object} is given back once");
         open.missing -= 1;
         self.out -= 1;
+        self.patience.end(object);
         if open.missing > 0 {
             return Ok(());
         }
@@ -239,6 +257,15 @@ impl<I: Send + 'static> Worker<I> {
     /// Objects of the whole ledger that are done or given up, as far as this worker knows.
     pub fn done(&self) -> u64 {
         self.shared.desk().done.min(self.ledger.work().count())
+    }
+
+    /// Learns what others have done, from the names of the results: one folder is read.
+    pub fn look(&self) -> Result<(), FanoutError> {
+        let names = self.ledger.disk().list("results")?;
+        let done = names.iter().filter_map(|name| Block::named(name)).map(Block::count).sum();
+        let mut desk = self.shared.desk();
+        desk.done = desk.done.max(done);
+        Ok(())
     }
 
     /// Gives back what is not done.
@@ -326,6 +353,8 @@ impl<I, L: FnMut(Block) -> Result<Vec<I>, String>> Aside<I, L> {
                 Found::Nothing => {
                     let mut desk = self.shared.desk();
                     desk.done = desk.done.max(self.claimer.done);
+                    desk.dry = true;
+                    self.shared.changed.notify_all();
                     // What the worker finishes meanwhile may change that.
                     if !desk.leaving && desk.held == held {
                         drop(self.shared.wait(desk, pause));
@@ -362,6 +391,7 @@ impl<I, L: FnMut(Block) -> Result<Vec<I>, String>> Aside<I, L> {
                 let mut desk = self.shared.desk();
                 desk.held += 1;
                 desk.alone = claim.suspect;
+                desk.dry = false;
                 desk.ready.push_back((claim, inputs));
                 drop(desk);
                 self.shared.changed.notify_all();

@@ -124,7 +124,7 @@ pub fn card(inputs: &ReportInputs) -> Markup {
 
 /// Keys that say when and how fast, not how well.
 fn is_bookkeeping(key: &str) -> bool {
-    matches!(key, "step" | "epoch" | "samples" | "samples_per_second") || key.ends_with("_seconds")
+    matches!(key, "step" | "epoch" | "samples" | "samples_per_second" | "staged_bytes") || key.ends_with("_seconds")
 }
 
 /// All scalars of the rows, in the order in which they first appear.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::thread::sleep;
+use std::time::Duration;
 
 use signal_hook::consts::SIGKILL;
 use signal_hook::low_level::raise;
@@ -28,15 +30,24 @@ enum Kind {
     Kill,
     /// The rank is asked to stop, as by a signal.
     Stop,
+    /// The rank does not go on at the start of the step.
+    Hang,
+    /// The rank is slow from that step on.
+    Slow,
 }
 
-const KINDS: [(&str, Kind); 6] = [
+/// How much longer a slow rank takes for a step.
+const SLOW: Duration = Duration::from_millis(200);
+
+const KINDS: [(&str, Kind); 8] = [
     ("nan", Kind::Nan),
     ("panic", Kind::Panic),
     ("data", Kind::Data),
     ("flip", Kind::Flip),
     ("kill", Kind::Kill),
     ("stop", Kind::Stop),
+    ("hang", Kind::Hang),
+    ("slow", Kind::Slow),
 ];
 
 /// One fault: `KIND@STEP[:RANK]`, steps from 1, ranks from 0.
@@ -98,6 +109,14 @@ impl Drills {
         }
         if self.find(Kind::Kill, step).is_some() {
             raise(SIGKILL).expect("a process may kill itself");
+        }
+        if self.find(Kind::Hang, step).is_some() {
+            loop {
+                sleep(SLOW);
+            }
+        }
+        if self.0.iter().any(|drill| drill.kind == Kind::Slow && drill.step <= step) {
+            sleep(SLOW);
         }
         if let Some(drill) = self.find(Kind::Panic, step) {
             panic!("drill {drill}: a panic, as was asked for");

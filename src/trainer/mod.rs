@@ -8,6 +8,7 @@ mod bad_step;
 mod lock;
 mod player;
 mod scribe;
+mod straggler;
 mod watch;
 
 pub mod metrics;

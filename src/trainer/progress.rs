@@ -121,7 +121,8 @@ impl Progress {
             add(format_args!("left {}", time_left((total - position) as f64 / rate)));
         }
         for (name, value) in scalars {
-            add(format_args!("{name} {}", short(*value)));
+            let is_count = value.fract() == 0.0 && value.abs() < 1e7;
+            add(format_args!("{name} {}", if is_count { value.to_string() } else { short(*value) }));
         }
         line
     }

@@ -16,12 +16,14 @@ use super::quality::{COLLAPSED, Quality, Yardstick};
 use super::scribe::{Scribe, Seconds, Skipped};
 use super::signals::StopFlag;
 use super::step::{Cut, Ended, Odd, Stepper};
+use super::straggler::{Since, Stragglers};
 use super::watch::{PATIENCE, Watch};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Keep, Newest, State};
-use crate::comm::{Communicator, DeviceSum, Disagreement, There, agree};
+use crate::comm::{Communicator, DeviceSum, Disagreement, There, Watchdog, agree, tree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset, Encoding};
 use crate::exit::{Ends, Exit};
+use crate::machine;
 use crate::objective::Objective;
 use crate::optim::AdamSettings;
 use crate::rng::Draw;
@@ -229,6 +231,9 @@ pub struct Run<'a, O: Objective> {
     bad_steps_in_a_row: u64,
     /// The newest checkpoint: folder name and checksum.
     newest: Option<(String, String)>,
+    watchdog: Option<Watchdog>,
+    /// What is told in the metrics before the first step.
+    notes: Vec<(&'static str, f64)>,
 }
 
 impl<'a, O: Objective> Run<'a, O> {
@@ -264,12 +269,36 @@ impl<'a, O: Objective> Run<'a, O> {
             first_step: step,
             bad_steps_in_a_row: 0,
             newest,
+            watchdog: None,
+            notes: Vec::new(),
         })
+    }
+
+    /// Has `watchdog` look whether the run goes on.
+    pub fn watch(&mut self, watchdog: Watchdog) {
+        self.watchdog = Some(watchdog);
+    }
+
+    /// Has a line of the metrics tell of what came before the first step.
+    pub fn note<const N: usize>(&mut self, scalars: [(&'static str, f64); N]) {
+        self.notes.extend(scalars);
+    }
+
+    /// Tells the watchdog what comes next, which is no step.
+    fn turn_to(&self, what: impl FnOnce() -> String) {
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.aside(&what());
+        }
     }
 
     /// Steps that are made already.
     pub fn step(&self) -> u64 {
         self.step
+    }
+
+    /// The newest checkpoint, which it goes on from: folder name and checksum.
+    pub fn newest(&self) -> Option<(&str, &str)> {
+        self.newest.as_ref().map(|(name, checksum)| (name.as_str(), checksum.as_str()))
     }
 
     /// Trains until the schedule ends or somebody stops it; the same outcome on all ranks.
@@ -293,6 +322,9 @@ impl<'a, O: Objective> Run<'a, O> {
         let records = dataset.split(&self.training.loader.split)?.records();
         let mut scribe = agree(comm, Scribe::open(self.training, self.step, records_per_step, records))?;
 
+        let noted = scribe.as_mut().filter(|_| !self.notes.is_empty());
+        agree(comm, noted.map_or(Ok(()), |scribe| scribe.write(self.step, &self.notes)))?;
+
         // So that there is something to go back to from the first step on.
         if self.training.not_finite == NotFinite::Rollback && self.newest.is_none() {
             self.save(records_per_step, None, scribe.as_mut())?;
@@ -300,12 +332,20 @@ impl<'a, O: Objective> Run<'a, O> {
 
         let yardstick = agree(comm, self.yardstick())?;
         let mut watch = Watch::default();
+        let hosts = comm.gather(machine::host().as_bytes());
+        let hosts = hosts.iter().map(|host| String::from_utf8_lossy(host).into_owned());
+        let runs = (0..comm.ranks()).map(|rank| tree::leaves_of(rank, comm.ranks(), cut.microbatches));
+        let mut stragglers = Stragglers::new(hosts, runs);
+        let mut since = Since::new(self.stepper.spent());
         let mut trouble = None; // an error of this rank that the others do not know of yet
         let mut ahead = None; // what the next step works on, or why that cannot be had
         let started = self.started;
         let wants_to_stop = || stop.is_set() || max_wall.is_some_and(|wall| started.elapsed() >= wall);
         while self.step < schedule.steps {
             let begun = Instant::now();
+            if let Some(watchdog) = &self.watchdog {
+                watchdog.step(&format!("step {}", self.step + 1));
+            }
             drills.begin(self.step + 1, stop);
             let loaded = match (trouble.take(), ahead.take()) {
                 (Some(trouble), _) => Err(trouble),
@@ -341,6 +381,7 @@ impl<'a, O: Objective> Run<'a, O> {
             let seconds = Seconds { load: load_seconds, step: begun.elapsed().as_secs_f64() };
             let skipped = Skipped { rows: skipped_rows, steps: self.step - self.stepper.kept_steps() };
             let last = self.step == schedule.steps;
+            self.turn_to(|| format!("what comes after step {}", self.step));
             let measured = yardstick.as_ref().filter(|_| last || self.step.is_multiple_of(schedule.measure_every));
             let quality = measured.and_then(|yardstick| yardstick.measure(comm, &mut self.stepper));
             self.warn(watch.see(self.stepper.symptom(&metrics)), quality);
@@ -348,10 +389,15 @@ impl<'a, O: Objective> Run<'a, O> {
                 scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, quality, seconds, skipped));
             // Before every checkpoint too: what is saved is what all ranks have.
             let saves = self.step.is_multiple_of(schedule.checkpoint_every) || stopping || last;
-            if (saves || self.step.is_multiple_of(schedule.compare_every))
-                && let Some(odd) = self.stepper.odd_rank()
-            {
-                return Err(TrainError::Odd { step: self.step, odd });
+            since.add(seconds);
+            if saves || self.step.is_multiple_of(schedule.compare_every) {
+                let (odd, paces) = self.stepper.compare(since.pace(self.stepper.spent()));
+                if let Some(odd) = odd {
+                    return Err(TrainError::Odd { step: self.step, odd });
+                }
+                for told in stragglers.see(&paces).iter().filter(|_| comm.rank() == 0) {
+                    log::warn!("step {}: {told}", self.step);
+                }
             }
             if saves {
                 agree(comm, told)?;
@@ -459,6 +505,7 @@ impl<'a, O: Objective> Run<'a, O> {
         if self.step == self.first_step && self.newest.is_some() {
             return Ok(()); // it is where it came from
         }
+        self.turn_to(|| format!("the checkpoint of step {}", self.step));
         let checkpoints = checkpoints(self.training);
         let error = quality.map(|quality| quality.spectrum_error);
         let state = State::new(self.step, self.step * records_per_step, error, identity.clone());
@@ -520,9 +567,6 @@ fn resume<O: Objective>(
     let Some(checkpoint) = found else { return Ok((0, None)) };
     let restored = stepper.restore(|slots| checkpoint.restore(slots));
     agree(comm, restored)?;
-    if comm.rank() == 0 {
-        log::info!("going on from {} ({})", checkpoint.folder().display(), checkpoint.checksum());
-    }
     Ok((checkpoint.state.step, Some((name_of(checkpoint.folder()), checkpoint.checksum()))))
 }
 

@@ -95,12 +95,17 @@ impl Scribe {
                     scalars.push((name, count as f64));
                 }
             }
-            let samples = step * self.records_per_step;
-            self.log.append(step, samples as f64 / self.records as f64, samples, &scalars)?;
-            self.events.scalars(step, unix_seconds(), &scalars)?;
+            self.write(step, &scalars)?;
             self.since = (0, Seconds { load: 0.0, step: 0.0 });
         }
         Ok(())
+    }
+
+    /// Writes a line.
+    pub fn write(&mut self, step: u64, scalars: &[(&str, f64)]) -> Result<(), TrainError> {
+        let samples = step * self.records_per_step;
+        self.log.append(step, samples as f64 / self.records as f64, samples, scalars)?;
+        Ok(self.events.scalars(step, unix_seconds(), scalars)?)
     }
 
     /// Brings everything to the disk.

@@ -17,6 +17,7 @@ use tch::{Device, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::player::PlayerState;
+use super::straggler::Pace;
 use crate::checkpoint::{PlayerRecord, PlayerSlots};
 use crate::comm::{Communicator, DeviceSum, tree};
 use crate::objective::{Batch, Move, Objective, Place, Player};
@@ -176,6 +177,12 @@ impl<'a, O: Objective> Stepper<'a, O> {
     /// How many global batches of records a step takes.
     pub fn batches(&self) -> usize {
         self.moves.iter().filter(|a_move| a_move.wants_records).count()
+    }
+
+    /// Numbers of each sum over ranks of a step.
+    pub fn sums(&self) -> Vec<usize> {
+        let players = self.moves.iter().flat_map(|a_move| &a_move.players);
+        players.map(|&player| self.players[player].space.gradient().len()).collect()
     }
 
     /// The microbatches of this rank.
@@ -371,6 +378,11 @@ impl<'a, O: Objective> Stepper<'a, O> {
 
     /// The first rank whose parameters are not those of the others, if there is one: broken memory, or a fault of ours.
     pub fn odd_rank(&self) -> Option<Odd> {
+        self.compare(Pace::default()).0
+    }
+
+    /// The same, with what all ranks say of their pace beside.
+    pub(super) fn compare(&self, pace: Pace) -> (Option<Odd>, Vec<Pace>) {
         let mut hash = Xxh3::new();
         for player in &self.players {
             for some in player.space.parameters().host().chunks(4096) {
@@ -378,12 +390,15 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 hash.update(&bytes);
             }
         }
-        let all = self.comm.gather(&hash.digest().to_le_bytes());
-        let votes = |one: &Vec<u8>| all.iter().filter(|other| *other == one).count();
-        match all.iter().find(|one| 2 * votes(one) > all.len()) {
+        let told = self.comm.gather(&[&hash.digest().to_le_bytes()[..], &pace.to_bytes()].concat());
+        let (all, paces): (Vec<&[u8]>, Vec<Pace>) =
+            told.iter().map(|told| told.split_at(8)).map(|(hash, pace)| (hash, Pace::from_bytes(pace))).unzip();
+        let votes = |one: &[u8]| all.iter().filter(|other| **other == one).count();
+        let odd = match all.iter().find(|one| 2 * votes(one) > all.len()) {
             Some(common) => all.iter().position(|one| one != common).map(Odd::Rank),
             None => all.iter().position(|one| *one != all[0]).map(Odd::Undecided),
-        }
+        };
+        (odd, paces)
     }
 
     /// What goes wrong in the game with the metrics of a step.

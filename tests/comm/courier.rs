@@ -3,7 +3,7 @@
 use std::sync::mpsc::channel;
 
 use skyforge::comm::tree::TreeSum;
-use skyforge::comm::{Communicator, Courier, Solo, start};
+use skyforge::comm::{Communicator, Courier, First, Solo, start};
 
 #[test]
 fn a_courier_is_the_rank_that_its_wire_is() {
@@ -28,6 +28,31 @@ fn every_call_goes_through() {
             assert_eq!((told.as_slice(), &all), (b"word".as_slice(), &words));
             assert!(values, "a ring of {ranks} passes on");
         }
+    }
+}
+
+#[test]
+fn the_first_ranks_are_a_world_of_their_own() {
+    let told = Courier::run(5, |comm| {
+        let heard = First::of(comm, 3).map(|first| {
+            let mut values = [1.0 + first.rank() as f32];
+            let mut sum = TreeSum::new(first.rank(), first.ranks(), 4);
+            for leaf in sum.run() {
+                let mut value = if leaf == sum.run().start { values } else { [0.0] };
+                sum.add(&mut value);
+                values = value;
+            }
+            let summed = start(&first, "a sum", move |wire| {
+                sum.all_reduce(wire, &mut values);
+                (wire.ranks(), values[0])
+            });
+            (first.gather(&[first.rank() as u8]), summed.wait())
+        });
+        (heard, comm.gather(&[]).len())
+    });
+    for (rank, (heard, all)) in told.into_iter().enumerate() {
+        assert_eq!(all, 5, "the whole world goes on afterwards");
+        assert_eq!(heard, (rank < 3).then(|| (vec![vec![0], vec![1], vec![2]], (3, 6.0))));
     }
 }
 

@@ -53,6 +53,40 @@ fn steps_are_told_with_their_share_of_the_limits() {
 }
 
 #[test]
+fn scaling_tells_what_was_measured_and_what_a_model_makes_of_it() {
+    let worlds: &[usize] = if cfg!(feature = "mpi") { &[1, 3] } else { &[1] };
+    for &ranks in worlds {
+        let scaling = [&["scaling", "--steps", "1", "--rounds", "2"], &NARROW[..]].concat();
+        let told = json(ranks, &scaling);
+        let rows = told["measured"].as_array().expect("rows");
+        let measured: Vec<u64> = rows.iter().map(|row| row["ranks"].as_u64().expect("a number")).collect();
+        assert_eq!(measured, if ranks == 1 { vec![1] } else { vec![1, 2] }, "powers of two");
+        for row in rows {
+            let parts = number(row, "compute_seconds") + number(row, "waiting_seconds");
+            assert!(parts > 0.0 && number(row, "step_seconds") > 0.0, "{row}");
+        }
+        assert_eq!(number(&rows[0], "efficiency"), 1.0);
+        assert_eq!(told["sums_measured"].as_array().expect("sums").len(), if ranks == 1 { 0 } else { 5 });
+        let foretold = told["foretold"].as_array().expect("a forecast");
+        let of: Vec<u64> = foretold.iter().map(|one| one["ranks"].as_u64().expect("a number")).collect();
+        assert_eq!(of, [8, 16, 32, 64, 128, 256, 512, 1024]);
+        // Each rank has one microbatch of two records; what is given takes the place of what was measured.
+        assert_eq!(told["records_per_rank"], 2);
+        let given = ["--compute-ms", "10", "--latency-us", "5", "--gigabytes-per-second", "20", "--jitter", "0"];
+        let told = json(1, &[&scaling[..], &given].concat());
+        let bytes =
+            4.0 * told["model"]["sums"].as_array().expect("sums").iter().map(|n| n.as_f64().unwrap()).sum::<f64>();
+        let sums = told["model"]["sums"].as_array().expect("sums").len() as f64;
+        let wanted = 0.010 + sums * 20.0 * 5e-6 + 2.0 * 1023.0 / 1024.0 * bytes / 20e9;
+        let last = &told["foretold"][7];
+        assert!((number(last, "step_seconds") / wanted - 1.0).abs() < 1e-9, "{wanted}: {last}");
+        assert!((number(last, "efficiency") / (0.010 / wanted) - 1.0).abs() < 1e-9, "{last}");
+    }
+    let (code, line) = refused(&["bench", "scaling", "--microbatches-per-rank", "3"]);
+    assert_eq!((code, line.as_str()), (64, "error: --microbatches-per-rank is 3, expected a power of two"));
+}
+
+#[test]
 fn the_work_of_a_step_is_what_its_form_says() {
     let of = |set: &str| {
         let told = json(1, &[&["step", "--steps", "1", "--rounds", "1", "--set", set], &NARROW[..]].concat());

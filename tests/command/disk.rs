@@ -6,7 +6,8 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::program::{CONFIG, arg, bytes, must, refused, simulated, spawn, word};
+use crate::program::{CONFIG, arg, bytes, must, refused, run, simulated, spawn, word};
+use crate::trained;
 
 /// A small disk of its own, in memory.
 struct Disk {
@@ -116,6 +117,23 @@ fn a_full_disk_ends_a_simulation_with_one_line_and_the_next_start_goes_on() {
         assert!(bytes(&maps) == bytes(&straight), "{free} KiB free");
         fs::remove_dir_all(maps).expect("it can go");
         eprintln!("{free} KiB free, the maps take {whole}: {line}");
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_ends_inpainting_on_all_ranks_with_one_line() {
+    let Some(disk) = Disk::new(1500) else { return };
+    let scene = trained::on_maps();
+    let (data, out) = (scene.place.join("more"), disk.path().join("filled"));
+    simulated(&data, 150); // 2.4 MB, of which the last rank's shard has no room
+    for ranks in trained::worlds() {
+        let words = ["inpaint", arg(&scene.run), arg(&data), "--mask", "left", "--out", arg(&out)];
+        let output = run(*ranks, &[&words[..], &trained::QUICK].concat());
+        let text = String::from_utf8_lossy(&output.stderr);
+        let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert_eq!((output.status.code(), errors.len()), (Some(74), 1), "{ranks} ranks: {text}");
+        assert!(errors[0].contains("shard-") || errors[0].contains("space"), "{text}");
+        assert!(!out.join("manifest.toml").exists(), "it is no dataset");
     }
 }
 

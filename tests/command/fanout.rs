@@ -59,6 +59,20 @@ impl Scene {
     }
 }
 
+#[test]
+fn a_worker_whose_object_does_not_end_is_ended_and_others_take_it() {
+    let scene = Scene::new(40);
+    let lease = ["--round-ms", "5", "--lease", "0.5"];
+    let stuck = [&lease[..], &["--hang", "17", "--hang-seconds", "1"]].concat();
+    let output = scene.drill("ledger", &stuck, |arguments| run(1, arguments));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(69), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("warning: object 17 has taken 0.")), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("error: object 17 has taken 1.")), "{text}");
+    scene.drill("ledger", &lease, |arguments| must(1, arguments));
+    assert_eq!(scene.table("ledger"), scene.straight());
+}
+
 /// What became of a worker before it was touched.
 fn has_ended(worker: &mut Child) -> bool {
     worker.try_wait().expect("it is ours").is_some()

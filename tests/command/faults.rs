@@ -195,6 +195,18 @@ fn a_rank_that_fails_ends_all_within_seconds_with_the_cause() {
 }
 
 #[test]
+fn a_slow_rank_is_named_once() {
+    let scene = Scene::new();
+    // Rank 2 has two of the four microbatches, the others have one.
+    let output = scene.train("slow", 3, &["trainer.compare_every=2"], &["slow@1:1"]);
+    assert!(output.status.success(), "{output:?}");
+    let text = stderr(&output);
+    let told: Vec<&str> = text.lines().filter(|line| line.contains("rank 1 on ")).collect();
+    assert_eq!(told.len(), 1, "however long it lasts: {text}");
+    assert!(told[0].starts_with("warning: step 6: rank 1 on ") && told[0].contains(" is slow: "), "{text}");
+}
+
+#[test]
 fn a_flipped_bit_is_found_its_rank_named_and_the_next_start_is_clean() {
     let scene = Scene::new();
     let (untouched, _) = scene.trained("untouched", 1, &[], &[]);
@@ -280,7 +292,7 @@ fn drills_that_cannot_be_are_refused() {
     for (drill, wanted) in [
         ("nan@0", "STEP from 1"),
         ("nan", "KIND@STEP"),
-        ("nap@3", "KIND one of nan, panic, data, flip, kill, stop"),
+        ("nap@3", "KIND one of nan, panic, data, flip, kill, stop, hang, slow"),
         ("nan@3:x", "KIND@STEP:RANK"),
         ("nan@3:1", "--drill nan@3:1: there is no rank 1, expected one below 1"),
         ("nan@41", "--drill nan@41:0: there is no step 41, expected one up to 40"),

@@ -128,6 +128,50 @@ fn observed_spectra_are_filled_where_nothing_was_observed() {
 }
 
 #[test]
+fn what_a_calibration_knows_of_the_generator_is_used_where_there_is_one() {
+    let scene = trained::on_spectra();
+    let data = scene.place.join("observed");
+    trained::observed(&data, 5, |number, point| !(point as u64 + number).is_multiple_of(4));
+    let filled = |name: &str, mask: &str, more: &[&str]| {
+        let out = scene.place.join(name);
+        let words = ["inpaint", arg(&scene.run), arg(&data), "--mask", mask, "--out", arg(&out)];
+        let output = run(1, &[&words[..], more, &QUICK].concat());
+        assert!(output.status.success(), "{output:?}");
+        (Dataset::open(&out).expect("a dataset"), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (before, told) = filled("before", "not:5-60um", &[]);
+    assert!(told.contains(": 50 ppm are assumed; "), "{told}");
+    assert!(before.manifest().source.get("calibration").is_none());
+    let words = ["retrieve", arg(&scene.run), arg(&data), "--calibrate", arg(&scene.data), "--calibration-count", "16"];
+    must(1, &[&words[..], &["--mask", "not:5-60um"], &QUICK].concat());
+    let (after, told) = filled("after", "not:5-60um", &[]);
+    assert!(told.contains("the generator's own variance is that of 16 spectra"), "{told}");
+    assert_eq!(after.manifest().source["calibration"]["spectra"].as_integer(), Some(16));
+    assert_ne!(before.read(0..5).expect("spectra"), after.read(0..5).expect("spectra"), "it weighs otherwise");
+    // It is of that mask, and of no use where nothing is weighed by errors.
+    assert!(filled("elsewhere", "not:6-60um", &[]).1.contains("50 ppm are assumed"));
+    assert!(!filled("pixels", "not:6-60um", &["--set", "loss=l2"]).1.contains("ppm are assumed"));
+}
+
+#[test]
+fn maps_have_no_anchor_unless_it_is_asked_for() {
+    let scene = trained::on_maps_with_embedder();
+    let filled = |name: &str, sets: &[&str]| {
+        let out = scene.place.join(name);
+        let words = ["inpaint", arg(&scene.run), arg(&scene.data), "--mask", "center", "--out", arg(&out)];
+        must(1, &[&words[..], sets, &QUICK].concat());
+        Dataset::open(&out).expect("a dataset")
+    };
+    let fit = |dataset: &Dataset| dataset.manifest().source["fit"].clone();
+    let (usual, without) = (filled("usual", &[]), filled("without", &["--set", "anchor=0"]));
+    assert_eq!((fit(&usual)["start"].as_str(), fit(&usual)["anchor"].as_float()), (Some("embedder"), Some(0.0)));
+    assert_eq!(usual.checksum(), without.checksum());
+    let asked = filled("asked", &["--set", "anchor=0.03"]);
+    assert_eq!(fit(&asked)["anchor"].as_float(), Some(0.03));
+    assert_ne!(usual.checksum(), asked.checksum(), "it would hold fits back");
+}
+
+#[test]
 fn what_cannot_be_filled_is_refused_in_a_line() {
     let (spectra, maps) = (trained::on_spectra(), trained::on_maps());
     let check = |scene: &Scene, data: &Path, words: &[&str], code: i32, wanted: &str| {
@@ -148,6 +192,9 @@ fn what_cannot_be_filled_is_refused_in_a_line() {
     check(&spectra, &spectra.data, &["--mask", "center"], 64, "mask `center` is of maps, expected a mask of spectra");
     check(&maps, &maps.data, &["--mask", "hst-wfc3"], 64, "is of spectra, expected a mask of maps");
     check(&maps, &maps.data, &["--mask", "rows:70-80"], 64, "leaves nothing to fill in a map of 64 x 64 pixels");
+    // Some of 64 maps have no pixel that is one in ten thousand, which is known before any is fitted.
+    let tiny = "leaves nothing to fill in a map of 64 x 64 pixels, number ";
+    check(&maps, &maps.data, &["--mask", "random:0.0001", "--set", "iterations=1000000"], 64, tiny);
     check(
         &maps,
         &maps.data,

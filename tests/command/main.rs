@@ -17,6 +17,7 @@ mod ingest_spectra;
 mod inpaint;
 mod inspect;
 mod killed;
+mod ledgers;
 #[path = "../shared/spectra.rs"]
 mod made_spectra;
 mod main_job;
@@ -25,5 +26,6 @@ mod on_spectra;
 mod ranks;
 mod retrieve;
 mod spectra;
+mod staging;
 mod table;
 mod trained;

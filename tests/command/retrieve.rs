@@ -3,6 +3,7 @@
 use std::fs;
 
 use skyforge::catalog::retrieval;
+use skyforge::data::Dataset;
 
 use crate::made_spectra;
 use crate::program::{arg, must, refused};
@@ -16,9 +17,10 @@ fn a_retrieval_has_the_same_bytes_on_any_ranks_and_each_time() {
     let mut first = None;
     for (attempt, ranks) in [1].iter().chain(worlds()).enumerate() {
         let table = scene.place.join(format!("new/{attempt}/table.parquet"));
+        let fits = scene.place.join(format!("new/{attempt}/fits"));
         let words = ["retrieve", arg(&scene.run), arg(&spectra), "--out", arg(&table), "--calibrate", arg(&scene.data)];
-        let words =
-            [&words[..], &["--calibration-count", "16", "--mask", "not:5-60um", "--seed", "3"], &QUICK].concat();
+        let more = ["--fits", arg(&fits), "--calibration-count", "16", "--mask", "not:5-60um", "--seed", "3"];
+        let words = [&words[..], &more, &QUICK].concat();
         must(*ranks, &words);
         let within = scene.run.join("retrieval");
         let got = [
@@ -26,6 +28,8 @@ fn a_retrieval_has_the_same_bytes_on_any_ranks_and_each_time() {
             fs::read(retrieval::samples_path(&table)).expect("samples"),
             only(&within, "calibration-"),
             fs::read(within.join("examples.json")).expect("examples"),
+            fs::read(fits.join("shard-00000.h5")).expect("spectra"),
+            fs::read(fits.join("manifest.toml")).expect("a manifest"),
         ];
         assert!(*first.get_or_insert_with(|| got.clone()) == got, "attempt {attempt}, {ranks} ranks");
         // What was measured stays with the run, and is found again.
@@ -37,6 +41,11 @@ fn a_retrieval_has_the_same_bytes_on_any_ranks_and_each_time() {
     let (rows, facts) = retrieval::read(&scene.place.join("new/0/table.parquet")).expect("a table");
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), (7000..7007).collect::<Vec<_>>());
     assert_eq!(facts["mask"], "not:5-60um");
+    let fits = Dataset::open(&scene.place.join("new/0/fits")).expect("a dataset");
+    assert_eq!(fits.read_ids(0..7).expect("ids"), (7000..7007).collect::<Vec<_>>());
+    let medians: Vec<f32> = rows.iter().flat_map(|row| row.parameters.map(|interval| interval.median)).collect();
+    assert_eq!(fits.read_parameters(0..7).expect("parameters"), medians);
+    assert!(fits.read(0..7).expect("spectra").iter().all(|depth| (0.0..1.0).contains(depth)));
     for row in &rows {
         assert!(row.points < 350 && row.restarts == 4 && row.iterations <= 64, "{row:?}");
         assert!(

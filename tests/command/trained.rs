@@ -48,6 +48,11 @@ pub fn on_maps() -> Scene {
     scene(CONFIG, |data| simulated(data, 64), &[])
 }
 
+/// The same with one.
+pub fn on_maps_with_embedder() -> Scene {
+    scene(CONFIG, |data| simulated(data, 64), &["objective.embedder.hidden=32"])
+}
+
 /// A dataset of observed spectra of ExoGAN's grid, with ids that are not their numbers: those that `seen` gives for (record, point)
 /// have errors of 50 ppm, and parameters are known but for the first.
 pub fn observed(folder: &Path, count: u64, seen: impl Fn(u64, usize) -> bool) {

@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use proptest::prelude::*;
-use skyforge::data::{DataError, Dataset, DatasetWriter, Layout};
+use skyforge::data::{DataError, Dataset, DatasetWriter, Header, Layout, Split};
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
@@ -336,4 +336,25 @@ proptest! {
         let blocks = count.div_ceil(layout.block_rows);
         prop_assert!(layout.shard_rows.len() as u64 >= blocks.min(16));
     }
+}
+
+#[test]
+fn splits_follow_the_records_that_are_left() {
+    let gone = [0, 3, 4, 9];
+    let splits = [("train", vec![0..4, 5..8]), ("test", vec![3..5]), ("rest", vec![8..12])];
+    let named = |splits: Vec<(&str, Split)>| splits.into_iter().map(|(name, split)| (name.to_owned(), split)).collect();
+    let full = splits.clone().map(|(name, ranges)| (name, Split::new(ranges)));
+    let header = Header { splits: named(full.into()), ..header(12) }.without(&gone);
+    // By hand: the places among those that are left.
+    let left: Vec<u64> = (0..12).filter(|record| !gone.contains(record)).collect();
+    let members = |ranges: &[std::ops::Range<u64>]| -> Vec<u64> {
+        let inside = |record: &u64| ranges.iter().any(|range| range.contains(record));
+        (0..).zip(&left).filter(|(_, record)| inside(record)).map(|(place, _)| place).collect()
+    };
+    assert_eq!((header.count, header.splits.len()), (8, 2), "a split of which nothing is left is none");
+    for (name, ranges) in &splits {
+        let got: Vec<u64> = header.splits.get(*name).into_iter().flat_map(Split::ranges).flatten().collect();
+        assert_eq!(got, members(ranges), "{name}");
+    }
+    header.validate().expect("it can be written");
 }

@@ -16,3 +16,4 @@ mod peers;
 mod sampler;
 #[path = "../shared/spectra.rs"]
 mod spectra;
+mod stage;

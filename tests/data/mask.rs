@@ -281,6 +281,19 @@ fn a_hole_that_is_all_or_nothing_is_refused() {
 }
 
 #[test]
+fn the_first_map_that_chance_leaves_whole_or_empty_is_found_before_any_is_used() {
+    let draw = Draw::new(3);
+    for word in ["random:0.01", "not:random:0.01", "random:0.2", "rows:1-2"] {
+        let mask = maps(word);
+        let first = (0..500).find_map(|record| mask.pixels(16, 16, draw, record).err());
+        let told = |fault: skyforge::data::MaskError| fault.to_string();
+        assert_eq!(mask.check(16, 16, draw, 0..500).err().map(told), first.map(told), "{word}");
+    }
+    let fault = maps("random:0.01").check(16, 16, draw, 0..500).expect_err("0.99^256 is a tenth");
+    assert!(fault.to_string().ends_with("expected a share that leaves a part of each"), "{fault}");
+}
+
+#[test]
 fn wrong_words_are_told_what_is_wrong_and_what_was_wanted() {
     for (word, wanted) in [
         ("600-5300nm", "mask `600-5300nm` is in nm, expected um, as in 0.6-5.3um"),

@@ -137,7 +137,7 @@ fn a_worker_whose_inputs_cannot_be_had_says_so_and_holds_nothing() {
     let ledger = join(folder.path(), 30, 10);
     let mut worker: Worker<()> = Worker::start(&ledger, Hand::default(), |_| Err("spectra.h5: is gone".into()));
     let error = worker.next_object().unwrap_err();
-    assert!(error.exit() == Exit::Data && error.to_string().ends_with("spectra.h5: is gone"), "{error}");
+    assert!(error.exit() == Exit::FileSystem && error.to_string().ends_with("spectra.h5: is gone"), "{error}");
     drop(worker);
     assert!(names(&ledger, "claims").is_empty());
 }

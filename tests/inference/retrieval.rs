@@ -1,7 +1,9 @@
 //! What restarts say of parameters, and how wide intervals must be.
 
 use skyforge::data::atmosphere::QUANTITIES;
-use skyforge::inference::retrieval::{Posterior, SHARES, Trial, Widening, effective_points, model_variance, widen};
+use skyforge::inference::retrieval::{
+    Adjustment, Posterior, SHARES, Trial, Widening, effective_points, model_variance, widen,
+};
 use skyforge::rng::{Draw, Stream};
 use skyforge::statistics::weighted;
 
@@ -44,12 +46,20 @@ fn a_reading_tells_how_well_restarts_agree() {
     let sharp = four.read(1.0, &[Widening::default(); 7], Draw::new(1));
     assert!(sharp.effective_samples < 3.0 && sharp.percentiles[0][4] < 3.01, "{sharp:?}");
     // What the generator adds is drawn, and the same for the same seed.
-    let wide = [Widening { scale: 1.0, scatter: 5.0 }; 7];
+    let wide = [Widening { scatter: 5.0, ..Widening::default() }; 7];
     let read = |seed| four.read(1.0, &wide, Draw::new(seed));
     assert_eq!(read(1), read(1));
     assert!(read(1) != read(2) && read(1).percentiles[0] != read(1).percentiles[1]);
-    let narrow = four.read(1.0, &[Widening { scale: 0.0, scatter: 0.0 }; 7], Draw::new(1)).percentiles[0];
+    let narrow = four.read(1.0, &[Widening { scale: 0.0, ..Widening::default() }; 7], Draw::new(1)).percentiles[0];
     assert!(narrow.iter().all(|value| *value == narrow[2]), "{narrow:?}");
+    // Tails are measured from the inner percentiles, which stay.
+    let usual = read(1).percentiles[0];
+    let long = four.read(1.0, &[Widening { tails: 3.0, ..wide[0] }; 7], Draw::new(1)).percentiles[0];
+    assert_eq!(long[1..4], usual[1..4]);
+    for (inner, outer) in [(1, 0), (3, 4)] {
+        let ratio = (long[outer] - long[inner]) / (usual[outer] - usual[inner]);
+        assert!((ratio - 3.0).abs() < 1e-4, "{ratio}");
+    }
 }
 
 /// `spectra` residuals of 16 points, each of 3 ppm: all alike as far as `together` says.
@@ -99,17 +109,18 @@ fn trials(first: u64, away: f64, spread: f64) -> Vec<Trial> {
         let centre: [f64; 7] = std::array::from_fn(|at| truth[at] + away * width[at] * chance.normal());
         let restart = |_| std::array::from_fn(|at| (centre[at] + spread * width[at] * chance.normal()) as f32);
         let parameters = (0..24).map(restart).collect();
-        Trial { posterior: posterior(number, vec![50.0; 24], parameters), truth: truth.map(|value| value as f32) }
+        let (depths, observed) = (Vec::new(), Vec::new());
+        let posterior = posterior(number, vec![50.0; 24], parameters);
+        Trial { posterior, depths, observed, truth: truth.map(|value| value as f32) }
     };
     (first..first + 300).map(one).collect()
 }
 
-/// Share of trials whose truth of a parameter lies between the percentiles 16 and 84.
-fn covered(trials: &[Trial], widening: &[Widening; 7], parameter: usize) -> f64 {
+/// Share of trials whose truth of a parameter lies between these percentiles.
+fn covered(trials: &[Trial], widening: &[Widening; 7], parameter: usize, [from, to]: [usize; 2]) -> f64 {
     let holds = |trial: &&Trial| {
-        let reading = trial.posterior.read(1.0, widening, Draw::new(6));
-        let [_, low, _, high, _] = reading.percentiles[parameter];
-        (low..=high).contains(&trial.truth[parameter])
+        let percentiles = trial.posterior.read(1.0, widening, Draw::new(6)).percentiles[parameter];
+        (percentiles[from]..=percentiles[to]).contains(&trial.truth[parameter])
     };
     trials.iter().filter(holds).count() as f64 / trials.len() as f64
 }
@@ -120,11 +131,14 @@ fn widening_brings_intervals_to_the_share_that_they_claim() {
         let made = widen(&trials(0, away, spread), 1.0, Draw::new(6));
         let fresh = trials(1000, away, spread);
         for (parameter, widening) in made.iter().enumerate() {
-            let before = covered(&fresh, &[Widening::default(); 7], parameter);
+            let before = covered(&fresh, &[Widening::default(); 7], parameter, [1, 3]);
             assert!(if spread < away { before < 0.3 } else { before > 0.95 }, "{before}");
             // Both sets of trials have a standard error of 0.027.
-            let after = covered(&fresh, &made, parameter);
+            let after = covered(&fresh, &made, parameter, [1, 3]);
             assert!((after - 0.68).abs() < 4.0 * 0.027 * 2.0_f64.sqrt(), "{after} by {widening:?}");
+            // Here of 0.013.
+            let whole = covered(&fresh, &made, parameter, [0, 4]);
+            assert!((whole - 0.95).abs() < 4.0 * 0.013 * 2.0_f64.sqrt(), "{whole} by {widening:?}");
             assert!(if spread < away { widening.scatter > 0.0 } else { widening.scale < 1.0 }, "{widening:?}");
         }
     }
@@ -154,4 +168,118 @@ fn without_widening_percentiles_are_those_of_the_restarts() {
             assert!(f64::from((got - wanted).abs()) < 0.05 * width, "{got} for {wanted}");
         }
     }
+}
+
+const POINTS: usize = 5;
+
+/// Trials of one restart each, whose truth is `slope` shares of a parameter's range times what the fit leaves of the spectrum's points
+/// away from it, in units of 100 ppm, and besides a normal draw of `open` shares.
+fn left_over(trials: std::ops::Range<u64>, slope: f64, open: f64) -> Vec<Trial> {
+    let one = |number| {
+        let mut chance = Draw::new(8).at(Stream::Simulation, number, 0);
+        let fit: Vec<f32> = (0..POINTS).map(|_| (0.01 + 0.001 * chance.normal()) as f32).collect();
+        let left: Vec<f64> = (0..POINTS).map(|_| chance.normal()).collect();
+        let sum: f64 = left.iter().sum::<f64>() / (POINTS as f64).sqrt();
+        let depths = fit.iter().zip(&left).map(|(fit, left)| fit + 1e-4 * *left as f32).collect();
+        let within = |share: f64, at: usize| {
+            let (low, high) = QUANTITIES[at].range;
+            (low + share * (high - low)) as f32
+        };
+        let shares: [f64; 7] = std::array::from_fn(|_| 0.3 + 0.4 * chance.uniform());
+        let truth = std::array::from_fn(|at| within(shares[at] + slope * sum + open * chance.normal(), at));
+        let ended = std::array::from_fn(|at| within(shares[at], at));
+        let posterior = Posterior { best_depths: fit, ..posterior(number, vec![50.0], vec![ended]) };
+        Trial { posterior, depths, observed: vec![1.0; POINTS], truth }
+    };
+    trials.map(one).collect()
+}
+
+/// Mean absolute error of a parameter in shares of its range, with each trial moved by its shift.
+fn off(trials: &[Trial], shifts: &[[f32; 7]], parameter: usize) -> f64 {
+    let (low, high) = QUANTITIES[parameter].range;
+    let error = |(trial, shift): (&Trial, &[f32; 7])| {
+        f64::from((trial.truth[parameter] - trial.posterior.parameters[0][parameter] - shift[parameter]).abs())
+    };
+    trials.iter().zip(shifts).map(error).sum::<f64>() / trials.len() as f64 / (high - low)
+}
+
+fn shifts(adjustment: &Adjustment, trials: &[Trial]) -> Vec<[f32; 7]> {
+    let shift = |trial: &Trial| adjustment.shift(&trial.depths, &trial.observed, &trial.posterior, 1.0);
+    trials.iter().map(shift).collect()
+}
+
+#[test]
+fn what_a_fit_leaves_over_moves_its_medians() {
+    let (adjustment, _) = Adjustment::learn(&left_over(0..400, 0.05, 0.0), 1.0);
+    let fresh = left_over(1000..1300, 0.05, 0.0);
+    for parameter in 0..7 {
+        let before = off(&fresh, &[[0.0; 7]; 300], parameter);
+        let after = off(&fresh, &shifts(&adjustment, &fresh), parameter);
+        assert!(before > 0.03 && after < before / 100.0, "{before} {after}");
+    }
+}
+
+#[test]
+fn a_trial_that_was_left_out_is_off_as_a_fresh_one_is() {
+    let trials = left_over(0..80, 0.05, 0.05);
+    let (adjustment, left_out) = Adjustment::learn(&trials, 1.0);
+    let fresh = left_over(1000..2000, 0.05, 0.05);
+    let (mut known, mut unknown, mut learned) = (0.0, 0.0, 0.0);
+    for parameter in 0..7 {
+        known += off(&trials, &left_out, parameter);
+        unknown += off(&fresh, &shifts(&adjustment, &fresh), parameter);
+        learned += off(&trials, &shifts(&adjustment, &trials), parameter);
+    }
+    // 80 trials for 45 features: those that were learned from are nearer than they should be.
+    assert!((known / unknown - 1.0).abs() < 0.15, "{known} {unknown}");
+    assert!(learned < 0.85 * unknown, "{learned} {unknown}");
+}
+
+#[test]
+fn where_nothing_is_to_be_learned_nothing_is_spoiled() {
+    let (adjustment, _) = Adjustment::learn(&left_over(0..60, 0.0, 0.05), 1.0);
+    let fresh = left_over(1000..2000, 0.0, 0.05);
+    for parameter in 0..7 {
+        let before = off(&fresh, &[[0.0; 7]; 1000], parameter);
+        let after = off(&fresh, &shifts(&adjustment, &fresh), parameter);
+        assert!(after < 1.1 * before, "{before} {after}");
+    }
+}
+
+#[test]
+fn medians_are_moved_no_further_than_the_end_of_their_range() {
+    let (adjustment, left_out) = Adjustment::learn(&left_over(0..400, 0.4, 0.0), 1.0);
+    let fresh = left_over(1000..1300, 0.4, 0.0);
+    let mut at_the_end = 0;
+    for (trial, shift) in fresh.iter().zip(shifts(&adjustment, &fresh)) {
+        for (parameter, quantity) in QUANTITIES.iter().enumerate() {
+            let (low, high) = quantity.range;
+            let moved = f64::from(trial.posterior.parameters[0][parameter]) + f64::from(shift[parameter]);
+            let rounding = 1e-6 * (high - low);
+            assert!((low - rounding..=high + rounding).contains(&moved), "{} {moved}", quantity.name);
+            at_the_end += u32::from((moved - low).abs().min((moved - high).abs()) < rounding);
+        }
+    }
+    assert!(at_the_end > 100, "{at_the_end}");
+    assert_eq!(left_out.len(), 400);
+}
+
+#[test]
+fn fits_that_ended_nowhere_and_truths_that_nobody_knows_are_left_out() {
+    let mut trials = left_over(0..400, 0.05, 0.0);
+    trials[7].posterior.parameters[0] = [f32::NAN; 7];
+    trials[8].posterior.best_depths[2] = f32::NAN;
+    for trial in &mut trials {
+        trial.truth[3] = f32::NAN;
+    }
+    trials[9].truth[5] = f32::NAN;
+    let (adjustment, left_out) = Adjustment::learn(&trials, 1.0);
+    assert!(left_out.iter().flatten().all(|shift| shift.is_finite()));
+    let fresh = left_over(1000..1300, 0.05, 0.0);
+    let moved = shifts(&adjustment, &fresh);
+    assert!(moved.iter().all(|shift| shift[3] == 0.0));
+    for parameter in [0, 1, 2, 4, 5, 6] {
+        assert!(off(&fresh, &moved, parameter) < 1e-3);
+    }
+    assert_eq!(shifts(&adjustment, &trials[7..9]), [[0.0; 7]; 2]);
 }

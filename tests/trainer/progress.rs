@@ -44,12 +44,17 @@ fn a_line_tells_position_rate_wait_time_left_and_scalars() {
     let (pipe, begin) = (Pipe::default(), Instant::now());
     let mut progress = Progress::lines(TRAINING, Box::new(pipe.clone()), begin);
     let now = begin + Duration::from_secs(16);
-    let scalars =
-        [("discriminator_loss", 1.3149), ("generator_loss", 0.82), ("gradient_norm", 3.2e-7), ("bad", f64::NAN)];
+    let scalars = [
+        ("discriminator_loss", 1.3149),
+        ("generator_loss", 0.82),
+        ("gradient_norm", 3.2e-7),
+        ("bad", f64::NAN),
+        ("workers", 12.0),
+    ];
     progress.update(now, 120, Some(0.0124), &scalars);
     // 120 steps of 64 in 16 s: 480 a second; 1880 steps are left at 7.5 a second: 250.7 s.
     let line = "step 120/2000  6.0 %  480 samples/s  load 1.2 %  left 4 m 11 s  \
-                discriminator_loss 1.31  generator_loss 0.820  gradient_norm 3.20e-7  bad NaN";
+                discriminator_loss 1.31  generator_loss 0.820  gradient_norm 3.20e-7  bad NaN  workers 12";
     assert_eq!(pipe.lines(), [line]);
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{figures, limit, median, of_all, range};
 use crate::comm::tree::TreeSum;
-use crate::comm::{self, Communicator};
+use crate::comm::{self, Communicator, agree};
 use crate::command::CommandError;
 use crate::command::output::say;
 use crate::command::session::Session;
@@ -43,14 +43,14 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let mut buffer = vec![0.0; arguments.numbers as usize];
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..=arguments.rounds {
-        let seconds = sum.make(session)?;
+        let seconds = sum.make(comm)?;
         let others;
         fill(&mut buffer, comm.rank() + 1);
         (others, buffer) = timed(comm, move |wire| {
             wire.library_sum(&mut buffer);
             buffer
         });
-        check(session, &buffer, "library")?;
+        check(comm, &buffer, "library")?;
         if round > 0 {
             // The first one warms up.
             ours.push(seconds);
@@ -79,8 +79,7 @@ impl KnownSum {
 
     /// Makes it once, together with the other ranks, and checks it: seconds from when all are ready to when the last
     /// is done.
-    pub(in crate::command) fn make(&mut self, session: &Session) -> Result<f64, CommandError> {
-        let comm = session.comm();
+    pub(in crate::command) fn make(&mut self, comm: &dyn Communicator) -> Result<f64, CommandError> {
         let mut tree = self.tree.take().expect("it comes back from each sum");
         let mut buffer = std::mem::take(&mut self.buffer);
         for leaf in tree.run() {
@@ -93,7 +92,7 @@ impl KnownSum {
             (tree, buffer)
         });
         (self.tree, self.buffer) = (Some(tree), buffer);
-        check(session, &self.buffer, "tree")?;
+        check(comm, &self.buffer, "tree")?;
         Ok(seconds)
     }
 }
@@ -105,8 +104,8 @@ fn fill(values: &mut [f32], factor: usize) {
     }
 }
 
-fn check(session: &Session, values: &[f32], whose: &str) -> Result<(), CommandError> {
-    let sum = session.ranks() * (session.ranks() + 1) / 2;
+fn check(comm: &dyn Communicator, values: &[f32], whose: &str) -> Result<(), CommandError> {
+    let sum = comm.ranks() * (comm.ranks() + 1) / 2;
     let wrong = values.iter().enumerate().find(|(i, value)| **value != (sum * (i % 251)) as f32);
     let fault = wrong.map(|(i, value)| CommandError::WrongSum {
         whose: whose.to_owned(),
@@ -114,7 +113,7 @@ fn check(session: &Session, values: &[f32], whose: &str) -> Result<(), CommandEr
         value: *value,
         wanted: (sum * (i % 251)) as f32,
     });
-    session.agree(fault.map_or(Ok(()), Err))
+    Ok(agree(comm, fault.map_or(Ok(()), Err))?)
 }
 
 /// Seconds of some work between ranks, from when all are ready to when the last is done, and what came of it.

@@ -4,7 +4,9 @@ pub(super) mod allreduce;
 mod ledger;
 mod limit;
 mod loader;
+mod model;
 mod pace;
+mod scaling;
 mod spectra;
 mod statistics;
 mod step;
@@ -23,6 +25,8 @@ use crate::exit::Exit;
 pub enum Kind {
     /// Training steps on random data.
     Step(step::Arguments),
+    /// A step on 1, 2, 4 .. of these ranks, and a model of more.
+    Scaling(scaling::Arguments),
     /// Shuffled records from disk.
     Loader(loader::Arguments),
     /// The sum over ranks, beside the one of the ranks' library.
@@ -39,6 +43,7 @@ pub enum Kind {
 pub fn run(session: &Session, kind: &Kind) -> Result<Exit, CommandError> {
     match kind {
         Kind::Step(arguments) => step::run(session, arguments),
+        Kind::Scaling(arguments) => scaling::run(session, arguments),
         Kind::Loader(arguments) => loader::run(session, arguments),
         Kind::Statistics(arguments) => statistics::run(session, arguments),
         Kind::Spectra(arguments) => spectra::run(session, arguments),

@@ -14,7 +14,6 @@ use crate::command::CommandError;
 use crate::command::game::game;
 use crate::command::output::say;
 use crate::command::session::{Session, check_ranks};
-use crate::command::train::enough_processors;
 use crate::config::{ConfigError, ModelSection, Override, RunConfig};
 use crate::data::{Encoding, Transform};
 use crate::exit::Exit;
@@ -34,12 +33,8 @@ use crate::trainer::{Ended, Stepper};
 #[command(after_help = "Example:
   mpirun -n 2 skyforge bench step --set trainer.update=simultaneous --against trainer.overlap=false")]
 pub struct Arguments {
-    /// The configuration, TOML; where it is not given: that of full-width 64 px mass maps
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Sets a value of the configuration, as in batch.global=64; may be given again
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
+    #[command(flatten)]
+    run: RunArguments,
     /// Also times the configuration with this value besides; may be given again
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "paced")]
     against: Vec<String>,
@@ -53,13 +48,24 @@ pub struct Arguments {
     json: bool,
 }
 
+/// What is trained.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// The configuration, TOML; where it is not given: that of full-width 64 px mass maps
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Sets a value of the configuration, as in batch.global=64; may be given again
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+}
+
 const FULL_WIDTH: &str = include_str!("../../../configs/mass_maps_64.toml");
 
 /// Times on this rank, together with the others.
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let mut configs = vec![session.agree(load(arguments, &[]))?];
+    let mut configs = vec![session.agree(arguments.run.load(&[]))?];
     if !arguments.against.is_empty() {
-        configs.push(session.agree(load(arguments, &arguments.against))?);
+        configs.push(session.agree(arguments.run.load(&arguments.against))?);
     }
     for config in &configs {
         check_ranks(session.ranks(), config.cut().microbatches)?;
@@ -73,13 +79,16 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         let wanted = "expected the same device, share_gpu and threads_per_rank, which are the whole program's";
         return Err(CommandError::Usage(format!("--against {}: {wanted}", arguments.against.join(" "))));
     }
-    session.agree(enough_processors(trainer.threads_per_rank))?;
+    session.agree(session.check_threads(trainer.threads_per_rank))?;
     let device = session.device(trainer.device, trainer.share_gpu)?;
     Session::torch_threads(trainer.threads_per_rank);
     let games: Vec<Gan> =
         configs.iter().map(|config| game(config, &Encoding::Transform(Transform::default()), device)).collect();
-    let mut contestants: Vec<Contestant> =
-        configs.iter().zip(&games).map(|(config, game)| Contestant::new(session, config, game, device)).collect();
+    let mut contestants: Vec<Contestant> = configs
+        .iter()
+        .zip(&games)
+        .map(|(config, game)| Contestant::new(session, session.comm(), config, game, device))
+        .collect();
     let products = || [Kind::Float, Kind::BFloat16].map(|kind| limit::products(session.comm(), kind));
     let before = (device == Device::Cpu).then(products);
     let mut rates = vec![Vec::new(); contestants.len()];
@@ -146,18 +155,21 @@ fn flops_per_record(config: &RunConfig) -> f64 {
     2.0 * (macs as f64) / records as f64
 }
 
-fn load(arguments: &Arguments, more: &[String]) -> Result<RunConfig, ConfigError> {
-    let sets = arguments.sets.iter().map(|set| set.parse());
-    let more = more.iter().map(|set| Override::given_with("--against", set));
-    let sets = sets.chain(more).collect::<Result<Vec<Override>, _>>()?;
-    match &arguments.config {
-        Some(path) => RunConfig::load(path, &sets),
-        None => RunConfig::parse(Path::new("configs/mass_maps_64.toml"), FULL_WIDTH, &sets),
+impl RunArguments {
+    /// The configuration, with `more` values set last.
+    pub(super) fn load(&self, more: &[String]) -> Result<RunConfig, ConfigError> {
+        let sets = self.sets.iter().map(|set| set.parse());
+        let more = more.iter().map(|set| Override::given_with("--against", set));
+        let sets = sets.chain(more).collect::<Result<Vec<Override>, _>>()?;
+        match &self.config {
+            Some(path) => RunConfig::load(path, &sets),
+            None => RunConfig::parse(Path::new("configs/mass_maps_64.toml"), FULL_WIDTH, &sets),
+        }
     }
 }
 
 /// One way to train, with what it trains on.
-struct Contestant<'a> {
+pub(super) struct Contestant<'a> {
     stepper: Stepper<'a, Gan>,
     /// This rank's microbatches of a step, the same ones each time.
     records: Vec<Tensor>,
@@ -167,13 +179,20 @@ struct Contestant<'a> {
 }
 
 impl<'a> Contestant<'a> {
-    fn new(session: &'a Session, config: &RunConfig, game: &'a Gan, device: Device) -> Self {
+    /// On the ranks of `comm`.
+    pub(super) fn new(
+        session: &Session,
+        comm: &'a dyn Communicator,
+        config: &RunConfig,
+        game: &'a Gan,
+        device: Device,
+    ) -> Self {
         let (sections, cut) = (config.sections(), config.cut());
         let ModelSection::Dcgan(model) = &sections.model;
         let adam = |player: &str| sections.optimiser.of(player);
-        let mut stepper = Stepper::new(game, session.comm(), Draw::new(sections.seed), cut, adam);
+        let mut stepper = Stepper::new(game, comm, Draw::new(sections.seed), cut, adam);
         stepper.set_overlap(sections.trainer.overlap);
-        if let Some(sum) = session.device_sum(sections.trainer.reduction, device) {
+        if let Some(sum) = session.device_sum(comm, sections.trainer.reduction, device) {
             stepper.sum_on_devices(&sum);
         }
         let shape = [cut.microbatch() as i64, 1, model.side, model.side];
@@ -190,7 +209,7 @@ impl<'a> Contestant<'a> {
     }
 
     /// Samples a second over `steps` steps, from when all ranks are ready to when this one is done.
-    fn rate(&mut self, comm: &dyn Communicator, steps: u64) -> Result<f64, CommandError> {
+    pub(super) fn rate(&mut self, comm: &dyn Communicator, steps: u64) -> Result<f64, CommandError> {
         comm.gather(&[]);
         let begun = Instant::now();
         for _ in 0..steps {
@@ -207,9 +226,19 @@ impl<'a> Contestant<'a> {
     }
 
     /// Seconds in the networks, waiting for sums, and in all, of all steps up to now.
-    fn spent(&self) -> [f64; 3] {
+    pub(super) fn spent(&self) -> [f64; 3] {
         let spent = self.stepper.spent();
         [spent.networks.as_secs_f64(), spent.sums.as_secs_f64(), self.seconds]
+    }
+
+    /// Records of a step, all ranks together.
+    pub(super) fn samples_per_step(&self) -> f64 {
+        self.samples_per_step
+    }
+
+    /// Numbers of each sum over ranks of a step.
+    pub(super) fn sums(&self) -> Vec<usize> {
+        self.stepper.sums()
     }
 }
 

@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::folder::{self, Written};
+use crate::command::allocation::{Allocation, World};
 use crate::command::train::suited;
 use crate::command::{CommandError, Session};
 use crate::config::RunConfig;
@@ -64,6 +65,9 @@ pub(super) struct Limits {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Facts {
     pub host: String,
+    pub allocation: Allocation,
+    /// Where the batch system numbers the rank otherwise than MPI does.
+    pub differences: Option<String>,
     /// Since 1970, read when all ranks had come.
     pub seconds: f64,
     pub binary: String,
@@ -112,8 +116,11 @@ impl Facts {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = trainer.map_or(1, |trainer| trainer.threads_per_rank);
         Session::torch_threads(threads.min(processors));
+        let world = World { rank: session.rank(), ranks: session.ranks(), rank_here: here.rank };
         Self {
             host: machine::host(),
+            allocation: session.allocation().clone(),
+            differences: session.allocation().differences(world),
             seconds,
             binary: fs::read("/proc/self/exe").map_or_else(|error| error.to_string(), |bytes| checksum(&bytes)),
             threads,

@@ -70,6 +70,46 @@ pub(super) fn hosts(all: &[Facts]) -> Finding {
     Finding::ok("hosts", format!("{ranks} on {machines}: {}{more}", named.join(", ")))
 }
 
+/// What the batch system gave, held against what the ranks see.
+pub(super) fn allocation(all: &[Facts]) -> Finding {
+    const CHECK: &str = "allocation";
+    let first = &all[0].allocation;
+    let Some(job) = &first.job else { return Finding::ok(CHECK, "no batch system") };
+    let found = first.to_string();
+    let numbered = those(all, |facts| facts.differences.is_some());
+    if let Some(Some(differences)) = numbered.first().map(|&rank| &all[rank].differences) {
+        let found = format!("{found}; {}: {differences}", ranks(&numbered));
+        return Finding::warning(CHECK, found, "start the ranks with srun --mpi=pmix, or with the mpirun of this MPI");
+    }
+    let elsewhere = those(all, |facts| facts.allocation.job.as_ref() != Some(job));
+    if !elsewhere.is_empty() {
+        let found = format!("{found}; {} of another job, or of none", verb(&elsewhere, "is", "are"));
+        return Finding::warning(
+            CHECK,
+            found,
+            "have mpirun take its nodes from the job: leave out --host and --hostfile",
+        );
+    }
+    let threads = all[0].threads;
+    if let Some(asked) = first.cpus_per_task
+        && let unused @ [_, ..] = those(all, |facts| facts.processors < asked).as_slice()
+    {
+        let found = format!("{found}; {} fewer processors than SLURM_CPUS_PER_TASK", verb(unused, "has", "have"));
+        let remedy = format!("say it to srun too: srun --cpus-per-task={asked}, or export SRUN_CPUS_PER_TASK={asked}");
+        return Finding::warning(CHECK, found, remedy);
+    }
+    if first.cpus_per_task.is_some_and(|asked| asked < threads) {
+        let remedy = format!("ask for more, --cpus-per-task={threads}, or lower it");
+        return Finding::fault(CHECK, Exit::Usage, format!("{found}; trainer.threads_per_rank = {threads}"), remedy);
+    }
+    let hosts: BTreeSet<&str> = all.iter().map(|facts| facts.host.as_str()).collect();
+    if let Some(nodes) = first.nodes.filter(|nodes| *nodes > hosts.len()) {
+        let found = format!("{found}; the ranks are on {} of {}", hosts.len(), count(nodes, "node"));
+        return Finding::warning(CHECK, found, "ask for fewer nodes, or spread the ranks: --ntasks-per-node");
+    }
+    Finding::ok(CHECK, found)
+}
+
 /// The same program everywhere.
 pub(super) fn binary(all: &[Facts]) -> Finding {
     let others = odd(all.iter().map(|facts| &facts.binary));
@@ -247,6 +287,7 @@ fn first_failure<'a>(of: impl Iterator<Item = Option<&'a Failure>>) -> Option<(u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::allocation::Allocation;
     use crate::command::doctor::facts::{Limits, Place};
     use crate::command::doctor::finding::Verdict;
     use crate::command::doctor::folder::Written;
@@ -254,6 +295,14 @@ mod tests {
     fn facts(host: &str, processors: &[usize]) -> Facts {
         Facts {
             host: host.into(),
+            allocation: Allocation {
+                job: Some("7".into()),
+                nodes: Some(2),
+                tasks: Some(4),
+                cpus_per_task: Some(1),
+                ..Allocation::default()
+            },
+            differences: None,
             seconds: 1e9,
             binary: "same".into(),
             threads: 1,
@@ -318,6 +367,29 @@ mod tests {
             of(config, |facts| facts.config = Some(Ok(other.clone()))),
             fault("rank 2 reads another than rank 0: a.toml")
         );
+    }
+
+    #[test]
+    fn what_a_batch_system_gave_and_ranks_do_not_see_is_named() {
+        let warned = |change: fn(&mut Facts), end: &str| {
+            let (verdict, found) = of(allocation, change);
+            assert!(verdict == Verdict::Warning && found.ends_with(end), "{found}");
+            assert!(found.starts_with("job 7, 2 nodes, 4 tasks, SLURM_CPUS_PER_TASK 1"), "{found}");
+        };
+        warned(|facts| facts.differences = Some("SLURM_PROCID is 1".into()), "; rank 2: SLURM_PROCID is 1");
+        warned(|facts| facts.allocation.job = None, "; rank 2 is of another job, or of none");
+        warned(|facts| facts.processors = 0, "; rank 2 has fewer processors than SLURM_CPUS_PER_TASK");
+        let mut world = world();
+        for facts in &mut world {
+            facts.host = "n1".into();
+        }
+        assert!(allocation(&world).found.ends_with("; the ranks are on 1 of 2 nodes"), "{:?}", allocation(&world));
+        for facts in &mut world {
+            facts.threads = 2;
+        }
+        assert_eq!(allocation(&world).verdict, Verdict::Fault);
+        world[0].allocation = Allocation::default();
+        assert_eq!(allocation(&world), Finding::ok("allocation", "no batch system"));
     }
 
     #[test]

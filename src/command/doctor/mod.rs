@@ -77,8 +77,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
     let mut findings = vec![launcher(session)];
     findings.extend(library(session));
-    findings.extend(allocation(session));
     findings.extend([
+        judge::allocation(&facts),
         judge::hosts(&facts),
         judge::binary(&facts),
         judge::clocks(&facts),
@@ -122,7 +122,9 @@ fn launcher(session: &Session) -> Finding {
         Ok(()) => Finding::ok("launcher", format!("{} ranks that know each other", session.ranks())),
         Err(error) => {
             let found = match &error {
-                CommandError::Alone { tasks } => format!("{tasks} tasks were started that do not know of each other"),
+                CommandError::Alone { tasks, .. } => {
+                    format!("{tasks} tasks were started that do not know of each other")
+                }
                 other => other.to_string(),
             };
             let remedy = if cfg!(feature = "mpi") {
@@ -145,22 +147,6 @@ fn library(session: &Session) -> Option<Finding> {
     Some(Finding::ok("mpi", found))
 }
 
-/// What SLURM gave, where it gave anything, and whether all of it is in use.
-fn allocation(session: &Session) -> Option<Finding> {
-    let number = |name: &str| std::env::var(name).ok()?.parse::<usize>().ok();
-    let (job, ranks) = (number("SLURM_JOB_ID")?, session.ranks());
-    let nodes = number("SLURM_JOB_NUM_NODES").unwrap_or(1);
-    let start = number("SLURM_RESTART_COUNT").unwrap_or(0) + 1;
-    let found = format!("job {job}, start {start}, {nodes} {}", if nodes == 1 { "node" } else { "nodes" });
-    match number("SLURM_NTASKS") {
-        Some(tasks) if tasks > ranks => {
-            let found = format!("{found}, {tasks} tasks, but {ranks} {}", if ranks == 1 { "rank" } else { "ranks" });
-            Some(Finding::warning("slurm", found, "start it with srun, which starts one on each task"))
-        }
-        tasks => Some(Finding::ok("slurm", format!("{found}, {} tasks", tasks.unwrap_or(1)))),
-    }
-}
-
 /// A sum over ranks with a known answer, and how fast it is.
 fn sum(session: &Session) -> Finding {
     if session.ranks() == 1 {
@@ -169,7 +155,7 @@ fn sum(session: &Session) -> Finding {
     let mut sum = KnownSum::new(session.comm(), NUMBERS);
     let mut seconds = Vec::new();
     for round in 0..=ROUNDS {
-        match sum.make(session) {
+        match sum.make(session.comm()) {
             Ok(taken) if round > 0 => seconds.push(taken),
             Ok(_) => {}
             Err(error) => {

@@ -52,6 +52,12 @@ pub struct Arguments {
     /// An object that kills whoever works on it; may be given again
     #[arg(long)]
     poison: Vec<u64>,
+    /// An object that never ends; may be given again
+    #[arg(long)]
+    hang: Vec<u64>,
+    /// Time with an object after which its worker ends
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    hang_seconds: u64,
     /// Lost workers after which a block is halved and an object given up
     #[arg(long, default_value_t = Terms::default().attempts, value_parser = clap::value_parser!(u32).range(1..))]
     attempts: u32,
@@ -87,6 +93,7 @@ fn work_on(ledger: &Ledger, hand: Hand, arguments: &Arguments) -> Result<(End, T
         // The input of an object: the rounds that it takes.
         Ok(block.objects().map(|object| 1 + draw.at(Stream::Simulation, object, 1).below(5)).collect())
     });
+    worker.limit(Duration::from_secs(arguments.hang_seconds));
     let mut batch: Vec<(u64, u32)> = Vec::new();
     loop {
         while batch.len() < usize::from(arguments.batch) {
@@ -100,7 +107,7 @@ fn work_on(ledger: &Ledger, hand: Hand, arguments: &Arguments) -> Result<(End, T
         if batch.iter().any(|(object, _)| arguments.poison.contains(object)) {
             std::process::abort();
         }
-        for (_, rounds) in &mut batch {
+        for (_, rounds) in batch.iter_mut().filter(|(object, _)| !arguments.hang.contains(object)) {
             *rounds -= 1;
         }
         for (object, _) in batch.extract_if(.., |(_, rounds)| *rounds == 0) {

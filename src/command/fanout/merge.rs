@@ -7,7 +7,7 @@ use clap::Args;
 use super::drill;
 use crate::command::CommandError;
 use crate::command::output::say;
-use crate::command::retrieve;
+use crate::command::{inpaint, retrieve};
 use crate::exit::Exit;
 use crate::fanout::Ledger;
 use crate::fanout::ledger;
@@ -19,7 +19,8 @@ use crate::fanout::merge::Merged;
 /// Objects in quarantine are counted.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  skyforge fanout merge runs/planets/ledger --out planets.parquet")]
+  skyforge fanout merge runs/planets/ledger --out planets.parquet
+  skyforge fanout merge ledgers/maps --out data/filled")]
 pub struct Arguments {
     /// The ledger's folder
     ledger: PathBuf,
@@ -35,10 +36,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     let ledger = Ledger::open(&arguments.ledger)?;
     let Merged { objects, quarantined } = match ledger.work().verb.as_str() {
         retrieve::VERB => retrieve::merge(&ledger, &arguments.out)?,
+        inpaint::VERB => inpaint::merge(&ledger, &arguments.out)?,
         drill::VERB => drill::merge(&ledger, &arguments.out)?,
         other => {
-            let fault =
-                format!("is the work of `{other}`, expected that of a verb of this program: {}", retrieve::VERB);
+            let fault = format!("is the work of `{other}`, expected that of {} or {}", retrieve::VERB, inpaint::VERB);
             return Err(CommandError::Wrong { path: arguments.ledger.join(ledger::FILE_NAME), fault });
         }
     };

@@ -26,6 +26,16 @@ pub enum What {
     Drill(drill::Arguments),
 }
 
+impl What {
+    /// Whether each who runs it is a worker.
+    pub fn is_for_workers(&self) -> bool {
+        match self {
+            Self::Drill(_) => true,
+            Self::Status(_) | Self::Retry(_) | Self::Merge(_) => false,
+        }
+    }
+}
+
 /// Looks on rank 0; a drill works on every rank.
 pub fn run(session: &Session, what: &What) -> Result<Exit, CommandError> {
     let first = session.rank() == 0;

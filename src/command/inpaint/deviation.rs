@@ -1,49 +1,57 @@
 //! How far filled values are from those that the dataset has.
 
-use super::holes::Holes;
-use crate::command::CommandError;
-use crate::command::records::Records;
-use crate::data::{Dataset, Kind};
+use serde::{Deserialize, Serialize};
 
-/// Root mean squares over all filled values.
+use crate::data::{Header, Kind};
+
+/// Sums over filled values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Deviation {
     /// How many they are.
-    pub values: u64,
-    /// Of those that were made.
-    pub made: f64,
-    /// Of the mean of what is known of each record in their place.
-    pub mean: f64,
-    /// What both are in.
-    pub unit: String,
+    values: u64,
+    /// Squares of what is wrong with those that were made.
+    made: f64,
+    /// The same of the mean of what is known of each record in their place.
+    mean: f64,
 }
 
 impl Deviation {
-    /// Of `filled` from the dataset with `holes`; none where that has only what was observed.
-    pub fn of(holes: &Holes, filled: &Dataset) -> Result<Option<Self>, CommandError> {
-        let manifest = holes.dataset().manifest();
-        let (scale, unit) = match manifest.kind {
-            Kind::Maps => (1.0, manifest.unit.clone()),
-            Kind::Spectra => (1e6, "ppm".into()),
+    /// Of `made` from `there` where it is not `known`.
+    pub fn of(there: &[f32], made: &[f32], known: &[bool]) -> Self {
+        let all = || there.iter().zip(known).map(|(value, known)| (f64::from(*value), *known));
+        let (sum, count) =
+            all().filter(|(_, known)| *known).fold((0.0, 0.0), |(sum, count), (value, _)| (sum + value, count + 1.0));
+        let mut found = Self::default();
+        for ((there, _), made) in all().zip(made).filter(|((_, known), _)| !known) {
+            found.made += (f64::from(*made) - there).powi(2);
+            found.mean += (sum / count - there).powi(2);
+            found.values += 1;
+        }
+        found
+    }
+
+    /// Of more.
+    pub fn add(&mut self, other: Self) {
+        self.values += other.values;
+        self.made += other.made;
+        self.mean += other.mean;
+    }
+
+    /// Says it of a dataset with this header, where there is anything to compare with.
+    pub fn tell(self, header: &Header) {
+        let Self { values, made, mean } = self;
+        if values == 0 {
+            return;
+        }
+        let (scale, unit) = match header.kind {
+            Kind::Maps => (1.0, header.unit.as_str()),
+            Kind::Spectra => (1e6, "ppm"),
         };
-        if manifest.axis.as_ref().is_some_and(crate::data::SpectralAxis::is_observed) {
-            return Ok(None);
-        }
-        let (mut truths, mut filled) = (Records::of(holes.dataset()), Records::of(filled));
-        let (mut values, mut made, mut mean) = (0, 0.0, 0.0);
-        for number in 0..manifest.count {
-            let truth = truths.read(number)?;
-            let (known, filled) = (holes.known(number, &truth)?, filled.read(number)?.values);
-            let all = || truth.values.iter().zip(&known).map(|(value, known)| (f64::from(*value), *known));
-            let (sum, count) = all()
-                .filter(|(_, known)| *known)
-                .fold((0.0, 0.0), |(sum, count), (value, _)| (sum + value, count + 1.0));
-            for ((truth, _), filled) in all().zip(filled).filter(|((_, known), _)| !known) {
-                made += (f64::from(filled) - truth).powi(2);
-                mean += (sum / count - truth).powi(2);
-                values += 1;
-            }
-        }
         let root = |squares: f64| scale * (squares / values as f64).sqrt();
-        Ok(Some(Self { values, made: root(made), mean: root(mean), unit }))
+        log::info!(
+            "{values} values filled in, off by {:.4} {unit} (root mean square) from those of the dataset; the mean of what is known would be off by {:.4}",
+            root(made),
+            root(mean)
+        );
     }
 }

@@ -6,7 +6,7 @@ use crate::command::CommandError;
 use crate::command::records::{Record, Records};
 use crate::data::mask::{AxisMask, MapMask, Mask, MaskError};
 use crate::data::{DataError, Dataset, Transform};
-use crate::inference::latent_fit::{Known, Subject};
+use crate::inference::latent_fit::Known;
 use crate::rng::Draw;
 
 /// A dataset, and a mask that fits it.
@@ -29,7 +29,9 @@ impl<'a> Holes<'a> {
         let manifest = dataset.manifest();
         let Some(axis) = &manifest.axis else {
             let [.., h, w] = manifest.shape[..] else { unreachable!("maps are [channels, h, w]") };
-            return Ok(Self { dataset, mask: Laid::Maps(mask.of_maps()?, [h, w]), draw });
+            let mask = mask.of_maps()?;
+            mask.check(h, w, draw, 0..manifest.count)?;
+            return Ok(Self { dataset, mask: Laid::Maps(mask, [h, w]), draw });
         };
         let mask = mask.of_spectra()?;
         let on_axis = mask.on(axis)?;
@@ -71,8 +73,8 @@ impl<'a> Holes<'a> {
         }
     }
 
-    /// A map to be fitted by networks that learned behind `transform`.
-    pub fn map_subject(&self, number: u64, record: &Record, transform: &Transform) -> Result<Subject, CommandError> {
+    /// What is to be fitted of a map by networks that learned behind `transform`.
+    pub fn known_map(&self, number: u64, record: &Record, transform: &Transform) -> Result<Known, CommandError> {
         let known = self.known(number, record)?;
         let mut pixels = record.values.clone();
         // Whatever stands in a hole need not be a value that the transform takes.
@@ -84,31 +86,23 @@ impl<'a> Holes<'a> {
         transform.forward(&mut pixels).map_err(|source| DataError::Domain { record: number, source })?;
         unknown(&mut pixels, 0.0);
         let known = known.into_iter().map(|known| f32::from(u8::from(known))).collect();
-        Ok(Subject { number, known: Known::Map { pixels, known } })
+        Ok(Known::Map { pixels, known })
     }
 
-    /// A record as a whole: what is known of it, and the rest from the values and parameters that were made.
-    ///
-    /// - returns: `[w]` or `[h w]`, and `[p]`
-    pub fn filled(
-        &self,
-        number: u64,
-        record: &Record,
-        (mut values, mut parameters): (Vec<f32>, Vec<f32>),
-    ) -> Result<(Vec<f32>, Vec<f32>), CommandError> {
-        let known = self.known(number, record)?;
+    /// A record as a whole: what is `known` of it, and the rest from the values and parameters that were made.
+    pub fn filled(&self, record: Record, known: &[bool], (mut values, mut parameters): (Vec<f32>, Vec<f32>)) -> Record {
         // Depths come first in a spectrum.
-        for ((made, value), known) in values.iter_mut().zip(&record.values).zip(&known) {
+        for ((made, value), known) in values.iter_mut().zip(&record.values).zip(known) {
             *made = if *known { *value } else { *made };
         }
         match &self.mask {
-            Laid::Maps(..) => parameters.clone_from(&record.parameters),
+            Laid::Maps(..) => parameters = record.parameters,
             Laid::Spectra(mask) => {
                 for ((made, value), given) in parameters.iter_mut().zip(&record.parameters).zip(mask.given()) {
                     *made = if given && !value.is_nan() { *value } else { *made };
                 }
             }
         }
-        Ok((values, parameters))
+        Record { id: record.id, values, parameters }
     }
 }

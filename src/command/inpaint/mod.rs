@@ -1,30 +1,39 @@
 //! `skyforge inpaint`: what is not known of maps or spectra, filled in by a trained generator.
 
 mod deviation;
+mod filler;
 mod holes;
+mod worker;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
 
 use self::deviation::Deviation;
+use self::filler::Filler;
 use self::holes::Holes;
+pub(super) use self::worker::{VERB, merge};
+use super::fanout::hand::OfWorkers;
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
-use super::fits::fit_all;
-use super::records::Records;
+use super::fits::{Post, fit_in_order};
+use super::records::{Record, Records};
+use super::retrieve::calibrate::{self, Errors};
 use super::session::Session;
 use super::trained::{Facts, Trained, Which};
 use super::{CommandError, fit_settings, shards};
 use crate::config::ConfigError;
 use crate::data::mask::Mask;
-use crate::data::{Channel, DataError, Dataset, DatasetWriter, Encoding, Header, Kind, SpectralAxis, atmosphere};
+use crate::data::{Channel, Dataset, DatasetWriter, Encoding, Header, Kind, SpectralAxis, atmosphere};
 use crate::device::Choice;
 use crate::exit::Exit;
-use crate::inference::Networks;
+use crate::fanout::{Ledger, Terms};
 use crate::inference::latent_fit::{Contextual, FitSettings, Fitted, LatentFit, Subject};
-use crate::inference::retrieval::UNMEASURED;
+use crate::inference::retrieval::{Calibration, UNMEASURED};
 use crate::rng::Draw;
 
 /// Fill what is not known of maps or spectra.
@@ -33,10 +42,14 @@ use crate::rng::Draw;
 /// the rest. OUT has the records of DATASET in their order, with their ids: what is known as it was, to the bit, and whole spectra
 /// with the parameters of their atmospheres, found where the mask does not give them. How far filled values are from those that
 /// DATASET has there is told, beside filling with the mean of what is known.
+///
+/// With --ledger any number of workers share the records: ranks, processes, tasks of an array. The same command joins the work or
+/// goes on with it; `skyforge fanout merge LEDGER --out OUT` writes the dataset.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge inpaint runs/maps data/maps --mask center --out data/filled
   skyforge inpaint runs/exogan data/planets --mask not:1.3-1.5um --out data/whole
+  skyforge inpaint runs/maps data/maps --mask left --ledger ledgers/maps
 
 Keys of --set: restarts, iterations, patience, tolerance, learning_rate, beta1, beta2, half_life, loss (l1, l2; chi_square of
 spectra), perceptual, start (noise, embedder, both), spread, anchor, noise, slots, hmc_trajectories, hmc_steps, hmc_step_size")]
@@ -50,14 +63,16 @@ pub struct Arguments {
     #[arg(long)]
     mask: String,
     /// The dataset folder, which must not hold one yet
-    #[arg(long)]
-    out: PathBuf,
+    #[arg(long, required_unless_present = "ledger")]
+    out: Option<PathBuf>,
     /// How fits are made
     #[arg(long, value_enum, default_value_t = Preset::Skyforge)]
     preset: Preset,
     /// Sets a value of the fit, as in restarts=64; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
+    #[command(flatten)]
+    workers: OfWorkers,
     /// All chance follows from it
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
@@ -65,14 +80,24 @@ pub struct Arguments {
     which: Which,
 }
 
-/// Fits this rank's share of the records, then writes this rank's shards.
+/// So many take minutes where no embedder helps.
+const OBJECTS_PER_BLOCK: [u64; 2] = [16, 256];
+
+impl Arguments {
+    /// Whether each who runs it is a worker.
+    pub fn is_for_workers(&self) -> bool {
+        self.workers.ledger.is_some()
+    }
+}
+
+/// Fits this rank's share of the records, and writes this rank's shards; or works on a ledger.
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
     let trained = Trained::open(session, &arguments.run, &arguments.which)?;
     let settings = settings(arguments, &trained)?;
     let mask = session.agree(Mask::parse(&arguments.mask))?;
-    session.agree(DatasetWriter::check_folder(&arguments.out))?;
-    let dataset = session.agree(open(&arguments.dataset, &trained.facts))?;
+    session.agree(arguments.out.as_deref().map_or(Ok(()), DatasetWriter::check_folder))?;
+    let dataset = Arc::new(session.agree(open(&arguments.dataset, &trained.facts))?);
     let word = mask.to_string();
     let draw = Draw::new(arguments.seed);
     let holes = session.agree(Holes::of(&dataset, mask, draw))?;
@@ -80,41 +105,55 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     Session::torch_threads(trained.facts.threads);
     let device = session.device(Choice::Auto, true)?;
     let networks = session.agree(trained.networks(device))?;
-    let names = match dataset.manifest().kind {
-        Kind::Maps => ["map", "maps"],
-        Kind::Spectra => ["spectrum", "spectra"],
+    let (names, objects_per_block) = match dataset.manifest().kind {
+        Kind::Maps => (["map", "maps"], OBJECTS_PER_BLOCK[0]),
+        Kind::Spectra => (["spectrum", "spectra"], OBJECTS_PER_BLOCK[1]),
     };
-    let made = fit(session, &networks, &settings, &trained.facts, &holes, draw, names)?;
-    let header = header(&dataset, source(arguments, &trained, &settings, &dataset, word));
-    let encoding = &trained.facts.encoding;
-    let written = shards::write(session, &arguments.out, header, names, |writer, shard, counter| {
+    let calibration = calibration(session, arguments, &trained, &settings, &holes, &word)?;
+    let header = header(&dataset, source(arguments, &trained, &settings, &dataset, word, calibration.as_ref()));
+    let variance = match (&trained.facts.encoding, calibration) {
+        (Encoding::Transform(_), _) => None,
+        (Encoding::Aspa(_), Some(calibration)) => Some(calibration.variance),
+        (Encoding::Aspa(aspa), None) => Some(vec![UNMEASURED * UNMEASURED; aspa.points()]),
+    };
+    let fit = LatentFit::new(&networks, settings, variance, draw);
+    let filler = Filler::new(&holes, &trained.facts.encoding);
+    let Some(out) = &arguments.out else {
+        let OfWorkers { ledger, objects_per_block: asked, max_wall } = &arguments.workers;
+        let ledger = ledger.as_deref().expect("the command line has one of them");
+        let work = worker::work(header, asked.unwrap_or(objects_per_block));
+        let ledger = &session.agree(Ledger::join(ledger, work, Terms::default()))?;
+        return worker::run(&Post { session, ledger, max_wall: *max_wall, names }, &fit, &filler, Arc::clone(&dataset));
+    };
+    let mut off = Deviation::default();
+    shards::write_evenly(session, out, header.clone(), names, |run, hand| {
         let mut records = Records::of(&dataset);
-        writer.write_blocks(shard, |range, rows| {
-            let (mut values, mut parameters) = (Vec::new(), Vec::new());
-            for (place, number) in range.enumerate() {
-                let record = records.read(number)?;
-                rows.ids[place] = record.id;
-                let image = made[number as usize].clone();
-                let image = encoding.decode(image).map_err(|source| DataError::Domain { record: number, source })?;
-                let filled = holes.filled(number, &record, image)?;
-                values.extend(filled.0);
-                parameters.extend(filled.1);
-                counter.add(1);
-            }
-            rows.values.copy_from_slice(&values);
-            rows.parameters.copy_from_slice(&parameters);
-            Ok::<(), CommandError>(())
-        })
+        let open: RefCell<BTreeMap<u64, Record>> = RefCell::default();
+        let subject = |number| {
+            let record = records.read(number)?;
+            let known = filler.known(number, &record)?;
+            open.borrow_mut().insert(number, record);
+            Ok(Subject { number, known })
+        };
+        let read = |fitted: &Fitted| {
+            let record = open.borrow_mut().remove(&fitted.number).expect("it was given out");
+            filler.filled(record, fitted)
+        };
+        fit_in_order(
+            &fit,
+            run,
+            subject,
+            |_| false,
+            read,
+            |filled| {
+                let (record, its) = filled?;
+                off.add(its);
+                hand(record)
+            },
+        )
     })?;
-    let told = if session.rank() == 0 { Deviation::of(&holes, &written).map(tell) } else { Ok(()) };
-    session.agree(told)?;
-    log::info!(
-        "{} {} filled in {:.1} s: {}",
-        dataset.manifest().count,
-        names[1],
-        begun.elapsed().as_secs_f64(),
-        arguments.out.display()
-    );
+    tell(session, off, &header);
+    log::info!("{} {} filled in {:.1} s: {}", header.count, names[1], begun.elapsed().as_secs_f64(), out.display());
     Ok(Exit::Done)
 }
 
@@ -124,7 +163,10 @@ fn settings(arguments: &Arguments, trained: &Trained) -> Result<FitSettings, Com
     let mut settings = arguments.preset.settings(trained.facts.embedder.is_some());
     if arguments.preset == Preset::Skyforge {
         settings.noise = false;
-        settings.loss = if is_maps { Contextual::L2 } else { settings.loss };
+        if is_maps {
+            // A prior in the units of chi-square would outweigh a sum over pixels.
+            (settings.loss, settings.anchor) = (Contextual::L2, 0.0);
+        }
     }
     let settings = fit_settings::with(&settings, &arguments.sets)?;
     fit_settings::check_start(&settings, trained, &arguments.run)?;
@@ -155,33 +197,37 @@ fn open(path: &Path, facts: &Facts) -> Result<Dataset, CommandError> {
     Ok(dataset)
 }
 
-/// For each record the image, `[n n]`, that the generator makes of the best restart.
-fn fit(
+/// What `skyforge retrieve --calibrate` measured of the generator for these spectra and settings, where it is of use.
+fn calibration(
     session: &Session,
-    networks: &Networks,
+    arguments: &Arguments,
+    trained: &Trained,
     settings: &FitSettings,
-    facts: &Facts,
     holes: &Holes,
-    draw: Draw,
-    names: [&'static str; 2],
-) -> Result<Vec<Vec<f32>>, CommandError> {
-    type Next<'a> = Box<dyn FnMut(u64) -> Result<Subject, CommandError> + 'a>;
-    let (subject, variance): (Next, _) = match &facts.encoding {
-        Encoding::Aspa(aspa) => {
-            let mut spectra = Spectra::new(holes.dataset(), holes.axis_mask().expect("spectra have an axis"), aspa);
-            let variance = vec![UNMEASURED * UNMEASURED; aspa.points()];
-            (Box::new(move |record| spectra.subject(record)), Some(variance))
-        }
-        Encoding::Transform(transform) => {
-            let mut records = Records::of(holes.dataset());
-            (Box::new(move |number| holes.map_subject(number, &records.read(number)?, transform)), None)
-        }
+    mask: &str,
+) -> Result<Option<Calibration>, CommandError> {
+    let (Encoding::Aspa(aspa), Contextual::ChiSquare) = (&trained.facts.encoding, settings.loss) else {
+        return Ok(None);
     };
-    let fit = LatentFit::new(networks, settings.clone(), variance, draw);
-    let image = |fitted: &Fitted| -> Vec<f32> {
-        Vec::try_from(fitted.maps.get(fitted.best() as i64).flatten(0, -1)).expect("maps are numbers")
-    };
-    fit_all(session, &fit, 0..holes.dataset().manifest().count, names, subject, |_| false, image)
+    let mut spectra = Spectra::new(holes.dataset(), holes.axis_mask().expect("spectra have an axis"), aspa);
+    let some = 0..holes.dataset().manifest().count.min(calibrate::ERRORS_OF);
+    let errors = session.agree(Errors::of(&mut spectra, some))?;
+    // Those of a retrieval: only that draws from the errors.
+    let settings = fit_settings::with(&arguments.preset.settings(trained.facts.embedder.is_some()), &arguments.sets)?;
+    // Medians stay where the generator has them, so whether the calibration would move them does not matter.
+    let of = [true, false].map(|adjust| calibrate::facts(trained, &settings, mask, &errors, adjust));
+    let found = of.iter().find_map(|of| calibrate::read(&arguments.run, of).transpose()).transpose();
+    let found = session.agree(found)?;
+    if session.rank() == 0 {
+        match &found {
+            Some(found) => log::info!("the generator's own variance is that of {} spectra", found.spectra),
+            None => log::warn!(
+                "the generator's own variance is not known for these errors and settings: {:.0} ppm are assumed; `skyforge retrieve` with this --mask and --calibrate DATASET measures it",
+                1e6 * UNMEASURED
+            ),
+        }
+    }
+    Ok(found)
 }
 
 /// What the new dataset is: all that `dataset` is, but whole spectra with all parameters where it has spectra.
@@ -203,9 +249,12 @@ fn source(
     settings: &FitSettings,
     dataset: &Dataset,
     mask: String,
+    calibration: Option<&Calibration>,
 ) -> toml::Table {
     let network = if trained.averaged { "generator_ema" } else { "generator" };
-    [
+    let calibration =
+        calibration.map(|found| toml::Value::try_from(calibrate::in_short(found)).expect("it is a table"));
+    let known: [(&str, toml::Value); 7] = [
         ("step", (trained.checkpoint.state.step as i64).into()),
         ("checkpoint", trained.checkpoint.checksum().into()),
         ("weights", network.into()),
@@ -213,15 +262,19 @@ fn source(
         ("mask", mask.into()),
         ("dataset", dataset.checksum().into()),
         ("fit", toml::Value::try_from(settings).expect("settings are a table")),
-    ]
-    .map(|(key, value): (&str, toml::Value)| (key.to_owned(), value))
-    .into_iter()
-    .collect()
+    ];
+    let all = known.into_iter().chain(calibration.map(|calibration| ("calibration", calibration)));
+    all.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn tell(deviation: Option<Deviation>) {
-    let Some(Deviation { values, made, mean, unit }) = deviation else { return };
-    log::info!(
-        "{values} values filled in, off by {made:.4} {unit} (root mean square) from those of the dataset; the mean of what is known would be off by {mean:.4}"
-    );
+/// Says how far all ranks' filled values are from those of the dataset.
+fn tell(session: &Session, mine: Deviation, header: &Header) {
+    let bytes = postcard::to_stdvec(&mine).expect("sums are numbers");
+    let mut all = Deviation::default();
+    for bytes in session.comm().gather(&bytes) {
+        all.add(postcard::from_bytes(&bytes).expect("what a rank wrote can be read"));
+    }
+    if session.rank() == 0 {
+        all.tell(header);
+    }
 }

@@ -4,22 +4,33 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::command::fit_spectra::{Observation, Spectra};
 use crate::command::fits::fit_all;
 use crate::command::session::Session;
 use crate::command::{CommandError, Trained};
+use crate::data::atmosphere::QUANTITIES;
 use crate::data::mask::SpectrumMask;
 use crate::data::{Aspa, Dataset};
+use crate::exit::{Ends, Exit};
 use crate::files;
 use crate::inference::Networks;
 use crate::inference::latent_fit::{FitSettings, Known, LatentFit, Spectrum, Subject};
-use crate::inference::retrieval::{Calibration, Posterior, Trial, UNMEASURED, effective_points, model_variance, widen};
+use crate::inference::retrieval::{
+    Adjustment, Calibration, Posterior, Trial, UNMEASURED, effective_points, model_variance, widen,
+};
 use crate::rng::{Draw, Stream};
 
 /// Restarts of the fits from which the generator's variance is learned.
 const FIRST_RESTARTS: usize = 4;
+
+/// Spectra on which it is measured where nothing else is said.
+pub const SPECTRA: u64 = 1024;
+
+/// Objects whose errors stand for those of all.
+pub const ERRORS_OF: u64 = 256;
 
 /// Share of spectra that are beyond what is usual.
 const UNUSUAL: f64 = 0.01;
@@ -33,11 +44,19 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Medians over `records`.
+    /// Medians over those of `records` of which anything is known.
     pub fn of(spectra: &mut Spectra, records: Range<u64>) -> Result<Self, CommandError> {
         let mut all: Vec<Spectrum> = Vec::new();
+        let mut fault = None;
         for record in records {
-            all.push(spectra.observation(record)?.spectrum);
+            match spectra.observation(record) {
+                Ok(observation) => all.push(observation.spectrum),
+                Err(error) if error.exit() == Exit::Data => fault = fault.or(Some(error)), // told where it is fitted
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(fault) = fault.filter(|_| all.is_empty()) {
+            return Err(fault);
         }
         let points = all[0].depths.len();
         let median = |part: fn(&Spectrum) -> &Vec<f32>| -> Vec<f32> {
@@ -71,8 +90,9 @@ impl Errors {
 pub fn facts(
     trained: &Trained,
     settings: &FitSettings,
-    mask: &SpectrumMask,
+    mask: &str,
     errors: &Errors,
+    adjust: bool,
 ) -> BTreeMap<String, String> {
     let settings = toml::to_string(settings).expect("settings are a table");
     [
@@ -81,9 +101,20 @@ pub fn facts(
         ("settings", format!("{:016x}", xxh3_64(settings.as_bytes()))),
         ("mask", mask.to_string()),
         ("errors", errors.checksum()),
+        ("adjustment", if adjust { "regression".into() } else { "none".into() }),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into()
+}
+
+/// What tables and datasets say of the calibration behind them.
+pub fn in_short(calibration: &Calibration) -> serde_json::Value {
+    json!({
+        "spectra": calibration.spectra,
+        "correlated": calibration.correlated,
+        "usual": calibration.usual,
+        "adjusted": calibration.adjustment.is_some(),
+    })
 }
 
 /// Where a run keeps the calibration of `of`.
@@ -123,6 +154,8 @@ pub struct Measure<'a> {
     pub mask: &'a SpectrumMask,
     /// The errors of those that are to be retrieved.
     pub errors: &'a Errors,
+    /// Whether medians are to be moved.
+    pub adjust: bool,
     /// All chance follows from it.
     pub draw: Draw,
 }
@@ -157,13 +190,18 @@ impl Measure<'_> {
         // Then what a retrieval with the errors of the spectra at hand makes of what is known.
         let fit = LatentFit::new(self.networks, self.settings.clone(), Some(variance.clone()), self.draw);
         let read = |fitted: &_| Posterior::of(self.networks, fitted, false);
-        let subject = |record| self.noisy(&mut spectra, record);
+        let subject = |record| {
+            let (spectrum, _) = self.noisy(&mut spectra, record)?;
+            Ok(Subject { number: record, known: Known::Spectrum(spectrum) })
+        };
         let posteriors = fit_all(session, &fit, 0..count, names, subject, |_| false, read)?;
         let mut trials = Vec::new();
         for posterior in posteriors {
-            let truth = session.agree(spectra.observation(posterior.number))?.truth;
-            trials.push(Trial { posterior, truth });
+            let (Spectrum { depths, observed, .. }, truth) =
+                session.agree(self.noisy(&mut spectra, posterior.number))?;
+            trials.push(Trial { posterior, depths, observed, truth });
         }
+        let adjustment = self.adjust.then(|| self.adjust(&mut trials, correlated));
         let mut chi_squares: Vec<f64> =
             trials.iter().map(|trial| f64::from(trial.posterior.chi_square[trial.posterior.best()]) / points).collect();
         chi_squares.sort_by(f64::total_cmp);
@@ -173,13 +211,27 @@ impl Measure<'_> {
             spectra: count,
             variance,
             correlated,
+            adjustment,
             widening: widen(&trials, correlated, self.draw),
             usual,
         })
     }
 
-    /// A simulated spectrum as if it had been observed with the errors at hand.
-    fn noisy(&self, spectra: &mut Spectra, record: u64) -> Result<Subject, CommandError> {
+    /// Learns how medians are to be moved, and moves each trial as if it had not been learned from. Rank 0 learns, so that all ranks have
+    /// the same bits whatever their processors are.
+    fn adjust(&self, trials: &mut [Trial], correlated: f64) -> Adjustment {
+        let learned = (self.session.rank() == 0).then(|| Adjustment::learn(trials, correlated));
+        let bytes = learned.map_or(Vec::new(), |learned| postcard::to_stdvec(&learned).expect("it is numbers"));
+        let (adjustment, shifts): (Adjustment, Vec<[f32; QUANTITIES.len()]>) =
+            postcard::from_bytes(&self.session.comm().gather(&bytes)[0]).expect("it is what rank 0 wrote");
+        for (trial, shift) in trials.iter_mut().zip(shifts) {
+            trial.posterior.shift(shift);
+        }
+        adjustment
+    }
+
+    /// A simulated spectrum as if it had been observed with the errors at hand, and its parameters.
+    fn noisy(&self, spectra: &mut Spectra, record: u64) -> Result<(Spectrum, [f32; 7]), CommandError> {
         let Observation { mut spectrum, truth, .. } = spectra.observation(record)?;
         let Errors { below, above, observed } = self.errors;
         spectrum.error_below.clone_from(below);
@@ -191,7 +243,7 @@ impl Measure<'_> {
         let given: Vec<f32> =
             truth.iter().zip(self.mask.given()).map(|(value, given)| if given { *value } else { f32::NAN }).collect();
         spectrum.parameters = spectra.pixels(&given);
-        Ok(Subject { number: record, known: Known::Spectrum(spectrum) })
+        Ok((spectrum, truth))
     }
 }
 
@@ -208,7 +260,7 @@ pub fn write(run: &Path, calibration: &Calibration) -> Result<PathBuf, CommandEr
     let path = path(run, &calibration.of);
     let folder = path.parent().expect("it lies in a folder");
     files::create_folder(folder).map_err(CommandError::io(folder))?;
-    let text = serde_json::to_string_pretty(calibration).expect("a calibration is numbers");
+    let text = serde_json::to_string(calibration).expect("a calibration is numbers");
     files::write_whole(&path, text.as_bytes()).map_err(CommandError::io(&path))?;
     Ok(path)
 }

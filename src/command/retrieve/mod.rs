@@ -1,7 +1,8 @@
 //! `skyforge retrieve`: spectra to posteriors of the parameters of their atmospheres.
 
-mod calibrate;
+pub(super) mod calibrate;
 mod examples;
+mod fits;
 mod table;
 mod worker;
 
@@ -11,36 +12,37 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
 
 use self::calibrate::{Errors, Measure};
-use self::table::Reader;
+use self::table::{Reader, Retrieved};
 pub(super) use self::worker::{VERB, merge};
+use super::fanout::hand::OfWorkers;
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
-use super::fits::fit_all;
+use super::fits::{Post, fit_all};
 use super::session::Session;
-use super::train::minutes;
 use super::trained::{Trained, Which};
 use super::{CommandError, fit_settings};
 use crate::catalog::Facts;
 use crate::data::atmosphere::QUANTITIES;
 use crate::data::mask::Mask;
-use crate::data::{Dataset, Encoding};
+use crate::data::{Dataset, DatasetWriter, Encoding};
 use crate::device::Choice;
 use crate::exit::Exit;
 use crate::fanout::{Ledger, Terms};
 use crate::files;
 use crate::inference::latent_fit::{FitSettings, LatentFit};
 use crate::inference::retrieval::{Calibration, Posterior, Widening};
+use crate::report::examples::ExampleObject;
 use crate::rng::Draw;
 
 /// Retrieve the parameters of atmospheres from spectra.
 ///
 /// Latent numbers are fitted whose spectrum agrees with the observed one, many times an object, each time to another draw from
 /// its errors; what the generator makes beside the spectrum are the parameters. Each restart weighs by its likelihood, in which the
-/// variance of the generator itself stands beside that of the errors: --calibrate measures it, and how wide intervals must be, on
-/// simulated spectra that the run has not learned from. TABLE gets a row an object, NAME.samples.parquet beside it the samples.
+/// variance of the generator itself stands beside that of the errors: --calibrate measures it on simulated spectra that the run has
+/// not learned from, and how far off medians are by what the fit leaves of a spectrum, and how wide intervals must be. TABLE gets a row
+/// an object, NAME.samples.parquet beside it the samples.
 ///
 /// With --ledger any number of workers share the objects: ranks, processes, tasks of an array. The same command joins the work or
 /// goes on with it; `skyforge fanout merge LEDGER --out TABLE` writes the table.
@@ -59,6 +61,9 @@ pub struct Arguments {
     /// Where the table goes, Parquet; RUN/retrieval/table.parquet where it is not given
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Where the spectra of the best fits go, with medians as their parameters: a dataset folder, which must not hold one yet
+    #[arg(long, value_name = "DATASET", conflicts_with = "ledger")]
+    fits: Option<PathBuf>,
     /// What is known: parameters (the whole spectrum), wavelengths (0.6-5.3um), hst-wfc3, jwst-nirspec-prism, ariel, a
     /// text file of wavelengths, a parameter that is given (planet_radius), not:..., or several with commas between
     #[arg(long, default_value = "parameters")]
@@ -73,23 +78,20 @@ pub struct Arguments {
     /// learned from, and keeps it in the run; without it what the run has of these errors is taken
     #[arg(long, value_name = "DATASET")]
     calibrate: Option<PathBuf>,
-    /// Of which so many are taken
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(16..))]
+    /// Of which so many are taken: the more, the nearer medians come
+    #[arg(long, default_value_t = calibrate::SPECTRA, value_parser = clap::value_parser!(u64).range(16..))]
     calibration_count: u64,
+    /// Leaves medians where the generator has them; else a calibration also measures how far off they are, by what is left of the
+    /// spectrum, and moves them
+    #[arg(long)]
+    no_adjustment: bool,
     /// Objects of the dataset, as in 0..100; all where it is not given
     #[arg(long, value_name = "FROM..TO", value_parser = records)]
     records: Option<Range<u64>>,
-    /// Works on this ledger instead, with any other workers, and writes no table: `fanout merge` does
-    #[arg(long, value_name = "LEDGER", conflicts_with_all = ["out", "examples"])]
-    ledger: Option<PathBuf>,
-    /// Objects of a block of the ledger
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
-    objects_per_block: u64,
-    /// Leaves the ledger by itself after so many minutes, as a signal would
-    #[arg(long, value_name = "MINUTES", value_parser = minutes, requires = "ledger")]
-    max_wall: Option<f64>,
+    #[command(flatten)]
+    workers: OfWorkers,
     /// Objects at the head of the table that the report shows
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, conflicts_with = "ledger")]
     examples: u64,
     /// All chance follows from it
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
@@ -98,7 +100,18 @@ pub struct Arguments {
     which: Which,
 }
 
+/// What objects are called.
+const NAMES: [&str; 2] = ["spectrum", "spectra"];
+
+/// So many take a minute or so.
+const OBJECTS_PER_BLOCK: u64 = 256;
+
 impl Arguments {
+    /// Whether each who runs it is a worker; a calibration is made together.
+    pub fn is_for_workers(&self) -> bool {
+        self.workers.ledger.is_some() && self.calibrate.is_none()
+    }
+
     /// What `run` would refuse before it opens anything, found out ahead.
     pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
         fit_settings::with(&self.preset.settings(true), &self.sets)?;
@@ -130,9 +143,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let dataset = Arc::new(session.agree(fit_spectra::open(&arguments.spectra, aspa))?);
     let axis = dataset.manifest().axis.as_ref().expect("it holds spectra");
     let on_axis = session.agree(mask.on(axis))?;
+    session.agree(arguments.fits.as_deref().map_or(Ok(()), DatasetWriter::check_folder))?;
     let objects = within(arguments.records.clone(), dataset.manifest().count)?;
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("retrieval/table.parquet"));
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty() && arguments.workers.ledger.is_none());
     session.agree(folder.map_or(Ok(()), files::create_folder).map_err(CommandError::io(&out)))?;
 
     Session::torch_threads(trained.facts.threads);
@@ -140,14 +154,22 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let networks = session.agree(trained.networks(device))?;
     let draw = Draw::new(arguments.seed);
     let mut spectra = Spectra::new(&dataset, &on_axis, aspa);
-    let some = objects.start..objects.end.min(objects.start + arguments.calibration_count);
+    let some = objects.start..objects.end.min(objects.start + calibrate::ERRORS_OF);
     let errors = session.agree(Errors::of(&mut spectra, some))?;
-    let of = calibrate::facts(&trained, &settings, &mask, &errors);
+    let of = calibrate::facts(&trained, &settings, &mask.to_string(), &errors, !arguments.no_adjustment);
     let calibration = match &arguments.calibrate {
         Some(path) => {
             let held_back = session.agree(fit_spectra::open(path, aspa))?;
-            let measure =
-                Measure { session, networks: &networks, aspa, settings: &settings, mask: &mask, errors: &errors, draw };
+            let measure = Measure {
+                session,
+                networks: &networks,
+                aspa,
+                settings: &settings,
+                mask: &mask,
+                errors: &errors,
+                adjust: !arguments.no_adjustment,
+                draw,
+            };
             let made = measure.on(&held_back, arguments.calibration_count, of)?;
             let written = if session.rank() == 0 { calibrate::write(&arguments.run, &made).map(drop) } else { Ok(()) };
             session.agree(written)?;
@@ -166,11 +188,12 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let reader = Reader { calibration: calibration.as_ref(), draw };
     let variance = calibration.as_ref().map(|calibration| calibration.variance.clone());
     let fit = LatentFit::new(&networks, settings.clone(), variance, draw);
-    if let Some(ledger) = &arguments.ledger {
-        let work = worker::work(objects, arguments.objects_per_block, &about);
-        let ledger = session.agree(Ledger::join(ledger, work, Terms::default()))?;
+    if let Some(ledger) = &arguments.workers.ledger {
+        let work = worker::work(objects, arguments.workers.objects_per_block.unwrap_or(OBJECTS_PER_BLOCK), &about);
+        let ledger = &session.agree(Ledger::join(ledger, work, Terms::default()))?;
+        let post = Post { session, ledger, max_wall: arguments.workers.max_wall, names: NAMES };
         let source = worker::Source { dataset: Arc::clone(&dataset), mask: on_axis.clone(), aspa: Arc::clone(aspa) };
-        return worker::run(session, &ledger, &fit, &networks, source, &reader, arguments.max_wall);
+        return worker::run(&post, &fit, &networks, source, &reader);
     }
     let fitting = Instant::now();
     let watched = |object: u64| object < objects.start + arguments.examples;
@@ -178,15 +201,19 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         session,
         &fit,
         objects.clone(),
-        ["spectrum", "spectra"],
+        NAMES,
         |record| spectra.subject(record),
         watched,
         |fitted| (Posterior::of(&networks, fitted, watched(fitted.number)), fitted.paths.clone()),
     )?;
     let seconds = fitting.elapsed().as_secs_f64();
-    let written =
-        if session.rank() == 0 { write(arguments, &out, &mut spectra, &posteriors, &reader, about) } else { Ok(()) };
-    session.agree(written)?;
+    let (all, shown) = session.agree(read(&mut spectra, &posteriors, &reader))?;
+    if let Some(fits) = &arguments.fits {
+        let made: Vec<(&Posterior, &Retrieved)> = posteriors.iter().map(|(posterior, _)| posterior).zip(&all).collect();
+        fits::write(session, fits, &dataset, &made, &about)?;
+    }
+    let write = || table::write(&out, all, about).and_then(|()| examples::write(&arguments.run, shown));
+    session.agree(if session.rank() == 0 { write() } else { Ok(()) })?;
     log::info!(
         "{} spectra in {seconds:.1} s, {:.3} s each (all in all {:.1} s): {}",
         objects.end - objects.start,
@@ -217,8 +244,12 @@ fn tell_calibration(calibration: &Calibration) {
         calibration.correlated,
         calibration.usual
     );
-    for (quantity, Widening { scale, scatter }) in QUANTITIES.iter().zip(&calibration.widening) {
-        log::debug!("{}: restarts' spread times {scale:.3}, and {scatter:.4} {} besides", quantity.name, quantity.unit);
+    for (quantity, Widening { scale, scatter, tails }) in QUANTITIES.iter().zip(&calibration.widening) {
+        log::debug!(
+            "{}: restarts' spread times {scale:.3}, and {scatter:.4} {} besides, tails times {tails:.2}",
+            quantity.name,
+            quantity.unit
+        );
     }
 }
 
@@ -242,28 +273,23 @@ fn about(
     put("fit", serde_json::to_value(settings).expect("settings are a table"));
     put("version", env!("CARGO_PKG_VERSION").into());
     if let Some(calibration) = calibration {
-        put(
-            "calibration",
-            json!({ "spectra": calibration.spectra, "correlated": calibration.correlated, "usual": calibration.usual }),
-        );
+        put("calibration", calibrate::in_short(calibration));
     }
     facts
 }
 
-/// Writes table, samples and examples, and tells how far medians are from what the dataset knows.
-fn write(
-    arguments: &Arguments,
-    out: &std::path::Path,
+/// What is told of each object, and of some of them all that their figures need. How far medians are from what the dataset knows is
+/// said on the way.
+fn read(
     spectra: &mut Spectra,
     posteriors: &[(Posterior, examples::Paths)],
     reader: &Reader,
-    about: Facts,
-) -> Result<(), CommandError> {
+) -> Result<(Vec<Retrieved>, Vec<ExampleObject>), CommandError> {
     let (mut all, mut shown) = (Vec::new(), Vec::new());
     let mut errors = [(0.0, 0_u64); 7];
     for (posterior, paths) in posteriors {
         let observation = spectra.observation(posterior.number)?;
-        let reading = reader.read(posterior);
+        let reading = reader.read(&observation, posterior);
         let retrieved = reader.retrieved(&observation, posterior, &reading);
         let intervals = &retrieved.row.parameters;
         for ((sum, count), (interval, truth)) in errors.iter_mut().zip(intervals.iter().zip(observation.truth)) {
@@ -277,8 +303,6 @@ fn write(
         }
         all.push(retrieved);
     }
-    table::write(out, all, about)?;
-    examples::write(&arguments.run, shown)?;
     let known: Vec<String> = QUANTITIES
         .iter()
         .zip(errors)
@@ -288,5 +312,5 @@ fn write(
     if !known.is_empty() {
         log::info!("mean absolute errors of medians: {}", known.join(", "));
     }
-    Ok(())
+    Ok((all, shown))
 }

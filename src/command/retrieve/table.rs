@@ -8,6 +8,7 @@ use crate::catalog::{Facts, Interval, RetrievalRow, SampleRow, retrieval};
 use crate::command::CommandError;
 use crate::command::fit_spectra::Observation;
 use crate::data::atmosphere::QUANTITIES;
+use crate::inference::latent_fit::Spectrum;
 use crate::inference::retrieval::{Calibration, DRAWS, Posterior, Reading, Widening};
 use crate::rng::Draw;
 
@@ -29,11 +30,19 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Weights and percentiles.
-    pub fn read(&self, posterior: &Posterior) -> Reading {
+    /// Weights and percentiles of what was fitted to `observation`.
+    pub fn read(&self, observation: &Observation, posterior: &Posterior) -> Reading {
         let correlated = self.calibration.map_or(1.0, |calibration| calibration.correlated);
         let widening = self.calibration.map_or([Widening::default(); 7], |calibration| calibration.widening);
-        posterior.read(correlated, &widening, self.draw)
+        match self.calibration.and_then(|calibration| calibration.adjustment.as_ref()) {
+            None => posterior.read(correlated, &widening, self.draw),
+            Some(adjustment) => {
+                let Spectrum { depths, observed, .. } = &observation.spectrum;
+                let mut moved = posterior.clone();
+                moved.shift(adjustment.shift(depths, observed, posterior, correlated));
+                moved.read(correlated, &widening, self.draw)
+            }
+        }
     }
 
     /// The rows of an object.

@@ -1,7 +1,5 @@
 //! Retrieval as the work of a ledger: any number of workers that come and go.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,17 +7,15 @@ use std::sync::Arc;
 use super::table::{self, Reader, Retrieved};
 use crate::catalog::Facts;
 use crate::command::CommandError;
-use crate::command::fanout::hand;
 use crate::command::fit_spectra::{Observation, Spectra};
-use crate::command::fits::fit_ledger;
-use crate::command::session::Session;
+use crate::command::fits::{Post, fit_ledger};
 use crate::data::mask::AxisMask;
 use crate::data::{Aspa, Dataset};
 use crate::exit::Exit;
 use crate::fanout::merge::{self, Merged};
-use crate::fanout::{Ledger, Work, Worker};
+use crate::fanout::{Block, Ledger, Work};
 use crate::inference::Networks;
-use crate::inference::latent_fit::{Known, LatentFit, Subject};
+use crate::inference::latent_fit::{Known, LatentFit};
 use crate::inference::retrieval::Posterior;
 
 /// The verb of its ledgers.
@@ -48,32 +44,22 @@ pub fn work(objects: Range<u64>, objects_per_block: u64, about: &Facts) -> Work 
 
 /// Works on this rank until the ledger is done, or time or a signal ends it.
 pub fn run(
-    session: &Session,
-    ledger: &Ledger,
+    post: &Post,
     fit: &LatentFit,
     networks: &Networks,
     source: Source,
     reader: &Reader,
-    max_wall: Option<f64>,
 ) -> Result<Exit, CommandError> {
-    let worker = Worker::start(ledger, hand::hand(session, max_wall), move |block| {
+    let load = move |block: Block| {
         let mut spectra = Spectra::new(&source.dataset, &source.mask, &source.aspa);
-        Ok(block.objects().map(|object| spectra.observation(object).map_err(|fault| fault.to_string())).collect())
-    });
-    let open: RefCell<BTreeMap<u64, Observation>> = RefCell::default();
-    let subject = |object: u64, input: Result<Observation, String>| {
-        let observation = input?;
-        let known = Known::Spectrum(observation.spectrum.clone());
-        open.borrow_mut().insert(object, observation);
-        Ok(Subject { number: object, known })
+        block.objects().map(|object| spectra.observation(object)).collect()
     };
-    let end = fit_ledger(fit, worker, subject, |fitted| {
-        let observation = open.borrow_mut().remove(&fitted.number).expect("it was given out");
+    let known = |_, observation: &Observation| Ok(Known::Spectrum(observation.spectrum.clone()));
+    fit_ledger(post, fit, load, known, |observation, fitted| {
         let posterior = Posterior::of(networks, fitted, false);
-        let retrieved = reader.retrieved(&observation, &posterior, &reader.read(&posterior));
+        let retrieved = reader.retrieved(&observation, &posterior, &reader.read(&observation, &posterior));
         Ok(postcard::to_stdvec(&retrieved).expect("rows are numbers"))
-    })?;
-    Ok(hand::exit(end))
+    })
 }
 
 /// Writes the table of a finished ledger.

@@ -3,7 +3,7 @@
 //! Shapes: h, w = rows and columns.
 
 use std::fmt;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use super::fault::MaskError;
 use crate::rng::{Draw, Stream};
@@ -42,24 +42,45 @@ impl MapMask {
     ///
     /// - `draw`, `record`: where the chance of `Hole::Random` comes from; each record has a hole of its own
     pub fn pixels(&self, h: usize, w: usize, draw: Draw, record: u64) -> Result<Vec<bool>, MaskError> {
+        let pixels: Vec<bool> = self.each(h, w, draw, record).collect();
+        self.fault(h, w, record, pixels.iter().copied()).map_or(Ok(pixels), Err)
+    }
+
+    /// Whether something is known and something missing of each of `records`, by as few pixels as it takes.
+    pub fn check(&self, h: usize, w: usize, draw: Draw, records: Range<u64>) -> Result<(), MaskError> {
+        let alike = !matches!(self.hole, Hole::Random(_));
+        let mut faults = records
+            .take(if alike { 1 } else { usize::MAX })
+            .filter_map(|record| self.fault(h, w, record, self.each(h, w, draw, record)));
+        faults.next().map_or(Ok(()), Err)
+    }
+
+    fn each(&self, h: usize, w: usize, draw: Draw, record: u64) -> impl Iterator<Item = bool> {
         let mut chance = draw.at(Stream::Mask, record, 0);
         let middle = |at: usize, length: usize| (length / 4..length * 3 / 4).contains(&at);
         let within = |range: &Option<RangeInclusive<usize>>, at| range.as_ref().is_none_or(|range| range.contains(&at));
-        let mut missing = |row: usize, column: usize| match &self.hole {
+        let mut missing = move |row: usize, column: usize| match &self.hole {
             Hole::Center => middle(row, h) && middle(column, w),
             Hole::Left => column < w / 2,
             Hole::Random(share) => chance.uniform() < *share,
             Hole::Grid(every) => !(row.is_multiple_of(*every) && column.is_multiple_of(*every)),
             Hole::Rectangle { rows, columns } => within(rows, row) && within(columns, column),
         };
-        let pixels = (0..h * w).map(|pixel| missing(pixel / w, pixel % w) == self.turned).collect::<Vec<bool>>();
-        let fault = match (pixels.contains(&true), pixels.contains(&false)) {
-            (true, true) => return Ok(pixels),
-            (false, _) => "knows nothing of",
-            (true, false) => "leaves nothing to fill in",
+        (0..h * w).map(move |pixel| missing(pixel / w, pixel % w) == self.turned)
+    }
+
+    fn fault(&self, h: usize, w: usize, record: u64, mut pixels: impl Iterator<Item = bool>) -> Option<MaskError> {
+        let first = pixels.next()?;
+        if pixels.any(|known| known != first) {
+            return None;
+        }
+        let fault = if first { "leaves nothing to fill in" } else { "knows nothing of" };
+        let (which, wanted) = match self.hole {
+            Hole::Random(_) => (format!(", number {record}"), "a share that leaves a part of each"),
+            Hole::Center | Hole::Left | Hole::Grid(_) | Hole::Rectangle { .. } => (String::new(), "a part of it"),
         };
-        let fault = format!("{fault} a map of {h} x {w} pixels, expected a part of it");
-        Err(MaskError::Misfit { word: self.to_string(), fault })
+        let fault = format!("{fault} a map of {h} x {w} pixels{which}, expected {wanted}");
+        Some(MaskError::Misfit { word: self.to_string(), fault })
     }
 }
 

@@ -5,15 +5,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::adjustment::Adjustment;
 use super::posterior::{Posterior, SHARES, Widening};
 use crate::data::atmosphere::QUANTITIES;
 use crate::rng::Draw;
-use crate::statistics::weighted;
 
 const PARAMETERS: usize = QUANTITIES.len();
 
 /// Standard deviation of depths that a generator is taken to have of which it has not been measured.
 pub const UNMEASURED: f32 = 50e-6;
+
+/// Beyond which tails are not stretched.
+const MOST_TAILS: f64 = 8.0;
 
 /// What was measured, and on what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ pub struct Calibration {
     pub variance: Vec<f32>,
     /// Observed points over independent ones: residuals of neighbours go together.
     pub correlated: f64,
+    /// How medians are moved, where they are to be.
+    pub adjustment: Option<Adjustment>,
     /// What the generator leaves open in each parameter.
     pub widening: [Widening; PARAMETERS],
     /// The chi-square over the number of points that 99 % of them stay below.
@@ -37,6 +42,10 @@ pub struct Calibration {
 pub struct Trial {
     /// Where its restarts ended.
     pub posterior: Posterior,
+    /// What was fitted, `[w]`.
+    pub depths: Vec<f32>,
+    /// 1 where it was observed, `[w]`.
+    pub observed: Vec<f32>,
     /// The parameters, NaN where unknown.
     pub truth: [f32; PARAMETERS],
 }
@@ -76,9 +85,10 @@ pub fn effective_points(residuals: &[Vec<f32>], errors: &[f32], observed: &[bool
     (points.len() as f64).powi(2) / squares
 }
 
-/// For each parameter what brings the truth into the interval from 16 to 84 % in 68 % of the trials.
+/// For each parameter what brings the truth into the interval from 16 to 84 % in 68 % of the trials, and into that from 2.5 to 97.5 %
+/// in 95 %.
 ///
-/// Restarts that lie too wide around their median are drawn together; else normal draws are added.
+/// Restarts that lie too wide around their median are drawn together; else normal draws are added. Then the tails are stretched.
 pub fn widen(trials: &[Trial], correlated: f64, draw: Draw) -> [Widening; PARAMETERS] {
     std::array::from_fn(|parameter| {
         let known: Vec<&Trial> = trials.iter().filter(|trial| !trial.truth[parameter].is_nan()).collect();
@@ -86,24 +96,25 @@ pub fn widen(trials: &[Trial], correlated: f64, draw: Draw) -> [Widening; PARAME
             return Widening::default();
         }
         let weights: Vec<Vec<f32>> = known.iter().map(|trial| trial.posterior.weights(correlated)).collect();
-        let inside = |widening: Widening| {
+        // Whether more truths than should lie between two percentiles.
+        let more = |[from, to]: [usize; 2], widening: Widening| {
             let holds = |(trial, weights): (&&Trial, &Vec<f32>)| {
-                let (samples, each) = trial.posterior.widened(parameter, weights, widening, draw);
-                let [low, high] = weighted::percentiles(&samples, &each, [SHARES[1], SHARES[3]]);
-                (low..=high).contains(&trial.truth[parameter])
+                let (percentiles, ..) = trial.posterior.percentiles(parameter, weights, widening, draw);
+                (percentiles[from]..=percentiles[to]).contains(&trial.truth[parameter])
             };
             let count = known.iter().zip(&weights).filter(|pair| holds(*pair)).count();
-            count as f64 / known.len() as f64
+            count as f64 / known.len() as f64 > SHARES[to] - SHARES[from]
         };
-        let nominal = SHARES[3] - SHARES[1];
+        let (middle, whole) = ([1, 3], [0, 4]);
+        let as_it_is = Widening::default();
         let (low, high) = QUANTITIES[parameter].range;
-        if inside(Widening::default()) > nominal {
-            let scale = bisect(0.0, 1.0, |scale| inside(Widening { scale, scatter: 0.0 }) > nominal);
-            Widening { scale, scatter: 0.0 }
+        let widening = if more(middle, as_it_is) {
+            Widening { scale: bisect(0.0, 1.0, |scale| more(middle, Widening { scale, ..as_it_is })), ..as_it_is }
         } else {
-            let scatter = bisect(0.0, high - low, |scatter| inside(Widening { scale: 1.0, scatter }) > nominal);
-            Widening { scale: 1.0, scatter }
-        }
+            let scatter = bisect(0.0, high - low, |scatter| more(middle, Widening { scatter, ..as_it_is }));
+            Widening { scatter, ..as_it_is }
+        };
+        Widening { tails: bisect(0.0, MOST_TAILS, |tails| more(whole, Widening { tails, ..widening })), ..widening }
     })
 }
 

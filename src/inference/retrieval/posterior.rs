@@ -46,11 +46,14 @@ pub struct Widening {
     pub scale: f64,
     /// Standard deviation of normal draws that are added, in the parameter's unit.
     pub scatter: f64,
+    /// How much further from the 16th and the 84th percentile the outer ones lie than those of the samples: few samples have thin
+    /// tails, and errors are not normal.
+    pub tails: f64,
 }
 
 impl Default for Widening {
     fn default() -> Self {
-        Self { scale: 1.0, scatter: 0.0 }
+        Self { scale: 1.0, scatter: 0.0, tails: 1.0 }
     }
 }
 
@@ -98,6 +101,15 @@ impl Posterior {
         }
     }
 
+    /// Moves the parameters of all restarts, each in its unit.
+    pub fn shift(&mut self, shift: [f32; PARAMETERS]) {
+        for parameters in &mut self.parameters {
+            for (value, shift) in parameters.iter_mut().zip(shift) {
+                *value += shift;
+            }
+        }
+    }
+
     /// The restart of the least chi-square.
     pub fn best(&self) -> usize {
         place_of_least(&self.chi_square)
@@ -133,6 +145,20 @@ impl Posterior {
         (samples, weights)
     }
 
+    /// Percentiles of one parameter, in the order of `SHARES`, beside the samples that they are of and their weights.
+    pub fn percentiles(
+        &self,
+        parameter: usize,
+        weights: &[f32],
+        widening: Widening,
+        draw: Draw,
+    ) -> ([f32; SHARES.len()], Vec<f32>, Vec<f32>) {
+        let (values, each) = self.widened(parameter, weights, widening, draw);
+        let [low, p16, median, p84, high] = weighted::percentiles(&values, &each, SHARES);
+        let tails = widening.tails as f32;
+        ([p16 - tails * (p16 - low), p16, median, p84, p84 + tails * (high - p84)], values, each)
+    }
+
     /// The whole as a table tells it.
     pub fn read(&self, correlated: f64, widening: &[Widening; PARAMETERS], draw: Draw) -> Reading {
         let weights = self.weights(correlated);
@@ -141,8 +167,8 @@ impl Posterior {
         let mut samples = [const { Vec::new() }; PARAMETERS];
         let mut sample_weights = Vec::new();
         for parameter in 0..PARAMETERS {
-            let (values, each) = self.widened(parameter, &weights, widening[parameter], draw);
-            percentiles[parameter] = weighted::percentiles(&values, &each, SHARES);
+            let (here, values, each) = self.percentiles(parameter, &weights, widening[parameter], draw);
+            percentiles[parameter] = here;
             samples[parameter] = values;
             sample_weights = each; // the same for all
         }

@@ -1,0 +1,75 @@
+//! Inpainting as the work of a ledger: any number of workers that come and go, one dataset.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::deviation::Deviation;
+use super::filler::Filler;
+use crate::command::CommandError;
+use crate::command::fits::{Post, fit_ledger};
+use crate::command::records::{Record, Records};
+use crate::command::shards;
+use crate::data::{Dataset, DatasetWriter, Header, Manifest};
+use crate::exit::Exit;
+use crate::fanout::merge::{Finished, Merged};
+use crate::fanout::{Block, Ledger, Work, ledger};
+use crate::inference::latent_fit::LatentFit;
+use crate::one_line;
+
+/// The verb of its ledgers.
+pub const VERB: &str = "inpaint";
+
+/// The work on all records of the dataset that is to be, whose manifest but for its shards the facts are.
+pub fn work(header: Header, objects_per_block: u64) -> Work {
+    Work {
+        verb: VERB.into(),
+        first_object: 0,
+        end_object: header.count,
+        objects_per_block,
+        facts: toml::Table::try_from(Manifest::new(header, Vec::new())).expect("a manifest is a table"),
+    }
+}
+
+/// Works on this rank until the ledger is done, or time or a signal ends it.
+pub fn run(post: &Post, fit: &LatentFit, filler: &Filler, dataset: Arc<Dataset>) -> Result<Exit, CommandError> {
+    let load = move |block: Block| {
+        let mut records = Records::of(&dataset);
+        block.objects().map(|object| Ok(records.read(object)?)).collect()
+    };
+    let known = |object, record: &Record| filler.known(object, record);
+    fit_ledger(post, fit, load, known, |record, fitted| {
+        let filled = filler.filled(record, fitted).map_err(|fault| fault.to_string())?;
+        Ok(postcard::to_stdvec(&filled).expect("records are numbers"))
+    })
+}
+
+/// Writes the dataset of a finished ledger, without the objects in quarantine.
+pub fn merge(ledger: &Ledger, out: &Path) -> Result<Merged, CommandError> {
+    let wrong = |fault: String| CommandError::Wrong { path: ledger.folder().join(ledger::FILE_NAME), fault };
+    let manifest: Manifest =
+        ledger.work().facts.clone().try_into().map_err(|error| wrong(one_line::message(&error)))?;
+    let finished = Finished::of(ledger)?;
+    let header = manifest.header().without(&finished.quarantined()?);
+    if header.count == 0 {
+        return Err(wrong("has nothing but objects in quarantine, expected some that are done".into()));
+    }
+    let writer = DatasetWriter::create(out, header.clone())?;
+    let shards: Vec<usize> = (0..writer.shards()).collect();
+    let (mut merged, mut off) = (Merged::default(), Deviation::default());
+    let entries = shards::write_stream(&writer, &shards, |hand| {
+        merged = finished.merge(|object, outcome| {
+            let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `fanout status`
+            let (record, its): (Record, Deviation) = postcard::from_bytes(&payload)
+                .map_err(|fault| wrong(format!("object {object}: {fault}, expected what this program fills in")))?;
+            if record.values.len() != manifest.record_len() || record.parameters.len() != manifest.parameters.len() {
+                return Err(wrong(format!("object {object} is of another shape, expected {:?}", manifest.shape)));
+            }
+            off.add(its);
+            hand(record)
+        })?;
+        Ok(())
+    })?;
+    writer.finish(entries)?;
+    off.tell(&header);
+    Ok(merged)
+}
