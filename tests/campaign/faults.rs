@@ -58,13 +58,18 @@ fn faults_change_neither_the_weights_nor_the_table() {
     let hit = place.path().join("hit");
     sandbox.submit(&job("hit", &format!("--max-wall {}", seconds / 4.0 / 60.0)), &hit);
     let job = |stage: &str| sandbox.job(&hit, stage);
+    // Down, or still completing what it will not complete; before that, a boot would hide the death.
+    let is_given_up = |node: &str| {
+        let state = sandbox.slurm("sinfo", &["-h", "-n", node, "-o", "%t"]);
+        state.contains("down") || state.contains("comp")
+    };
     until(300, "training", || steps(&hit) >= STEPS / 20);
     sandbox.slurm("scontrol", &["requeue", &job("train")]);
     until(300, "second start", || log(&hit, "train.log").contains("start 2: on"));
     let before = steps(&hit);
     until(300, "training after the requeue", || steps(&hit) > before + STEPS / 40);
     sandbox.act(&["crash", "n2"]);
-    until(120, "word of the dead node", || sandbox.slurm("sinfo", &["-h", "-n", "n2", "-o", "%t"]).contains("down"));
+    until(120, "word of the dead node", || is_given_up("n2"));
     sandbox.act(&["boot", "n2"]);
 
     until(600, "results", || count(&hit, "results") >= 2);
@@ -78,7 +83,7 @@ fn faults_change_neither_the_weights_nor_the_table() {
     let on_n1 = sandbox.slurm("squeue", &["-h", "-r", "-w", "n1", "-t", "R", "-o", "%i"]);
     assert!(!on_n1.trim().is_empty(), "a worker is on n1");
     sandbox.act(&["crash", "n1"]);
-    until(120, "word of the dead node", || sandbox.slurm("sinfo", &["-h", "-n", "n1", "-o", "%t"]).contains("down"));
+    until(120, "word of the dead node", || is_given_up("n1"));
     sandbox.act(&["boot", "n1"]);
     sandbox.until_idle(900);
 
