@@ -14,6 +14,7 @@ use crate::data::{Aspa, Dataset};
 use crate::exit::Exit;
 use crate::fanout::merge::{self, Merged};
 use crate::fanout::{Block, Ledger, Work};
+use crate::files;
 use crate::inference::Networks;
 use crate::inference::latent_fit::{Known, LatentFit};
 use crate::inference::retrieval::Posterior;
@@ -78,6 +79,10 @@ pub fn merge(ledger: &Ledger, out: &Path) -> Result<Merged, CommandError> {
     })?;
     let facts = serde_json::to_value(&ledger.work().facts).expect("a table is an object");
     let serde_json::Value::Object(about) = facts else { unreachable!("a table is an object") };
+    // As `retrieve` without a ledger does: RUN/retrieval is no folder that anybody else makes.
+    if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        files::create_folder(folder).map_err(CommandError::io(folder))?;
+    }
     table::write(out, all, about)?;
     Ok(merged)
 }
