@@ -31,11 +31,11 @@ static HEARD: AtomicBool = AtomicBool::new(false);
 /// The name of the thread that hears the alarm.
 pub(super) const COMMUNICATION: &str = "communication";
 
-/// How long the ranks have for their last words.
-pub(super) const GRACE: Duration = Duration::from_millis(500);
+/// How long the ranks have for their last words: the disk that they are written to may be busy.
+pub(super) const GRACE: Duration = Duration::from_millis(1500);
 
 /// How long an abort may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -111,7 +111,7 @@ fn a_rank_that_is_stopped_for_good_is_named_and_ends_the_job() {
         signal(*still.expect("it is a child of the launcher"), "-STOP");
         let begun = Instant::now();
         let output = child.wait_with_output().expect("it ends");
-        assert!(begun.elapsed() < Duration::from_secs(12), "it took {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(30), "it took {:?}", begun.elapsed());
         assert_eq!(output.status.code(), Some(69), "{output:?}");
         until("the end of all", || processes.iter().all(|&process| is_gone(process)));
 
@@ -190,7 +190,7 @@ fn ranks_without_a_network_end_though_mpi_can_tell_nobody() {
     assert!(down.expect("nsenter is there").success());
     let begun = Instant::now();
     let output = child.wait_with_output().expect("it ends");
-    assert!(begun.elapsed() < Duration::from_secs(14), "it took {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "it took {:?}", begun.elapsed());
     assert_eq!(output.status.code(), Some(69), "{output:?}");
     until("the end of all", || processes.iter().all(|&process| is_gone(process)));
     assert!(scene.failed().contains(" does not answer, last heard of "), "each side names the other");
