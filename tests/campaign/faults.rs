@@ -58,11 +58,8 @@ fn faults_change_neither_the_weights_nor_the_table() {
     let hit = place.path().join("hit");
     sandbox.submit(&job("hit", &format!("--max-wall {}", seconds / 4.0 / 60.0)), &hit);
     let job = |stage: &str| sandbox.job(&hit, stage);
-    // Down, or still completing what it will not complete; before that, a boot would hide the death.
-    let is_given_up = |node: &str| {
-        let state = sandbox.slurm("sinfo", &["-h", "-n", node, "-o", "%t"]);
-        state.contains("down") || state.contains("comp")
-    };
+    // That SLURM has seen a node's death and runs nothing there any more: a boot before that would hide it.
+    let is_given_up = |node: &str| sandbox.slurm("squeue", &["-h", "-r", "-w", node, "-t", "R"]).trim().is_empty();
     until(300, "training", || steps(&hit) >= STEPS / 20);
     sandbox.slurm("scontrol", &["requeue", &job("train")]);
     until(300, "second start", || log(&hit, "train.log").contains("start 2: on"));
