@@ -6,7 +6,7 @@ use super::CommandError;
 use super::records::{Record, Records};
 use crate::data::mask::AxisMask;
 use crate::data::spectral_axis::in_words;
-use crate::data::{Aspa, Dataset, Kind};
+use crate::data::{Aspa, Channel, Dataset, Header, Kind, SpectralAxis, atmosphere};
 use crate::inference::latent_fit::{Known, Spectrum, Subject};
 
 /// The dataset at `path`, if its spectra are those that the networks know.
@@ -22,6 +22,17 @@ pub fn open(path: &Path, aspa: &Aspa) -> Result<Dataset, CommandError> {
         return wrong(format!("has {have}, expected the run's {wanted}"));
     }
     Ok(dataset)
+}
+
+/// What a dataset of such spectra becomes where networks have made them: depths at all wavelengths, without errors, with all parameters.
+pub fn whole(header: Header) -> Header {
+    let axis = header.axis.expect("it holds spectra");
+    Header {
+        shape: vec![1, axis.wavelength_um.len()],
+        parameters: atmosphere::parameters(),
+        axis: Some(SpectralAxis { channels: vec![Channel::Depth], ..axis }),
+        ..header
+    }
 }
 
 /// The spectra of a dataset, and what a mask lets be known of them.

@@ -48,14 +48,20 @@ fn what_an_earlier_try_has_left_is_gone_on_with() {
     }
 }
 
+/// The bytes of a file with a bit of the middle one turned, and where that is.
+fn flipped(path: &Path) -> (Vec<u8>, usize) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    (bytes, middle)
+}
+
 #[test]
 fn what_is_left_and_wrong_is_copied_anew() {
     let original = dataset(RECORDS);
     let from = Dataset::open(original.path()).unwrap();
     let first = shard(&original, 0);
-    let mut bytes = fs::read(&first).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
+    let (bytes, middle) = flipped(&first);
     let name = first.file_name().unwrap().to_str().unwrap();
     for (name, length) in [(name.to_owned(), bytes.len()), (format!("{name}.part"), middle + 1)] {
         let to = tempfile::tempdir().unwrap();
@@ -71,10 +77,7 @@ fn damage_in_the_original_is_named() {
     let original = dataset(RECORDS);
     let from = Dataset::open(original.path()).unwrap();
     let first = shard(&original, 0);
-    let mut bytes = fs::read(&first).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&first, bytes).unwrap();
+    fs::write(&first, flipped(&first).0).unwrap();
     let to = tempfile::tempdir().unwrap();
     let fault = copy(&from, to.path()).unwrap_err();
     assert!(matches!(fault, DataError::Damaged { .. }), "{fault}");

@@ -28,7 +28,7 @@ use super::trained::{Facts, Trained, Which};
 use super::{CommandError, fit_settings, shards};
 use crate::config::ConfigError;
 use crate::data::mask::Mask;
-use crate::data::{Channel, Dataset, DatasetWriter, Encoding, Header, Kind, SpectralAxis, atmosphere};
+use crate::data::{Dataset, DatasetWriter, Encoding, Header, Kind};
 use crate::device::Choice;
 use crate::exit::Exit;
 use crate::fanout::{Ledger, Terms};
@@ -233,13 +233,7 @@ fn calibration(
 /// What the new dataset is: all that `dataset` is, but whole spectra with all parameters where it has spectra.
 fn header(dataset: &Dataset, source: toml::Table) -> Header {
     let header = Header { source, ..dataset.manifest().header() };
-    let Some(SpectralAxis { wavelength_um, .. }) = header.axis else { return header };
-    Header {
-        shape: vec![1, wavelength_um.len()],
-        parameters: atmosphere::parameters(),
-        axis: Some(SpectralAxis { channels: vec![Channel::Depth], wavelength_um }),
-        ..header
-    }
+    if header.axis.is_some() { fit_spectra::whole(header) } else { header }
 }
 
 /// What the new dataset says of how it was made.

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::table::Retrieved;
 use crate::catalog::Facts;
 use crate::command::session::Session;
-use crate::command::{CommandError, shards};
-use crate::data::{Channel, DataError, Dataset, Header, SpectralAxis, atmosphere};
+use crate::command::{CommandError, fit_spectra, shards};
+use crate::data::{DataError, Dataset, Header};
 use crate::inference::retrieval::Posterior;
 
 /// Writes the best fit of each of `objects` with its medians as parameters and its id in `dataset`.
@@ -19,16 +19,11 @@ pub fn write(
     about: &Facts,
 ) -> Result<(), CommandError> {
     let count = made.len() as u64;
-    let header = dataset.manifest().header();
-    let axis = header.axis.as_ref().expect("it holds spectra");
     let header = Header {
         count,
-        shape: vec![1, axis.wavelength_um.len()],
-        parameters: atmosphere::parameters(),
         splits: shards::splits(count, 1.0),
-        axis: Some(SpectralAxis { channels: vec![Channel::Depth], wavelength_um: axis.wavelength_um.clone() }),
         source: toml::Table::try_from(about).expect("facts are a table without nulls"),
-        ..header
+        ..fit_spectra::whole(dataset.manifest().header())
     };
     shards::write(session, out, header, ["spectrum", "spectra"], |writer, shard, counter| {
         writer.write_blocks(shard, |records: Range<u64>, rows| {
