@@ -13,7 +13,7 @@ use crate::comm::alarm;
 use crate::exit::Exit;
 
 /// After this time an object ends its worker, unless objects take long.
-pub const LIMIT: Duration = Duration::from_hours(1);
+pub(super) const LIMIT: Duration = Duration::from_hours(1);
 /// So many usual objects are unusual, and so many are the end where that is beyond the limit.
 const UNUSUAL: u32 = 10;
 const HOPELESS: u32 = 100;
@@ -29,14 +29,15 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub fn start() -> Self {
-        let book = Arc::new(Mutex::new(Book { limit: LIMIT, ..Book::default() }));
+    /// Watches objects of which each may take `limit`, or longer where others do.
+    pub fn start(limit: Duration) -> Self {
+        let tick = (limit / 100).clamp(Duration::from_millis(10), Duration::from_secs(5));
+        let book = Arc::new(Mutex::new(Book { limit, ..Book::default() }));
         let (stop, stopped) = channel::<()>();
         let shared = Arc::clone(&book);
         let thread = std::thread::spawn(move || {
             let mut last = Instant::now();
             loop {
-                let tick = (lock(&shared).limit / 100).clamp(Duration::from_millis(10), Duration::from_secs(5));
                 if stopped.recv_timeout(tick) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
@@ -49,11 +50,6 @@ impl Patience {
             }
         });
         Self { book, stop: Some(stop), thread: Some(thread) }
-    }
-
-    /// Another limit than [`LIMIT`].
-    pub fn set_limit(&self, limit: Duration) {
-        lock(&self.book).limit = limit;
     }
 
     /// An object goes out.

@@ -14,7 +14,7 @@ use super::claim::{Claim, Owner};
 use super::claimer::{Claimer, Found};
 use super::heart::Heart;
 use super::ledger::Ledger;
-use super::patience::Patience;
+use super::patience::{self, Patience};
 use super::payloads::{Outcome, pack};
 
 /// The first and the longest pause before somebody who found nothing looks again; a lease has at least this many.
@@ -32,11 +32,13 @@ pub struct Hand {
     pub rank: usize,
     /// Whether it is to end, as when its time is up; asked often.
     pub stop: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// After this time with an object it ends its process with 69, unless objects take long.
+    pub limit: Duration,
 }
 
 impl Default for Hand {
     fn default() -> Self {
-        Self { rank: 0, stop: Arc::new(|| false) }
+        Self { rank: 0, stop: Arc::new(|| false), limit: patience::LIMIT }
     }
 }
 
@@ -151,14 +153,9 @@ impl<I: Send + 'static> Worker<I> {
             current: (0..0).zip(Vec::new()),
             open: Vec::new(),
             out: 0,
-            patience: Patience::start(),
+            patience: Patience::start(hand.limit),
             tally: Tally::default(),
         }
-    }
-
-    /// After this time with an object, rather than an hour, the worker ends its process with 69.
-    pub fn limit(&self, limit: Duration) {
-        self.patience.set_limit(limit);
     }
 
     /// The next object. While others are out it waits for no more than a block that is about to come, and a moment only: whoever works

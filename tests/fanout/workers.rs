@@ -113,7 +113,7 @@ fn a_worker_that_is_asked_to_end_gives_back_what_is_not_done() {
     let ledger = join(folder.path(), 30, 10);
     let asked = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&asked);
-    let hand = Hand { rank: 0, stop: Arc::new(move || stop.load(Ordering::SeqCst)) };
+    let hand = Hand { rank: 0, stop: Arc::new(move || stop.load(Ordering::SeqCst)), ..Hand::default() };
     let mut worker: Worker<u64> = Worker::start(&ledger, hand, |block| Ok(block.objects().collect()));
     for _ in 0..13 {
         let Next::Object(object, input) = worker.next_object().expect("nothing is in the way") else {

@@ -82,7 +82,9 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         return Err(CommandError::Usage(format!("--lease is {}, expected seconds, 0.01 or more", arguments.lease)));
     }
     let ledger = Ledger::join(&arguments.ledger, work, terms)?;
-    let (end, tally) = work_on(&ledger, hand::hand(session, arguments.max_wall), arguments)?;
+    let limit = Duration::from_secs(arguments.hang_seconds);
+    let hand = Hand { limit, ..hand::hand(session, arguments.max_wall) };
+    let (end, tally) = work_on(&ledger, hand, arguments)?;
     say(&json!({ "rank": session.rank(), "blocks": tally.blocks, "objects": tally.objects }).to_string())?;
     Ok(hand::exit(end))
 }
@@ -93,7 +95,6 @@ fn work_on(ledger: &Ledger, hand: Hand, arguments: &Arguments) -> Result<(End, T
         // The input of an object: the rounds that it takes.
         Ok(block.objects().map(|object| 1 + draw.at(Stream::Simulation, object, 1).below(5)).collect())
     });
-    worker.limit(Duration::from_secs(arguments.hang_seconds));
     let mut batch: Vec<(u64, u32)> = Vec::new();
     loop {
         while batch.len() < usize::from(arguments.batch) {

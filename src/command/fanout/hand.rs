@@ -33,6 +33,7 @@ pub fn hand(session: &Session, max_wall: Option<f64>) -> Hand {
     Hand {
         rank: session.task(),
         stop: Arc::new(move || stop.is_set() || wall.is_some_and(|wall| begun.elapsed() >= wall)),
+        ..Hand::default()
     }
 }
 
