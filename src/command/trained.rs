@@ -13,6 +13,7 @@ use crate::config::{CodecSection, ModelSection};
 use crate::data::{Aspa, Channel, Encoding, Field, Parameter, SpectralAxis, Transform, atmosphere};
 use crate::files;
 use crate::inference::Networks;
+use crate::model::Precision;
 use crate::model::embedder::EmbedderSize;
 use crate::one_line;
 
@@ -64,11 +65,11 @@ impl Trained {
         Ok(Self { checkpoint, facts, averaged: has_average && which.weights != Weights::Live })
     }
 
-    /// Its networks on `device`.
-    pub fn networks(&self, device: Device) -> Result<Networks, CheckpointError> {
+    /// Its networks on `device`, for fits in `precision`.
+    pub fn networks(&self, device: Device, precision: Precision) -> Result<Networks, CheckpointError> {
         let ModelSection::Dcgan(model) = &self.facts.model;
         let Facts { embedder, encoding, .. } = &self.facts;
-        Networks::open(&self.checkpoint, self.averaged, model, embedder.as_ref(), encoding, device)
+        Networks::open(&self.checkpoint, self.averaged, model, embedder.as_ref(), encoding, device, precision)
     }
 }
 

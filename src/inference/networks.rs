@@ -5,6 +5,7 @@ use tch::{Device, nn};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::data::Encoding;
 use crate::data::aspa::AspaTensors;
+use crate::model::Precision;
 use crate::model::dcgan::{DcganSettings, Discriminator, Generator};
 use crate::model::embedder::{Embedder, EmbedderSize};
 
@@ -26,7 +27,7 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// Those of `checkpoint` on `device`, with averaged weights where `averaged` says so.
+    /// Those of `checkpoint` on `device`, with averaged weights where `averaged` says so, for fits in `precision`.
     pub fn open(
         checkpoint: &Checkpoint,
         averaged: bool,
@@ -34,6 +35,7 @@ impl Networks {
         embedder: Option<&EmbedderSize>,
         encoding: &Encoding,
         device: Device,
+        precision: Precision,
     ) -> Result<Self, CheckpointError> {
         let mut stores = Vec::new();
         let mut load = |name: &str, make: &mut dyn FnMut(&nn::Path)| -> Result<(), CheckpointError> {
@@ -52,8 +54,8 @@ impl Networks {
             load(&of("embedder"), &mut |path| loaded = Some(Embedder::new(path, model, size, 0)))?;
         }
         Ok(Self {
-            generator: generator.expect("it was made"),
-            discriminator: discriminator.expect("it was made"),
+            generator: generator.expect("it was made").at(precision),
+            discriminator: discriminator.expect("it was made").at(precision),
             embedder: loaded,
             model: model.clone(),
             codec: encoding.codec(device),

@@ -215,7 +215,7 @@ impl Generator {
         Self { settings: settings.clone(), precision, device: path.device(), project, first_norm, doublings }
     }
 
-    /// The same, to be trained in `precision`.
+    /// The same, to be trained or descended in `precision`.
     #[must_use]
     pub fn at(mut self, precision: Precision) -> Self {
         self.precision = precision;
@@ -300,7 +300,7 @@ impl Discriminator {
         Self { settings: settings.clone(), precision: Precision::Fp32, halvings, judge }
     }
 
-    /// The same, to be trained in `precision`.
+    /// The same, to be trained or descended in `precision`.
     #[must_use]
     pub fn at(mut self, precision: Precision) -> Self {
         self.precision = precision;

@@ -34,7 +34,7 @@ impl Weights {
     }
 }
 
-/// Arithmetic of convolutions in training.
+/// Arithmetic of convolutions in training, and in what is fitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
@@ -50,8 +50,8 @@ impl Precision {
     /// Of what comes into a convolution.
     pub fn kind(self, pass: Pass) -> Kind {
         match (self, pass) {
-            (Precision::Bf16, Pass::Training(_)) => Kind::BFloat16,
-            (Precision::Fp32 | Precision::Bf16, _) => Kind::Float,
+            (Precision::Bf16, Pass::Training(_) | Pass::Descent) => Kind::BFloat16,
+            (Precision::Fp32, _) | (Precision::Bf16, Pass::Smooth(_) | Pass::Inference) => Kind::Float,
         }
     }
 }
@@ -65,19 +65,29 @@ pub enum Pass<'a> {
     Smooth(&'a BatchMoments),
     /// Running statistics, in single precision.
     Inference,
+    /// Running statistics, in the network's own precision: on the way to what inference then looks at.
+    Descent,
 }
 
 impl Pass<'_> {
     /// Whether nobody will ask for a derivative of its gradient.
     fn once_differentiable(self) -> bool {
         match self {
-            Pass::Training(_) | Pass::Inference => true,
+            Pass::Training(_) | Pass::Inference | Pass::Descent => true,
             Pass::Smooth(_) => false,
+        }
+    }
+
+    /// Whether batch norm uses running statistics, and no record counts on the others of its batch.
+    fn is_inference(self) -> bool {
+        match self {
+            Pass::Inference | Pass::Descent => true,
+            Pass::Training(_) | Pass::Smooth(_) => false,
         }
     }
 }
 
-/// A kernel and its bias, and what they are in half precision where a network trains in it.
+/// A kernel and its bias, and what they are in half precision where a network has it.
 ///
 /// The halves are a node of the graph for good: one cast of the kernel and one of the bias, whose data the trainer
 /// renews when it has moved the weights. So all forwards share a cast, and gradients come back through it in single precision.
@@ -107,7 +117,7 @@ impl Kernel {
     /// Kernel and bias for a forward.
     fn of(&self, pass: Pass) -> [Tensor; 2] {
         match (&self.halves, pass) {
-            (Some(halves), Pass::Training(_)) => {
+            (Some(halves), Pass::Training(_) | Pass::Descent) => {
                 // Of a frozen network no gradient is asked, which a node of the graph would not notice.
                 let asked = self.weight.requires_grad();
                 halves.each_ref().map(|half| if asked { half.shallow_clone() } else { half.detach() })
@@ -151,7 +161,7 @@ impl Dense {
         Self(Kernel::new(path, network, weights, &[outputs, inputs], outputs))
     }
 
-    /// From now on forwards in training compute in half precision.
+    /// From now on forwards in training and descent compute in half precision.
     pub fn halve(&mut self) {
         self.0.halve();
     }
@@ -164,7 +174,7 @@ impl Dense {
     /// `[b, inputs]` to `[b, outputs]`.
     pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
         let [weight, bias] = self.0.of(pass);
-        if !matches!(pass, Pass::Inference) {
+        if !pass.is_inference() {
             return x.linear(&weight, Some(&bias));
         }
         // As images of one pixel: a product of matrices rounds some rows in another way than others.
@@ -183,7 +193,7 @@ impl Halving {
         Self(Kernel::new(path, network, weights, &[outputs, inputs, 5, 5], outputs))
     }
 
-    /// From now on forwards in training compute in half precision.
+    /// From now on forwards in training and descent compute in half precision.
     pub fn halve(&mut self) {
         self.0.halve();
     }
@@ -214,7 +224,7 @@ impl Doubling {
         Self { kernel: Kernel::new(path, network, weights, &[inputs, outputs, 5, 5], outputs), side }
     }
 
-    /// From now on forwards in training compute in half precision.
+    /// From now on forwards in training and descent compute in half precision.
     pub fn halve(&mut self) {
         self.kernel.halve();
     }
@@ -265,7 +275,7 @@ impl BatchNorm {
     pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
         let (weight, bias) = (Some(&self.weight), Some(&self.bias));
         match pass {
-            Pass::Inference => {
+            Pass::Inference | Pass::Descent => {
                 let (mean, variance) = (Some(&self.running_mean), Some(&self.running_variance));
                 x.batch_norm(weight, bias, mean, variance, false, 0.0, Self::EPSILON, true)
             }

@@ -2,10 +2,11 @@
 
 use skyforge::inference::latent_fit::{Contextual, FitSettings, Fitted, Known, LOOK, LatentFit, Start, Subject};
 use skyforge::model::dcgan::{DcganSettings, Latent};
+use skyforge::model::{Pass, Precision};
 use skyforge::rng::Draw;
 use tch::Tensor;
 
-use crate::made::{fitted, latents, map, of_maps, of_spectra, pulled, spectrum};
+use crate::made::{fitted, latents, map, of_maps, of_spectra, own_spectrum, pulled, spectrum};
 use crate::networks::SMALL;
 
 /// A few restarts of maps from noise.
@@ -57,17 +58,18 @@ fn a_map_that_the_generator_made_is_found_again() {
 #[test]
 fn neighbours_do_not_change_a_bit_of_a_fit() {
     let (small, wide) = (of_maps(&SMALL), of_maps(&DcganSettings { width: 16, latent: Latent::Uniform, ..SMALL }));
-    let of_spectra = of_spectra();
+    let [of_spectra, of_halves] = [Precision::Fp32, Precision::Bf16].map(of_spectra);
     let chi_square = FitSettings { loss: Contextual::ChiSquare, noise: true, start: Start::Both, ..settings() };
     let hmc = FitSettings { hmc_trajectories: 2, hmc_steps: 3, hmc_step_size: 1e-4, ..chi_square.clone() };
     let exogan = FitSettings { restarts: 3, iterations: 16, slots: 8, ..FitSettings::exogan() };
     let variance = Some(vec![50e-6_f32.powi(2); 362]);
-    let cases: [(_, FitSettings, _, &dyn Fn(u64) -> Subject); 5] = [
+    let cases: [(_, FitSettings, _, &dyn Fn(u64) -> Subject); 6] = [
         (&small, settings(), None, &|record| map(&small, record, false)),
         (&wide, FitSettings { perceptual: 0.1, start: Start::Embedder, ..settings() }, None, &|record| {
             map(&wide, record, true)
         }),
-        (&of_spectra, chi_square, variance.clone(), &spectrum),
+        (&of_spectra, chi_square.clone(), variance.clone(), &spectrum),
+        (&of_halves, chi_square, variance.clone(), &spectrum),
         (&of_spectra, hmc, variance, &spectrum),
         (&of_spectra, exogan, None, &spectrum),
     ];
@@ -104,7 +106,7 @@ fn who_has_converged_leaves_and_without_patience_all_iterations_are_made() {
 /// ExoGAN's 64 draws of noise shared one array, so that all restarts saw the last of them.
 #[test]
 fn each_restart_of_each_object_has_noise_of_its_own() {
-    let networks = of_spectra();
+    let networks = of_spectra(Precision::Fp32);
     let ends = |noise: bool, seed: u64| -> Vec<Vec<f32>> {
         let settings = FitSettings {
             loss: Contextual::ChiSquare,
@@ -139,6 +141,33 @@ fn uniform_latent_numbers_stay_in_their_range() {
         let all = latents(&fitted(&fit, vec![beyond.clone()])[0]).concat();
         assert!(all.iter().all(|z| z.abs() <= 1.0), "{all:?}");
         assert!(all.iter().any(|z| z.abs() == 1.0), "some would go on: {all:?}");
+    }
+}
+
+/// Half precision is the way, not the end: misfits are those of single precision, and no likelihood tells them from ones that went all the way.
+#[test]
+fn halves_lead_as_far_down() {
+    let settings =
+        FitSettings { loss: Contextual::ChiSquare, iterations: 240, half_life: 60.0, patience: 0, ..settings() };
+    let [single, half] = [Precision::Fp32, Precision::Bf16].map(|precision| {
+        let networks = of_spectra(precision);
+        let fit = |iterations| {
+            let settings = FitSettings { precision, iterations, ..settings.clone() };
+            let fit = LatentFit::new(&networks, settings, Some(vec![100e-6_f32.powi(2); 362]), Draw::new(1));
+            fitted(&fit, (0..2).map(|record| own_spectrum(&networks, record)).collect())
+        };
+        let found = fit(settings.iterations);
+        for (found, begun) in found.iter().zip(fit(LOOK)) {
+            let made = tch::no_grad(|| networks.generator.forward(&found.latents, Pass::Inference));
+            assert_eq!(made, found.maps, "what is told is of single precision");
+            assert!(found.misfit[found.best()] < 0.1 * begun.misfit[begun.best()], "it went down");
+        }
+        found
+    });
+    for (single, half) in single.iter().zip(&half) {
+        assert!(latents(single) != latents(half), "another way was taken");
+        let [least, beside] = [single, half].map(|found| found.misfit[found.best()]);
+        assert!(beside < least + 1.0, "chi-square {beside} by halves, {least} in single precision");
     }
 }
 

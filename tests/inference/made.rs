@@ -7,6 +7,7 @@ use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{Aspa, AspaSettings, Encoding, Transform};
 use skyforge::inference::Networks;
 use skyforge::inference::latent_fit::{Fitted, Known, LatentFit, Pull, Spectrum, Subject};
+use skyforge::model::Precision;
 use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Latent, Norm, Output};
 use skyforge::model::embedder::{Embedder, EmbedderSize};
 use skyforge::optim::{Adam, AdamSettings, FlatSpace, Home};
@@ -32,16 +33,16 @@ const SIZE: EmbedderSize = EmbedderSize { hidden: 16 };
 
 /// Of maps, `model` large.
 pub fn of_maps(model: &DcganSettings) -> Networks {
-    networks(model, &Encoding::Transform(Transform::Identity {}))
+    networks(model, &Encoding::Transform(Transform::Identity {}), Precision::Fp32)
 }
 
-/// Of spectra on `GRID`.
-pub fn of_spectra() -> Networks {
+/// Of spectra on `GRID`, fitted in `precision`.
+pub fn of_spectra(precision: Precision) -> Networks {
     let aspa = Aspa::new(AspaSettings::default(), &named_grid(GRID).expect("a grid")).expect("it fits");
-    networks(&OF_SPECTRA, &Encoding::Aspa(Arc::new(aspa)))
+    networks(&OF_SPECTRA, &Encoding::Aspa(Arc::new(aspa)), precision)
 }
 
-fn networks(model: &DcganSettings, encoding: &Encoding) -> Networks {
+fn networks(model: &DcganSettings, encoding: &Encoding, precision: Precision) -> Networks {
     let folder = tempfile::tempdir().expect("a folder");
     let player = |make: &dyn Fn(&nn::Path), times: f64| {
         let store = nn::VarStore::new(Device::Cpu);
@@ -64,7 +65,7 @@ fn networks(model: &DcganSettings, encoding: &Encoding) -> Networks {
         players.iter().map(|(name, (_, space, adam))| PlayerRecord { name, space, adam, average: None }).collect();
     let saved = save(folder.path(), State::new(1, 0, None, toml::Table::new()), &records).expect("the disk has room");
     let checkpoint = Checkpoint::open(&saved.folder).expect("it is whole");
-    Networks::open(&checkpoint, false, model, Some(&SIZE), encoding, Device::Cpu).expect("it is theirs")
+    Networks::open(&checkpoint, false, model, Some(&SIZE), encoding, Device::Cpu, precision).expect("it is theirs")
 }
 
 /// Map number `record` that `networks` make, all of it known, or every other pixel.
@@ -85,6 +86,15 @@ pub fn spectrum(record: u64) -> Subject {
     let parameters = vec![f32::NAN; 7];
     let spectrum = Spectrum { depths, error_below: error.clone(), error_above: error, observed, parameters };
     Subject { number: record, known: Known::Spectrum(spectrum) }
+}
+
+/// Spectrum number `record` that `networks` make.
+pub fn own_spectrum(networks: &Networks, record: u64) -> Subject {
+    let maps = networks.generator.make(Draw::new(5), record..record + 1);
+    let depths = networks.codec.as_ref().expect("of spectra").depths(&maps);
+    let Known::Spectrum(like) = spectrum(record).known else { unreachable!("a spectrum") };
+    let depths = Vec::<f32>::try_from(depths.flatten(0, -1)).expect("depths are numbers");
+    Subject { number: record, known: Known::Spectrum(Spectrum { depths, ..like }) }
 }
 
 /// The next of what there is to fit.

@@ -1,8 +1,8 @@
 //! Bits of a row do not depend on its place in a batch, on which the engine relies.
 
 use skyforge::inference::Networks;
-use skyforge::model::Pass;
 use skyforge::model::dcgan::{DcganSettings, Latent};
+use skyforge::model::{Pass, Precision};
 use skyforge::rng::{Draw, Stream};
 use tch::{Kind, Tensor};
 
@@ -20,9 +20,10 @@ fn rows(tensor: &Tensor) -> Vec<Vec<u32>> {
 #[test]
 fn no_place_in_a_batch_is_better_than_another() {
     let wide = DcganSettings { width: 16, latent: Latent::Uniform, ..SMALL };
-    let (small, wide, spectra) = (of_maps(&SMALL), of_maps(&wide), of_spectra());
+    let (small, wide) = (of_maps(&SMALL), of_maps(&wide));
+    let [spectra, halves] = [Precision::Fp32, Precision::Bf16].map(of_spectra);
     let mut faults = Vec::new();
-    for (name, networks) in [("small", &small), ("wide", &wide), ("spectra", &spectra)] {
+    for (name, networks) in [("small", &small), ("wide", &wide), ("spectra", &spectra), ("halves", &halves)] {
         for slots in [64, 128, 256] {
             let normals = Draw::new(1).at(Stream::Start, 0, 0).normals(slots * networks.model.latent_dim as usize);
             let z = Tensor::from_slice(&normals).view([slots as i64, -1]).clamp(-1.0, 1.0);
@@ -40,14 +41,14 @@ fn no_place_in_a_batch_is_better_than_another() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// All that the engine asks networks for.
+/// All that the engine asks networks for, on the way down.
 fn all(networks: &Networks, z: &Tensor) -> Vec<(&'static str, Tensor)> {
-    let maps = tch::no_grad(|| networks.generator.forward(z, Pass::Inference));
+    let maps = tch::no_grad(|| networks.generator.forward(z, Pass::Descent));
     let slope = |of: &Tensor, at: &Tensor| Tensor::run_backward(&[of.sum(Kind::Float)], &[at], true, false).remove(0);
     let fresh = z.detach().set_requires_grad(true);
-    let made = networks.generator.forward(&fresh, Pass::Inference);
+    let made = networks.generator.forward(&fresh, Pass::Descent);
     let shown = maps.detach().set_requires_grad(true);
-    let logits = networks.discriminator.forward(&shown, Pass::Inference);
+    let logits = networks.discriminator.forward(&shown, Pass::Descent);
     let embedder = networks.embedder.as_ref().expect("there is one");
     let mut parts = vec![
         ("maps", maps.shallow_clone()),

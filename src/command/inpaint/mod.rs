@@ -52,7 +52,7 @@ use crate::rng::Draw;
   skyforge inpaint runs/maps data/maps --mask left --ledger ledgers/maps
 
 Keys of --set: restarts, iterations, patience, tolerance, learning_rate, beta1, beta2, half_life, loss (l1, l2; chi_square of
-spectra), perceptual, start (noise, embedder, both), spread, anchor, noise, slots, hmc_trajectories, hmc_steps, hmc_step_size")]
+spectra), perceptual, start (noise, embedder, both), spread, anchor, noise, precision (fp32, bf16), slots, hmc_trajectories, hmc_steps, hmc_step_size")]
 pub struct Arguments {
     /// The run folder
     run: PathBuf,
@@ -104,7 +104,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
     Session::torch_threads(trained.facts.threads);
     let device = session.device(Choice::Auto, true)?;
-    let networks = session.agree(trained.networks(device))?;
+    let networks = session.agree(trained.networks(device, settings.precision))?;
     let (names, objects_per_block) = match dataset.manifest().kind {
         Kind::Maps => (["map", "maps"], OBJECTS_PER_BLOCK[0]),
         Kind::Spectra => (["spectrum", "spectra"], OBJECTS_PER_BLOCK[1]),

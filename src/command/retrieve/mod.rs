@@ -52,7 +52,7 @@ use crate::rng::Draw;
   skyforge retrieve runs/exogan data/planet --mask hst-wfc3 --calibrate data/held_back --out planet.parquet
 
 Keys of --set: restarts, iterations, patience, tolerance, learning_rate, beta1, beta2, half_life, loss (l1, l2, chi_square),
-perceptual, start (noise, embedder, both), spread, anchor, noise, slots, hmc_trajectories, hmc_steps, hmc_step_size")]
+perceptual, start (noise, embedder, both), spread, anchor, noise, precision (fp32, bf16), slots, hmc_trajectories, hmc_steps, hmc_step_size")]
 pub struct Arguments {
     /// The run folder
     run: PathBuf,
@@ -151,7 +151,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
     Session::torch_threads(trained.facts.threads);
     let device = session.device(Choice::Auto, true)?;
-    let networks = session.agree(trained.networks(device))?;
+    let networks = session.agree(trained.networks(device, settings.precision))?;
     let draw = Draw::new(arguments.seed);
     let mut spectra = Spectra::new(&dataset, &on_axis, aspa);
     let some = objects.start..objects.end.min(objects.start + calibrate::ERRORS_OF);

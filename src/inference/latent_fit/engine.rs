@@ -170,10 +170,10 @@ impl<'a> LatentFit<'a> {
     }
 
     /// What a restart of `maps` that began at `origin`, `[b, z]`, loses: `[b]`.
-    fn loss(&self, z: &Tensor, origin: &Tensor, maps: &Tensor, aim: &Aim) -> Tensor {
+    fn loss(&self, z: &Tensor, origin: &Tensor, maps: &Tensor, aim: &Aim, pass: Pass) -> Tensor {
         let mut loss = contextual(self.settings.loss, self.networks.codec.as_ref(), maps, aim);
         if self.settings.perceptual > 0.0 {
-            let logits = self.networks.discriminator.forward(maps, Pass::Inference);
+            let logits = self.networks.discriminator.forward(maps, pass);
             loss += logits.neg().softplus() * self.settings.perceptual;
         }
         // Numbers that were drawn say nothing of where the answer lies.
@@ -191,8 +191,9 @@ impl<'a> LatentFit<'a> {
     fn iterate(&self, slots: &mut Slots) {
         let FitSettings { learning_rate, beta1, beta2, half_life, tolerance, .. } = self.settings;
         let z = slots.z.detach().set_requires_grad(true);
-        let maps = self.networks.generator.forward(&z, Pass::Inference);
-        let loss = self.loss(&z, &slots.origin, &maps, slots.aim.as_ref().expect("somebody has entered"));
+        let maps = self.networks.generator.forward(&z, Pass::Descent);
+        let aim = slots.aim.as_ref().expect("somebody has entered");
+        let loss = self.loss(&z, &slots.origin, &maps, aim, Pass::Descent);
         let gradient = Tensor::run_backward(&[loss.sum(Kind::Float)], &[&z], false, false).remove(0);
         let _guard = tch::no_grad_guard();
         let loss = loss.detach();
@@ -223,7 +224,8 @@ impl<'a> LatentFit<'a> {
         let mut latents = Tensor::from_slice(&latents).to_device(device).view([restarts, -1]);
         if self.settings.hmc_trajectories > 0 {
             let potential = |z: &Tensor| {
-                self.loss(z, &prepared.start, &self.networks.generator.forward(z, Pass::Inference), &prepared.truth)
+                let maps = self.networks.generator.forward(z, Pass::Inference);
+                self.loss(z, &prepared.start, &maps, &prepared.truth, Pass::Inference)
             };
             let uniform = self.networks.model.latent == Latent::Uniform;
             latents = hmc::sample(&self.settings, self.draw, prepared.number, &latents, uniform, potential);

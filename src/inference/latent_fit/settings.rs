@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Precision;
+
 /// What a fit brings down, beside the prior.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +62,8 @@ pub struct FitSettings {
     pub anchor: f64,
     /// Whether each restart fits a draw of its own from the errors.
     pub noise: bool,
+    /// Arithmetic of the networks on the way down; where a restart ends is looked at in single precision.
+    pub precision: Precision,
     /// Restarts that move together, of many objects.
     pub slots: usize,
     /// Leapfrog trajectories after the fit, whose ends are the samples; 0 = the fits are.
@@ -87,6 +91,7 @@ impl Default for FitSettings {
             spread: 0.0,
             anchor: 0.03,
             noise: true,
+            precision: Precision::Fp32,
             slots: 256,
             hmc_trajectories: 0,
             hmc_steps: 10,

@@ -96,25 +96,31 @@ pub fn widen(trials: &[Trial], correlated: f64, draw: Draw) -> [Widening; PARAME
             return Widening::default();
         }
         let weights: Vec<Vec<f32>> = known.iter().map(|trial| trial.posterior.weights(correlated)).collect();
+        let read = |widening: Widening| -> Vec<[f32; SHARES.len()]> {
+            let all = known.iter().zip(&weights);
+            all.map(|(trial, weights)| trial.posterior.percentiles(parameter, weights, widening, draw).0).collect()
+        };
         // Whether more truths than should lie between two percentiles.
-        let more = |[from, to]: [usize; 2], widening: Widening| {
-            let holds = |(trial, weights): (&&Trial, &Vec<f32>)| {
-                let (percentiles, ..) = trial.posterior.percentiles(parameter, weights, widening, draw);
-                (percentiles[from]..=percentiles[to]).contains(&trial.truth[parameter])
-            };
-            let count = known.iter().zip(&weights).filter(|pair| holds(*pair)).count();
-            count as f64 / known.len() as f64 > SHARES[to] - SHARES[from]
+        let more = |[from, to]: [usize; 2], percentiles: &[[f32; SHARES.len()]]| {
+            let all = known.iter().zip(percentiles);
+            let holds = all.filter(|(trial, here)| (here[from]..=here[to]).contains(&trial.truth[parameter]));
+            holds.count() as f64 / known.len() as f64 > SHARES[to] - SHARES[from]
         };
         let (middle, whole) = ([1, 3], [0, 4]);
         let as_it_is = Widening::default();
         let (low, high) = QUANTITIES[parameter].range;
-        let widening = if more(middle, as_it_is) {
-            Widening { scale: bisect(0.0, 1.0, |scale| more(middle, Widening { scale, ..as_it_is })), ..as_it_is }
+        let widening = if more(middle, &read(as_it_is)) {
+            let scale = bisect(0.0, 1.0, |scale| more(middle, &read(Widening { scale, ..as_it_is })));
+            Widening { scale, ..as_it_is }
         } else {
-            let scatter = bisect(0.0, high - low, |scatter| more(middle, Widening { scatter, ..as_it_is }));
+            let scatter = bisect(0.0, high - low, |scatter| more(middle, &read(Widening { scatter, ..as_it_is })));
             Widening { scatter, ..as_it_is }
         };
-        Widening { tails: bisect(0.0, MOST_TAILS, |tails| more(whole, Widening { tails, ..widening })), ..widening }
+        let unstretched = read(widening);
+        let stretched = |tails: f64| -> Vec<[f32; SHARES.len()]> {
+            unstretched.iter().map(|percentiles| Widening { tails, ..widening }.stretch(*percentiles)).collect()
+        };
+        Widening { tails: bisect(0.0, MOST_TAILS, |tails| more(whole, &stretched(tails))), ..widening }
     })
 }
 

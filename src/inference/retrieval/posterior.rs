@@ -57,6 +57,14 @@ impl Default for Widening {
     }
 }
 
+impl Widening {
+    /// Percentiles in the order of `SHARES`, the outer ones as far out as `tails` says.
+    pub fn stretch(self, [low, p16, median, p84, high]: [f32; SHARES.len()]) -> [f32; SHARES.len()] {
+        let tails = self.tails as f32;
+        [p16 - tails * (p16 - low), p16, median, p84, p84 + tails * (high - p84)]
+    }
+}
+
 /// The posterior as a table tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
@@ -154,9 +162,7 @@ impl Posterior {
         draw: Draw,
     ) -> ([f32; SHARES.len()], Vec<f32>, Vec<f32>) {
         let (values, each) = self.widened(parameter, weights, widening, draw);
-        let [low, p16, median, p84, high] = weighted::percentiles(&values, &each, SHARES);
-        let tails = widening.tails as f32;
-        ([p16 - tails * (p16 - low), p16, median, p84, p84 + tails * (high - p84)], values, each)
+        (widening.stretch(weighted::percentiles(&values, &each, SHARES)), values, each)
     }
 
     /// The whole as a table tells it.
