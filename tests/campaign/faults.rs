@@ -16,7 +16,7 @@ const STEPS: u64 = 140;
 const HASTE: &str = "--drill slow@1 --max-wall 0.1667";
 
 #[test]
-#[ignore = "six minutes: nodes fail on a real SLURM"]
+#[ignore = "four minutes: nodes fail on a real SLURM"]
 fn faults_change_neither_the_weights_nor_the_table() {
     let Some(sandbox) = Sandbox::up(2) else { return };
     let place = tempfile::tempdir().expect("a folder");

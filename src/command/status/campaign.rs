@@ -203,4 +203,20 @@ mod tests {
         let stopped = StageReport { reason: String::new(), ..failed };
         assert!(stopped.line().ends_with(&format!("steps, {why}")));
     }
+
+    #[test]
+    fn the_last_attempt_counts_where_what_it_was_to_make_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let page = "site = 'b'\nhere = '/'\n[job]\nname = 'a'\n[[job.stage]]\nname = 'merge'\ncommand = 'fanout merge l --out t --strict'\n\
+                    produces = '$CAMPAIGN/t'\ntime = '00:10:00'\n";
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("the disk has room");
+        fs::create_dir(folder.path().join("failed")).expect("the disk has room");
+        write(crate::launch::campaign::FILE_NAME, page);
+        write("t", "");
+        let campaign = Campaign::read(folder.path()).expect("ours").expect("it is there");
+        let look = || StageReport::look(folder.path(), &campaign, &campaign.job.stages[0], None).expect("ours");
+        assert_eq!(look().state, "done");
+        write("failed/merge", "exit code 65, would be so again, not requeued");
+        assert!(look().line().starts_with("failed; exit code 65"), "{}", look().line());
+    }
 }
