@@ -3,7 +3,11 @@
 //! The cluster is the one of `scripts/slurm_sandbox`; where it cannot be had, tests say so on stderr, past the test harness, and pass.
 
 #[cfg(feature = "mpi")]
+mod ends;
+#[cfg(feature = "mpi")]
 mod faults;
+#[cfg(feature = "mpi")]
+mod files;
 mod refused;
 #[cfg(feature = "mpi")]
 mod sandbox;

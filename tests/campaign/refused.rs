@@ -41,6 +41,7 @@ fn a_stages_words_are_checked_by_the_verb_itself() {
         ("train configs/", "retrain configs/", "stage `train`: unrecognized subcommand 'retrain'"),
         ("restarts=4", "restarts=0", "stage `retrieve`: `restarts` is 0, expected 1 to 65536"),
         ("--set order=continuous", "--set ordr=continuous", "stage `observe`: --set "),
+        ("--set order=continuous", "--set opacities=nowhere", "stage `observe`: nowhere: is not there"),
         (
             "--ledger $CAMPAIGN/ledger --objects-per-block 4",
             "",
@@ -61,7 +62,7 @@ fn a_stages_words_are_checked_by_the_verb_itself() {
     ] {
         let (code, line) = refused(&[(from, to)], &[]);
         assert!(
-            (code == 64 || code == 74 && said == "spectra") && line.contains(said),
+            (code == 64 || code == 74 && (said == "spectra" || said.contains("nowhere"))) && line.contains(said),
             "{code}: {line}, expected {said}"
         );
     }
@@ -119,4 +120,13 @@ fn a_dry_run_shows_the_plan_and_writes_the_scripts() {
     let states: Vec<&str> =
         plan["stages"].as_array().expect("stages").iter().filter_map(|stage| stage["state"].as_str()).collect();
     assert_eq!(states, ["done", "to do", "to do", "to do", "to do", "to do", "to do"]);
+    // A dataset is never written over.
+    let again = skyforge(&[&words[..], &["--only", "simulate"]].concat()).output().expect("started");
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(
+        again.status.code() == Some(64)
+            && said.contains("stage `simulate`: ")
+            && said.contains("already holds a dataset"),
+        "{said}"
+    );
 }

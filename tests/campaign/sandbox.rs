@@ -86,11 +86,16 @@ impl Sandbox {
         status["stages"].as_array().expect("stages").clone()
     }
 
-    /// A stage's newest job.
-    pub fn job(&self, folder: &Path, stage: &str) -> String {
+    /// The jobs of a stage that were submitted last, in their order.
+    pub fn jobs(&self, folder: &Path, stage: &str) -> Vec<String> {
         let stages = self.stages(folder);
         let stage = stages.iter().find(|known| known["stage"] == stage).expect("a stage");
-        stage["jobs"].as_array().expect("jobs").last().expect("it is submitted").to_string()
+        stage["jobs"].as_array().expect("jobs").iter().map(Value::to_string).collect()
+    }
+
+    /// A stage's newest job.
+    pub fn job(&self, folder: &Path, stage: &str) -> String {
+        self.jobs(folder, stage).pop().expect("it is submitted")
     }
 
     /// Waits until nothing is in the queue.

@@ -37,11 +37,11 @@ pub fn run(session: &Session, what: &What) -> Result<Exit, CommandError> {
 }
 
 impl What {
-    /// What `run` would refuse of the settings, found out ahead.
-    pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
+    /// What `run` would refuse of the settings, found out ahead; of what is not there `promised` is asked whether it will be.
+    pub(super) fn check_ahead(&self, promised: impl Fn(&Path) -> bool) -> Result<(), CommandError> {
         match self {
             What::Maps(arguments) => arguments.check_ahead(),
-            What::Spectra(arguments) => arguments.check_ahead(),
+            What::Spectra(arguments) => arguments.check_ahead(promised),
             What::CarbonMonoxide(_) => Ok(()),
         }
     }

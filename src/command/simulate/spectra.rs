@@ -1,6 +1,6 @@
 //! `skyforge simulate spectra`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
@@ -48,11 +48,16 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// What needs no opacities.
-    pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
+    /// All that comes before the first spectrum; without opacities that are not there and that are `promised`.
+    pub(super) fn check_ahead(&self, promised: impl Fn(&Path) -> bool) -> Result<(), CommandError> {
         check_test(self.test)?;
-        Draws::new(self.seed, &settings(&self.sets)?, self.count)?;
-        Ok(())
+        let settings: SpectrumSettings = settings(&self.sets)?;
+        let opacities = Path::new(&settings.opacities);
+        if !opacities.exists() && promised(opacities) {
+            Draws::new(self.seed, &settings, self.count)?;
+            return Ok(());
+        }
+        prepare(self).map(drop)
     }
 }
 

@@ -53,8 +53,9 @@ impl Report {
         Ok(Self { name: campaign.job.name, site: campaign.site, silence, stages })
     }
 
+    /// Whether nothing goes on any more; where the queue is not known, whether nothing can.
     pub fn is_over(&self) -> bool {
-        self.silence.is_empty() && !self.stages.iter().any(|stage| ["running", "waiting"].contains(&stage.state))
+        !self.stages.iter().any(|stage| ["running", "waiting", "submitted"].contains(&stage.state))
     }
 
     pub fn lines(&self) -> String {
@@ -86,18 +87,19 @@ impl StageReport {
         let running = queued.values().any(|job| job.states.keys().any(|state| state != "PENDING"));
         let state = match (done, running, !queued.is_empty()) {
             (_, true, _) => "running",
-            (true, _, _) => "done",
+            // Others of an array may have done what one has failed at; else the last attempt counts, as of a table that is there and is refused.
+            (true, ..) if failed.is_empty() || stage.array > 0 => "done",
             (false, _, true) => "waiting",
-            (false, ..) if !failed.is_empty() => "failed",
+            (..) if !failed.is_empty() => "failed",
             // Without the queue nobody knows.
-            (false, ..) if !jobs.is_empty() => {
+            (..) if !jobs.is_empty() => {
                 if queue.is_some() {
                     "ended"
                 } else {
                     "submitted"
                 }
             }
-            (false, ..) => "to do",
+            (..) => "to do",
         };
         let ended = if queue.is_some() && state != "done" { slurm::ends(&over) } else { BTreeMap::new() };
         let reason = if ["failed", "ended"].contains(&state) {
@@ -124,7 +126,7 @@ impl StageReport {
         if !self.reason.is_empty() {
             parts.push(self.reason.clone());
         }
-        parts.extend(self.progress.iter().map(Progress::line));
+        parts.extend(self.progress.iter().map(|progress| progress.line_beside(&self.reason)));
         parts.join("; ")
     }
 }
@@ -160,4 +162,61 @@ fn last_error(folder: &Path, stage: &str) -> String {
         Some((fs::metadata(&path).ok()?.modified().ok()?, line))
     });
     newest.max().map_or(String::new(), |(_, line)| line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage(state: &'static str) -> StageReport {
+        let (queue, ended) = (BTreeMap::new(), BTreeMap::new());
+        StageReport { stage: "train".into(), state, jobs: vec![7], queue, ended, progress: None, reason: String::new() }
+    }
+
+    #[test]
+    fn what_is_done_is_over_though_the_queue_is_silent() {
+        let over = |silence: &str, states: &[&'static str]| {
+            let stages = states.iter().map(|state| stage(state)).collect();
+            Report { name: "a".into(), site: "b".into(), silence: silence.into(), stages }.is_over()
+        };
+        assert!(over("no squeue", &["done", "done"]) && over("", &["done", "failed", "ended"]));
+        assert!(!over("no squeue", &["done", "submitted"]) && !over("", &["done", "waiting"]));
+    }
+
+    #[test]
+    fn a_reason_is_told_once() {
+        let why = "rank 1: panicked";
+        let progress = Progress {
+            state: "failed",
+            unit: "steps",
+            done: 3,
+            total: 40,
+            rate: None,
+            left: None,
+            reason: why.into(),
+            workers: Vec::new(),
+            quarantined: Vec::new(),
+        };
+        let failed =
+            StageReport { progress: Some(progress), reason: format!("exit code 70: {why}"), ..stage("failed") };
+        assert_eq!(failed.line(), format!("failed; exit code 70: {why}; failed 3 of 40 (7.5 %) steps"));
+        let stopped = StageReport { reason: String::new(), ..failed };
+        assert!(stopped.line().ends_with(&format!("steps, {why}")));
+    }
+
+    #[test]
+    fn the_last_attempt_counts_where_what_it_was_to_make_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let page = "site = 'b'\nhere = '/'\n[job]\nname = 'a'\n[[job.stage]]\nname = 'merge'\ncommand = 'fanout merge l --out t --strict'\n\
+                    produces = '$CAMPAIGN/t'\ntime = '00:10:00'\n";
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("the disk has room");
+        fs::create_dir(folder.path().join("failed")).expect("the disk has room");
+        write(crate::launch::campaign::FILE_NAME, page);
+        write("t", "");
+        let campaign = Campaign::read(folder.path()).expect("ours").expect("it is there");
+        let look = || StageReport::look(folder.path(), &campaign, &campaign.job.stages[0], None).expect("ours");
+        assert_eq!(look().state, "done");
+        write("failed/merge", "exit code 65, would be so again, not requeued");
+        assert!(look().line().starts_with("failed; exit code 65"), "{}", look().line());
+    }
 }

@@ -45,6 +45,11 @@ impl Progress {
 
     /// In a line; with reasons, in some.
     pub fn line(&self) -> String {
+        self.line_beside("")
+    }
+
+    /// The same beside what is `told`, which is not told again.
+    pub fn line_beside(&self, told: &str) -> String {
         let share = if self.total == 0 { 100.0 } else { 100.0 * self.done as f64 / self.total as f64 };
         let Self { state, done, total, unit, .. } = self;
         let mut parts = vec![format!("{state} {done} of {total} ({share:.1} %) {unit}")];
@@ -56,7 +61,7 @@ impl Progress {
         if !self.quarantined.is_empty() {
             parts.push(format!("{} in quarantine", self.quarantined.len()));
         }
-        if !self.reason.is_empty() {
+        if !self.reason.is_empty() && !told.contains(&self.reason) {
             parts.push(self.reason.clone());
         }
         let mut lines = vec![parts.join(", ")];

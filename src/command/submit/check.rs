@@ -66,6 +66,11 @@ fn check_words(job: &Job, stage: &Stage, folder: &Path, line: &clap::Command) ->
         };
         produces(ledger.join(ledger::FILE_NAME))?;
     }
+    if ["simulate", "ingest"].contains(&verb) && proof.exists() {
+        let folder = proof.parent().unwrap_or(&proof).display();
+        let fault = format!("{folder} already holds a dataset, expected none: move it away to have it made anew");
+        return Err(CommandError::Usage(fault));
+    }
     match verb {
         "train" => {
             let arguments = read::<train::Arguments>(matches);
@@ -75,7 +80,7 @@ fn check_words(job: &Job, stage: &Stage, folder: &Path, line: &clap::Command) ->
             Ok(Found { threads: Some(threads), told: vec![doctor::room(arguments.run(), config, data)?] })
         }
         "retrieve" => read::<retrieve::Arguments>(matches).check_ahead().map(|()| Found::default()),
-        "simulate" => read::<simulate::What>(matches).check_ahead().map(|()| Found::default()),
+        "simulate" => read::<simulate::What>(matches).check_ahead(promised).map(|()| Found::default()),
         _ => Ok(Found::default()),
     }
 }
