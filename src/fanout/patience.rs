@@ -29,8 +29,8 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// Watches objects of which each may take `limit`, or longer where others do.
-    pub fn start(limit: Duration) -> Self {
+    /// Watches objects of the worker `who`, of which each may take `limit`, or longer where others do.
+    pub fn start(who: String, limit: Duration) -> Self {
         let tick = (limit / 100).clamp(Duration::from_millis(10), Duration::from_secs(5));
         let book = Arc::new(Mutex::new(Book { limit, ..Book::default() }));
         let (stop, stopped) = channel::<()>();
@@ -45,7 +45,7 @@ impl Patience {
                 last = Instant::now();
                 let cause = lock(&shared).look(passed);
                 if let Some(cause) = cause {
-                    alarm::raise(&cause, Exit::Hardware);
+                    alarm::raise(&format!("{cause}: {who} ends, another one takes it"), Exit::Hardware);
                 }
             }
         });
@@ -117,9 +117,7 @@ impl Book {
             out.since += passed;
             let seconds = out.since.as_secs_f64();
             if out.since >= limit {
-                return Some(format!(
-                    "object {object} has taken {seconds:.1} s so far{beside}: this worker ends, another one takes it"
-                ));
+                return Some(format!("object {object} has taken {seconds:.1} s so far{beside}"));
             }
             if out.since >= unusual && !out.told {
                 out.told = true;

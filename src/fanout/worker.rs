@@ -137,6 +137,7 @@ impl<I: Send + 'static> Worker<I> {
         load: impl FnMut(Block) -> Result<Vec<I>, String> + Send + 'static,
     ) -> Self {
         let me = Owner::new(hand.rank);
+        let patience = Patience::start(me.to_string(), hand.limit);
         let desk =
             Desk { ready: VecDeque::new(), held: 0, alone: false, dry: false, leaving: false, end: None, done: 0 };
         let heart = Heart::start(ledger.clone());
@@ -153,7 +154,7 @@ impl<I: Send + 'static> Worker<I> {
             current: (0..0).zip(Vec::new()),
             open: Vec::new(),
             out: 0,
-            patience: Patience::start(hand.limit),
+            patience,
             tally: Tally::default(),
         }
     }

@@ -69,6 +69,7 @@ fn a_worker_whose_object_does_not_end_is_ended_and_others_take_it() {
     assert_eq!(output.status.code(), Some(69), "{text}");
     assert!(text.lines().any(|line| line.starts_with("warning: object 17 has taken 0.")), "{text}");
     assert!(text.lines().any(|line| line.starts_with("error: object 17 has taken 1.")), "{text}");
+    assert!(text.contains(" usual: rank 0 of process ") && text.contains(" ends, another one takes it"), "{text}");
     scene.drill("ledger", &lease, |arguments| must(1, arguments));
     assert_eq!(scene.table("ledger"), scene.straight());
 }

@@ -14,8 +14,10 @@ struct Step {
     code: i32,
     /// What the run's outcome says of this start.
     said: Option<i32>,
-    /// What it said of an earlier start.
+    /// What it said of an earlier start; of another verb, that its product is there.
     before: Option<i32>,
+    /// The stage was handed in after that.
+    anew: bool,
     /// SLURM's count of restarts.
     restarts: u32,
     link: u32,
@@ -45,7 +47,11 @@ fn run(stage: &str, links: u32, step: Step) -> End {
     for part in ["log", "failed", "run", "tools"] {
         fs::create_dir_all(campaign.join(part)).expect("the disk has room");
     }
-    let outcome = campaign.join("run/outcome.toml");
+    let mut job = own_job("exogan_campaign.toml");
+    let wanted = job.stages.iter_mut().find(|wanted| wanted.name == stage).expect("a stage");
+    (wanted.links, wanted.starts) = (links, 3);
+    let outcome = campaign.join(wanted.produces.trim_start_matches("$CAMPAIGN/"));
+    fs::create_dir_all(outcome.parent().expect("a folder")).expect("the disk has room");
     let page = |code: i32| format!("status = \"{}\"\nexit_code = {code}\n", if code == 0 { "done" } else { "stopped" });
     if let Some(before) = step.before {
         fs::write(&outcome, page(before)).expect("the disk has room");
@@ -56,6 +62,9 @@ fn run(stage: &str, links: u32, step: Step) -> End {
             .set_modified(std::time::UNIX_EPOCH)
             .expect("ours");
     }
+    if step.anew {
+        fs::write(campaign.join(format!("log/{stage}.given")), "").expect("the disk has room");
+    }
     let said =
         step.said.map_or(String::new(), |code| format!("sleep 0.02\nprintf '{}' > {}", page(code), outcome.display()));
     let (tools, asked) = (campaign.join("tools"), campaign.join("requeued"));
@@ -63,9 +72,6 @@ fn run(stage: &str, links: u32, step: Step) -> End {
     // SLURM ends the script that asks to be requeued.
     tool(&tools, "scontrol", &format!("[ $1 = requeue ] && echo -n $2 > {} && kill -TERM $PPID", asked.display()));
 
-    let mut job = own_job("exogan_campaign.toml");
-    let wanted = job.stages.iter_mut().find(|wanted| wanted.name == stage).expect("a stage");
-    (wanted.links, wanted.starts) = (links, 3);
     let script = rendered(&job, stage, "generic", campaign.to_str().expect("UTF-8"));
     let path = format!("{}:{}", tools.display(), std::env::var("PATH").expect("a PATH"));
     let mut bash = Command::new("bash");
@@ -99,7 +105,7 @@ fn check(end: &End, wanted: Result<&str, i32>) {
 
 #[test]
 fn a_training_is_requeued_unless_it_would_end_so_again() {
-    let end = |code| run("train", 1, Step { code, ..Step::default() });
+    let end = |code| run("train", 1, Step { code, said: (code == 0).then_some(0), ..Step::default() });
     check(&end(0), Ok(""));
     for code in [69, 74, 75, 1, 137, 143] {
         check(&end(code), Ok("12"));
@@ -121,12 +127,17 @@ fn the_runs_own_word_counts_where_the_launcher_loses_the_code() {
     // What an earlier start said is no word on this one.
     check(&end(137, None, Some(70)), Ok("12"));
     check(&end(64, None, Some(75)), Err(64));
+    // A launcher that loses it the other way.
+    check(&end(0, Some(75), None), Ok("12"));
+    check(&end(0, Some(70), None), Err(70));
+    check(&end(0, None, None), Ok("12"));
+    check(&end(0, None, Some(0)), Ok("")); // done before, and nothing was left to do
 }
 
 #[test]
 fn a_link_leaves_the_rest_to_the_next_one_and_ends_at_once_when_all_is_done() {
     let end = |step: Step| run("train", 3, step);
-    check(&end(Step { code: 0, ..Step::default() }), Ok(""));
+    check(&end(Step { code: 0, said: Some(0), ..Step::default() }), Ok(""));
     for code in [69, 74, 75, 137] {
         let stopped = end(Step { code, link: 2, ..Step::default() });
         assert!(stopped.code == Some(code) && stopped.failed.is_empty() && stopped.requeued.is_empty(), "{stopped:?}");
@@ -136,6 +147,9 @@ fn a_link_leaves_the_rest_to_the_next_one_and_ends_at_once_when_all_is_done() {
     let late = end(Step { code: 99, before: Some(0), link: 2, ..Step::default() });
     check(&late, Ok(""));
     assert!(late.log.contains("was done before"), "{late:?}");
+    // More steps were asked for, and the first link came to nothing.
+    let more = end(Step { code: 99, before: Some(0), anew: true, link: 2, ..Step::default() });
+    assert!(more.code == Some(99) && more.failed.is_empty(), "{more:?}");
 }
 
 #[test]
@@ -161,4 +175,8 @@ fn a_task_is_started_again_only_for_what_may_go_better() {
     for code in [64, 65, 70, 75] {
         check(&end(Step { code, ..Step::default() }), Err(code));
     }
+    // A second start is not made for what the first one left, but for what is to be made anew it is.
+    let again = |anew| end(Step { code: 65, before: Some(0), anew, restarts: 1, ..Step::default() });
+    check(&again(false), Ok(""));
+    check(&again(true), Err(65));
 }

@@ -19,8 +19,9 @@ use crate::exit::Exit;
 use crate::fanout::ledger;
 use crate::launch::campaign::FILE_NAME;
 
-/// Between two looks on a terminal.
+/// Between two looks on a terminal at files, and where SLURM is asked too, which all users of a cluster do.
 const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE_OF_QUEUE: Duration = Duration::from_secs(15);
 
 /// Say how far a campaign, a run or a ledger is.
 ///
@@ -63,6 +64,13 @@ impl Seen {
         work.map(Self::Work).ok_or(CommandError::Wrong { path: path.to_owned(), fault })
     }
 
+    fn pause(&self) -> Duration {
+        match self {
+            Self::Campaign(_) => PAUSE_OF_QUEUE,
+            Self::Work(_) => PAUSE,
+        }
+    }
+
     fn is_over(&self) -> bool {
         match self {
             Self::Campaign(report) => report.is_over(),
@@ -96,7 +104,7 @@ fn tell(arguments: &Arguments) -> Result<(), CommandError> {
         while !seen.is_over() {
             view.set_message(seen.lines());
             view.tick();
-            sleep(PAUSE);
+            sleep(seen.pause());
             seen = Seen::look(&arguments.path)?;
         }
         view.finish_and_clear();

@@ -292,12 +292,16 @@ fn give<'a>(
         if failed.exists() {
             fs::remove_file(&failed).map_err(CommandError::io(&failed))?;
         }
+        // Since when what proves the stage done may be of these jobs.
+        let since = folder.join("log").join(format!("{name}.given"));
+        fs::write(&since, "").map_err(CommandError::io(&since))?;
         let needs: Vec<&str> =
             stage.after.iter().filter_map(|before| waits.get(before.as_str()).map(String::as_str)).collect();
         let first = (!needs.is_empty()).then(|| needs.join(","));
         let mut dependency = first.clone();
         let arrays = planned.arrays(limit);
-        let at_once = stage.at_once.div_ceil(arrays.len() as u32);
+        // Of all arrays together, but at least one task of each.
+        let at_once = if stage.at_once == 0 { 0 } else { (stage.at_once / arrays.len() as u32).max(1) };
         for link in 1..=stage.links {
             let mut jobs = Vec::new();
             for &tasks in &arrays {
