@@ -20,8 +20,8 @@ const LARGE: usize = 64 << 20;
 /// FLOP/s of all ranks in products of matrices, as 1x1 convolutions: the best of several shapes, with the threads that
 /// libtorch has.
 pub(super) fn products(comm: &dyn Communicator, kind: Kind) -> f64 {
-    const RECORDS: i64 = 32;
-    // Channels and side of about 4 GFLOP each.
+    const RECORDS: i64 = 8;
+    // Channels and side of about 1 GFLOP each: processors without instructions for half precision take long over them.
     let shapes = [(128, 64), (256, 32), (512, 16)];
     let best = shapes.map(|(channels, side)| {
         let options = (Kind::Float, Device::Cpu);
