@@ -14,6 +14,7 @@ With --table the errors of a retrieval's table are given beside, for the same sp
 import argparse
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,7 @@ class ForwardModel:
         table = pathlib.Path(self.scratch.name) / "parameters.txt"
         np.savetxt(table, parameters, fmt="%.17g", header=" ".join(self.names), comments="")
         out = pathlib.Path(self.scratch.name) / "spectra"
-        subprocess.run(["rm", "-rf", out], check=True)
+        shutil.rmtree(out, ignore_errors=True)
         command = [self.program, "simulate", "spectra", "--out", out, "--count", str(len(parameters)), "--test", "0"]
         settings = {**self.settings, "order": "table", "parameter_table": str(table)}
         for key, value in settings.items():
@@ -63,7 +64,7 @@ def fold(x):
     return np.where(x > 1, 2 - x, x)
 
 
-def begin(model, truth, depths, sigma, walkers, chance):
+def begin(model, truth, sigma, walkers, chance):
     """Walkers `[n, walkers, 7]` in units of the ranges, from the curvature of the likelihood at the truth and the prior's width."""
     (n, p), step = truth.shape, 1e-3
     low, width = model.ranges[:, 0], np.ptp(model.ranges, axis=1)
@@ -104,7 +105,7 @@ def main():
         chi = ((made - spectra.depths[:, None]) / sigma[:, None]) ** 2
         return np.where(inside, -0.5 * chi.sum(axis=2), -np.inf)
 
-    x = begin(model, (spectra.parameters - low) / width, spectra.depths, sigma, walkers, chance)
+    x = begin(model, (spectra.parameters - low) / width, sigma, walkers, chance)
     weight = likelihood(x)
     half, kept, accepted = walkers // 2, [], 0.0
     for generation in range(arguments.generations):
