@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::files::log;
 use crate::sandbox::Sandbox;
 use crate::{arg, skyforge, small_job, told};
 
@@ -39,7 +40,6 @@ fn a_campaign_goes_from_one_submit_to_its_report_and_a_panic_ends_one_for_good()
     }
     sandbox.until_idle(400);
 
-    let log = |folder: &std::path::Path, name: &str| fs::read_to_string(folder.join("log").join(name)).expect("a log");
     let states = |folder| {
         sandbox
             .stages(folder)
