@@ -12,7 +12,8 @@
 //! | 20..     | columns, footer, its length, `PAR1`     |
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use ::parquet::file::serialized_reader::SerializedFileReader;
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use ::parquet::schema::types::Type;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{Column, Facts, Table, TableError, Values};
 use crate::files;
@@ -43,6 +44,7 @@ const KEY: &str = "skyforge";
 /// Rows of a group: what a reader can take at once.
 const GROUP: usize = 1 << 20;
 const PIECE: usize = 1 << 16;
+const WRITTEN_AT_ONCE: usize = 1 << 20;
 
 /// What is said of a table beside its values.
 #[derive(Serialize, Deserialize)]
@@ -66,31 +68,113 @@ pub fn is_parquet(path: &Path) -> bool {
 
 /// Writes a table, whole or not at all.
 pub fn write(path: &Path, table: &Table) -> Result<(), TableError> {
-    files::write_whole(path, &to_bytes(table)).map_err(TableError::file(path))
+    write_by(path, table, |writer| {
+        for start in (0..table.rows()).step_by(GROUP) {
+            let rows = start..(start + GROUP).min(table.rows());
+            put_group(writer, table, rows).map_err(TableError::file(path))?;
+        }
+        Ok(((), table.facts().clone()))
+    })
 }
 
-/// The file of a table.
-pub fn to_bytes(table: &Table) -> Vec<u8> {
-    let mut bytes = encode(table).expect("memory takes every byte, and columns have types that Parquet knows");
-    let digest = xxh3_64(&bytes[HEAD..]);
-    bytes[12..HEAD].copy_from_slice(&digest.to_le_bytes());
-    bytes
+/// Writes a table as its rows come, whole or not at all. The bytes are those of `write`, memory is that of a group.
+///
+/// - `to_table`: makes a table of some rows
+/// - `fill`: hands over all rows in order, and says what is true of the whole
+pub fn write_rows<R, T, E: From<TableError>>(
+    path: &Path,
+    to_table: fn(&[R], Facts) -> Table,
+    fill: impl FnOnce(&mut dyn FnMut(R) -> Result<(), TableError>) -> Result<(T, Facts), E>,
+) -> Result<T, E> {
+    write_by(path, &to_table(&[], Facts::new()), |writer| {
+        let mut rows = Vec::new();
+        let mut put = |rows: &mut Vec<R>| {
+            let group = put_group(writer, &to_table(rows, Facts::new()), 0..rows.len());
+            rows.clear();
+            group.map_err(TableError::file(path))
+        };
+        let filled = fill(&mut |row| {
+            rows.push(row);
+            if rows.len() == GROUP { put(&mut rows) } else { Ok(()) }
+        })?;
+        if !rows.is_empty() {
+            put(&mut rows)?;
+        }
+        Ok(filled)
+    })
 }
 
-fn encode(table: &Table) -> Result<Vec<u8>, ParquetError> {
-    let about = About {
-        facts: table.facts().clone(),
-        columns: table
-            .columns()
-            .iter()
-            .map(|column| AboutColumn {
-                name: column.name.clone(),
-                unit: column.unit.clone(),
-                about: column.about.clone(),
-            })
-            .collect(),
-    };
-    let about = serde_json::to_string(&about).expect("facts and descriptions are JSON");
+/// What a table's groups are put into.
+type Groups<'a> = SerializedFileWriter<Sealed<'a>>;
+
+/// Writes a file whose columns are those of `like`.
+fn write_by<T, E: From<TableError>>(
+    path: &Path,
+    like: &Table,
+    put: impl FnOnce(&mut Groups) -> Result<(T, Facts), E>,
+) -> Result<T, E> {
+    let failed = |error| E::from(TableError::file(path)(error));
+    files::write_whole_by(path, failed, |file, part| {
+        let mut writer = begin(Sealed::new(file, part), like).map_err(|error| failed(as_io(error)))?;
+        let (made, facts) = put(&mut writer)?;
+        end(writer, like, facts).map_err(|error| failed(as_io(error)))?;
+        Ok(made)
+    })
+}
+
+/// A file that is written from its beginning to its end, and what its seal comes to.
+struct Sealed<'a> {
+    file: &'a File,
+    path: &'a Path,
+    /// Bytes that are in the file.
+    place: u64,
+    /// Bytes that are not yet.
+    waiting: Vec<u8>,
+    hash: Xxh3,
+}
+
+impl<'a> Sealed<'a> {
+    fn new(file: &'a File, path: &'a Path) -> Self {
+        Self { file, path, place: 0, waiting: Vec::new(), hash: Xxh3::new() }
+    }
+
+    /// What vouches for all that was written.
+    fn seal(mut self) -> io::Result<()> {
+        self.flush()?;
+        files::write_at(self.file, self.path, &self.hash.digest().to_le_bytes(), 12)
+    }
+}
+
+impl Write for Sealed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let at = self.place as usize + self.waiting.len();
+        self.hash.update(&bytes[HEAD.saturating_sub(at).min(bytes.len())..]);
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() >= WRITTEN_AT_ONCE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.waiting.is_empty() {
+            files::write_at(self.file, self.path, &self.waiting, self.place)?;
+            self.place += self.waiting.len() as u64;
+            self.waiting.clear();
+        }
+        Ok(())
+    }
+}
+
+/// The system's word, where it was that.
+fn as_io(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(cause) => cause.downcast::<io::Error>().map_or_else(io::Error::other, |error| *error),
+        other => io::Error::other(other),
+    }
+}
+
+fn begin<'a>(sealed: Sealed<'a>, like: &Table) -> Result<Groups<'a>, ParquetError> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .set_encoding(Encoding::PLAIN)
@@ -98,14 +182,28 @@ fn encode(table: &Table) -> Result<Vec<u8>, ParquetError> {
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true)
         .set_created_by(KEY.into())
-        .set_key_value_metadata(Some(vec![KeyValue::new(KEY.into(), about)]))
         .build();
-    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema(table)?), Arc::new(properties))?;
+    let mut writer = SerializedFileWriter::new(sealed, Arc::new(schema(like)?), Arc::new(properties))?;
     writer.write_all(NAME)?;
     writer.write_all(&[0; HEAD - 12])?;
-    for start in (0..table.rows()).step_by(GROUP) {
+    Ok(writer)
+}
+
+fn end(mut writer: Groups, like: &Table, facts: Facts) -> Result<(), ParquetError> {
+    let of = |column: &Column| AboutColumn {
+        name: column.name.clone(),
+        unit: column.unit.clone(),
+        about: column.about.clone(),
+    };
+    let about = About { facts, columns: like.columns().iter().map(of).collect() };
+    let about = serde_json::to_string(&about).expect("facts and descriptions are JSON");
+    writer.append_key_value_metadata(KeyValue::new(KEY.into(), about));
+    Ok(writer.into_inner()?.seal()?)
+}
+
+fn put_group(writer: &mut Groups, table: &Table, rows: Range<usize>) -> io::Result<()> {
+    let mut put_all = || {
         let mut group = writer.next_row_group()?;
-        let rows = start..(start + GROUP).min(table.rows());
         for column in table.columns() {
             match &column.values {
                 Values::U64(values) => {
@@ -121,9 +219,9 @@ fn encode(table: &Table) -> Result<Vec<u8>, ParquetError> {
                 }
             }
         }
-        group.close()?;
-    }
-    writer.into_inner()
+        group.close().map(drop)
+    };
+    put_all().map_err(as_io)
 }
 
 fn schema(table: &Table) -> Result<Type, ParquetError> {
@@ -144,7 +242,7 @@ fn schema(table: &Table) -> Result<Type, ParquetError> {
     Type::group_type_builder("table").with_fields(fields).build()
 }
 
-fn put<T: DataType>(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &[T::T]) -> Result<(), ParquetError> {
+fn put<T: DataType>(group: &mut SerializedRowGroupWriter<'_, Sealed<'_>>, values: &[T::T]) -> Result<(), ParquetError> {
     let mut column = group.next_column()?.expect("the schema has a column for each of the table");
     column.typed::<T>().write_batch(values, None, None)?;
     column.close()

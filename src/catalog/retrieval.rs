@@ -72,15 +72,27 @@ pub fn samples_path(path: &Path) -> PathBuf {
     path.with_extension("samples.parquet")
 }
 
-/// Writes a retrieval, whole or not at all. Equal rows and facts give equal bytes.
-pub fn write(path: &Path, rows: &[RetrievalRow], facts: Facts) -> Result<(), TableError> {
-    parquet_file::write(path, &to_table(rows, facts))
+/// Writes a retrieval and the samples beside it as they come, each whole or not at all; the samples are there first. Equal rows and facts
+/// give equal bytes.
+///
+/// - `fill`: hands over each object with its samples, in order, and says what is true of the whole
+pub fn write<T, E: From<TableError>>(
+    path: &Path,
+    fill: impl FnOnce(&mut Hand) -> Result<(T, Facts), E>,
+) -> Result<T, E> {
+    parquet_file::write_rows(path, to_table, |put_row| {
+        parquet_file::write_rows(&samples_path(path), samples_to_table, |put_sample| {
+            let (made, facts) = fill(&mut |row, samples| {
+                put_row(row)?;
+                samples.into_iter().try_for_each(&mut *put_sample)
+            })?;
+            Ok(((made, facts.clone()), facts))
+        })
+    })
 }
 
-/// Writes samples, whole or not at all.
-pub fn write_samples(path: &Path, rows: &[SampleRow], facts: Facts) -> Result<(), TableError> {
-    parquet_file::write(path, &samples_to_table(rows, facts))
-}
+/// Takes an object and its samples.
+pub type Hand<'a> = dyn FnMut(RetrievalRow, Vec<SampleRow>) -> Result<(), TableError> + 'a;
 
 /// Reads a retrieval and its facts.
 pub fn read(path: &Path) -> Result<(Vec<RetrievalRow>, Facts), TableError> {

@@ -3,14 +3,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::CommandError;
 use super::counter::{Counter, LedgerCounter};
 use super::fanout::hand;
 use super::session::Session;
+use super::{CommandError, logging};
 use crate::comm::tree::leaves_of;
 use crate::exit::{Ends, Exit};
 use crate::fanout::{Block, End, Ledger, Next, Outcome, Worker};
@@ -93,21 +94,41 @@ pub struct Post<'a> {
 /// - `load`: the inputs of a block's objects, one for each, or what is wrong with it; on a thread of its own
 /// - `known`: what is to be fitted of an input
 /// - `read`: the payload of an object, of its input and its fit
+///
+/// A worker speaks for itself where it fails, since others go on without it.
 pub fn fit_ledger<I: Send + 'static>(
+    post: &Post,
+    fit: &LatentFit,
+    load: impl FnMut(Block) -> Vec<Result<I, CommandError>> + Send + 'static,
+    known: impl FnMut(u64, &I) -> Result<Known, CommandError>,
+    read: impl FnMut(I, &Fitted) -> Outcome,
+) -> Result<Exit, CommandError> {
+    let done = fit_own(post, fit, load, known, read);
+    if let Err(error) = &done
+        && post.session.rank() > 0
+    {
+        logging::error(true, &format!("rank {} of {}: {error}", post.session.rank(), post.session.ranks()));
+    }
+    done
+}
+
+/// What one worker does.
+fn fit_own<I: Send + 'static>(
     post: &Post,
     fit: &LatentFit,
     mut load: impl FnMut(Block) -> Vec<Result<I, CommandError>> + Send + 'static,
     mut known: impl FnMut(u64, &I) -> Result<Known, CommandError>,
     mut read: impl FnMut(I, &Fitted) -> Outcome,
 ) -> Result<Exit, CommandError> {
-    let worker = Worker::start(post.ledger, hand::hand(post.session, post.max_wall), move |block| {
-        load(block).into_iter().map(fault_or_end).collect()
-    });
+    let hand = hand::hand(post.session, post.max_wall);
+    let stop = Arc::clone(&hand.stop);
+    let worker = Worker::start(post.ledger, hand, move |block| load(block).into_iter().map(fault_or_end).collect());
     let mut counter = LedgerCounter::new(post, &worker)?;
     let worker = RefCell::new(worker);
     let open: RefCell<BTreeMap<u64, I>> = RefCell::default();
-    let mut end = End::AllDone;
-    fit.run(
+    let mut end = End::Stopped;
+    fit.run_until(
+        || stop(),
         || loop {
             let next = worker.borrow_mut().next_object()?;
             let (object, input) = match next {

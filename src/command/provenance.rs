@@ -11,6 +11,9 @@ use crate::config::RunConfig;
 use crate::data::Dataset;
 use crate::{files, machine, one_line};
 
+/// The program as results tell of it: version and git revision.
+pub const PROGRAM: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("SKYFORGE_GIT_REVISION"));
+
 /// Adds this start to what is known of `run`.
 pub fn record_start(run: &Path, ranks: usize, config: &RunConfig, dataset: &Dataset) -> Result<(), CommandError> {
     let path = run.join("provenance.toml");

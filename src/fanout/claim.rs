@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -29,7 +29,7 @@ pub struct Owner {
     pub begun: String,
     /// Its rank.
     pub rank: usize,
-    /// When this was written, in seconds since 1970 by that machine's clock; for people.
+    /// When the claim was taken, in seconds since 1970 by that machine's clock; for people.
     pub time: u64,
 }
 
@@ -41,7 +41,7 @@ impl Owner {
         let process = process::id();
         let (host, place) = (machine::host(), place());
         let begun = alive(process).unwrap_or_default();
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = since_1970();
         let worker = WORKERS.fetch_add(1, Ordering::Relaxed);
         let token = xxh3_64(format!("{host} {place} {process} {begun} {worker} {}", now.as_nanos()).as_bytes());
         Self { token: format!("{token:016x}"), host, place, process, begun, rank, time: now.as_secs() }
@@ -54,6 +54,10 @@ impl Owner {
             && !self.begun.is_empty()
             && alive(self.process).is_none_or(|begun| begun != self.begun)
     }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// In a message: which worker.
@@ -95,7 +99,8 @@ impl Claim {
     pub fn take(ledger: &Ledger, leaf: &sight::Leaf, me: &Owner) -> Result<Option<Self>, FanoutError> {
         let sight::Leaf { block, attempt, suspect, .. } = *leaf;
         let path = ledger.disk().path("claims", sight::attempt_name(block, attempt));
-        let words = serde_json::to_vec(me).expect("names and numbers are JSON");
+        let words = serde_json::to_vec(&Owner { time: since_1970().as_secs(), ..me.clone() });
+        let words = words.expect("names and numbers are JSON");
         Ok(ledger.disk().claim(&path, &words)?.map(|file| Self { block, attempt, suspect, file, path }))
     }
 

@@ -37,13 +37,18 @@ pub(super) struct Claimer {
     thrown: u64,
     /// Objects that were done or given up at the last look.
     pub done: u64,
+    /// Claims at the last look.
+    pub claims: u32,
 }
 
 impl Claimer {
     pub fn new(ledger: Ledger, me: Owner) -> Self {
-        let watch = Watch::new(ledger.terms().lease());
+        // Each begins elsewhere, so that many workers together see all claims soon.
+        let work = ledger.work();
+        let begin = work.first_object + xxh3_64_with_seed(me.token.as_bytes(), 0) % work.count().max(1);
+        let watch = Watch::new(ledger.terms().lease(), begin);
         let (fresh, suspects) = (VecDeque::new(), VecDeque::new());
-        Self { ledger, me, watch, fresh, suspects, too_late: 0, patience: 0, thrown: 0, done: 0 }
+        Self { ledger, me, watch, fresh, suspects, too_late: 0, patience: 0, thrown: 0, done: 0, claims: 0 }
     }
 
     /// Takes a block; `alone`: this worker has no other.
@@ -94,6 +99,7 @@ impl Claimer {
         };
         let left = sight.left();
         self.done = self.ledger.work().count() - left;
+        self.claims = sight.leaves.iter().filter(|leaf| leaf.state == State::Claimed).count() as u32;
         self.patience = 4 + sight.leaves.len() / 64;
         self.too_late = 0;
         let free = sight.leaves.into_iter().filter(|leaf| leaf.state == State::Free);

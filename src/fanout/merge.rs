@@ -36,9 +36,9 @@ impl<'a> Finished<'a> {
     /// `ledger`, if it is one.
     pub fn of(ledger: &'a Ledger) -> Result<Self, FanoutError> {
         let sight = Sight::take(ledger)?;
-        let (left, objects) = (sight.left(), ledger.work().count());
+        let left = sight.left();
         if left > 0 {
-            return Err(FanoutError::Unfinished { folder: ledger.folder().to_owned(), left, objects });
+            return Err(unfinished(ledger, left));
         }
         Ok(Self { ledger, sight })
     }
@@ -76,19 +76,24 @@ impl<'a> Finished<'a> {
     }
 }
 
+fn unfinished(ledger: &Ledger, left: u64) -> FanoutError {
+    FanoutError::Unfinished { folder: ledger.folder().to_owned(), left, objects: ledger.work().count() }
+}
+
 fn of_leaf(ledger: &Ledger, leaf: &Leaf) -> Result<Vec<Outcome>, FanoutError> {
     match leaf.state {
-        State::Done { .. } => read_result(ledger, leaf.block),
+        State::Done { .. } => read_result(ledger, leaf.block)?.ok_or_else(|| unfinished(ledger, leaf.block.count())),
         State::GivenUp => Ok(vec![Err(given_up(ledger, leaf)?)]),
         State::Free | State::Claimed => unreachable!("nothing is left"),
     }
 }
 
-/// What came of the objects of a block that is done.
-pub(super) fn read_result(ledger: &Ledger, block: Block) -> Result<Vec<Outcome>, FanoutError> {
+/// What came of the objects of a block that was done; nothing where `retry` has made it free again.
+pub(super) fn read_result(ledger: &Ledger, block: Block) -> Result<Option<Vec<Outcome>>, FanoutError> {
     let path = ledger.result(block);
-    let wrong = |fault| FanoutError::Wrong { path: path.clone(), fault };
-    let seen = ledger.disk().read(&path)?.ok_or_else(|| wrong("is gone".into()))?;
-    unpack(ledger.key(), block, &seen.bytes)
-        .map_err(|fault| wrong(format!("{fault}: `fanout retry --failed` removes it, so that a worker makes it again")))
+    let Some(seen) = ledger.disk().read(&path)? else { return Ok(None) };
+    unpack(ledger.key(), block, &seen.bytes).map(Some).map_err(|fault| FanoutError::Wrong {
+        path,
+        fault: format!("{fault}: `fanout retry --failed` removes it, so that a worker makes it again"),
+    })
 }

@@ -36,7 +36,7 @@ pub fn retry_failed(ledger: &Ledger, mut next: impl FnMut()) -> Result<Retried, 
                     retried.blocks.push(leaf.block);
                 }
                 outcomes => {
-                    for (object, _) in quarantined_in(&sight, leaf.block, outcomes?) {
+                    for (object, _) in quarantined_in(&sight, leaf.block, outcomes?.unwrap_or_default()) {
                         // It becomes a block of its own, unless it is one.
                         if leaf.block.count() == 1 {
                             forget(ledger, leaf)?;

@@ -1,6 +1,6 @@
 //! How far a ledger is, in numbers and in names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::time::{Duration, SystemTime};
 
@@ -14,8 +14,9 @@ use super::merge::read_result;
 use super::payloads::Outcome;
 use super::sight::{Leaf, Sight, State, attempt_name};
 
-/// The rate is that of the time before the newest result, as long as this.
+/// The rate is that of the time before the newest result, as long as this, and longer where that holds few results.
 const RATE_OVER: Duration = Duration::from_mins(10);
+const RATE_OF: usize = 4;
 
 /// How far a ledger is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,7 +41,7 @@ pub struct Status {
     pub suspects: u64,
     /// Objects done a second in the last ten minutes of work; none where there is no time to divide by.
     pub objects_per_second: Option<f64>,
-    /// How long the rest takes at that rate.
+    /// How long the rest takes at that rate; none while nobody is at work.
     pub seconds_left: Option<f64>,
 }
 
@@ -66,11 +67,27 @@ pub struct AtWork {
     pub blocks: Vec<String>,
     /// Since its last sign of life, by the clocks of this machine and of whoever keeps the folder.
     pub silent_seconds: f64,
+    /// Whether it is to be taken for lost: it was silent for a lease, or this machine sees that its process is gone.
+    pub lost: bool,
 }
 
-impl Status {
+/// Who looks at a ledger again and again, and remembers what does not change.
+pub struct Observer<'a> {
+    ledger: &'a Ledger,
+    me: Owner,
+    /// When results were made.
+    made: HashMap<Block, SystemTime>,
+}
+
+impl<'a> Observer<'a> {
+    /// Of `ledger`.
+    pub fn new(ledger: &'a Ledger) -> Self {
+        Self { ledger, me: Owner::new(0), made: HashMap::new() }
+    }
+
     /// Reads the ledger's folders, what claims say, and what faulty results say.
-    pub fn take(ledger: &Ledger) -> Result<Self, FanoutError> {
+    pub fn look(&mut self) -> Result<Status, FanoutError> {
+        let ledger = self.ledger;
         let sight = Sight::take(ledger)?;
         let in_state = |wanted: State| {
             let of = sight.leaves.iter().filter(move |leaf| leaf.state == wanted);
@@ -79,21 +96,89 @@ impl Status {
         let (claimed, free, objects) = (in_state(State::Claimed), in_state(State::Free), ledger.work().count());
         let quarantined = quarantined(ledger, &sight)?;
         let open = || sight.leaves.iter().filter(|leaf| matches!(leaf.state, State::Free | State::Claimed));
-        let objects_per_second = objects_per_second(ledger, &sight);
-        let rate = objects_per_second.filter(|_| claimed + free > 0);
-        Ok(Self {
+        let workers = self.workers(&sight)?;
+        let objects_per_second = self.objects_per_second(&sight);
+        let rate = objects_per_second.filter(|_| workers.iter().any(|worker| !worker.lost));
+        Ok(Status {
             verb: ledger.work().verb.clone(),
             objects,
             done: objects - claimed - free - quarantined.len() as u64,
             claimed,
             free,
             quarantined,
-            workers: workers(ledger, &sight)?,
+            workers,
             lost_attempts: open().map(|leaf| u64::from(leaf.attempt)).sum(),
             suspects: open().filter(|leaf| leaf.suspect).count() as u64,
             objects_per_second,
             seconds_left: rate.map(|rate| (claimed + free) as f64 / rate),
         })
+    }
+
+    /// Who has claims that are not done, in the order of their first blocks.
+    fn workers(&self, sight: &Sight) -> Result<Vec<AtWork>, FanoutError> {
+        let disk = self.ledger.disk();
+        let mut order = Vec::new();
+        let mut found: BTreeMap<String, AtWork> = BTreeMap::new();
+        for leaf in sight.leaves.iter().filter(|leaf| leaf.state == State::Claimed) {
+            let path = disk.path("claims", attempt_name(leaf.block, leaf.attempt));
+            let Some(seen) = disk.read(&path)? else { continue };
+            let silent = SystemTime::now().duration_since(seen.changed).unwrap_or_default().as_secs_f64();
+            let Ok(owner) = serde_json::from_slice::<Owner>(&seen.bytes) else { continue };
+            let lost = owner.is_gone(&self.me);
+            let Owner { token, host, process, rank, .. } = owner;
+            let worker = found.entry(token.clone()).or_insert_with(|| {
+                order.push(token);
+                AtWork { host, process, rank, blocks: Vec::new(), silent_seconds: silent, lost }
+            });
+            worker.blocks.push(leaf.block.to_string());
+            worker.silent_seconds = worker.silent_seconds.min(silent);
+        }
+        let lease = self.ledger.terms().lease_seconds;
+        for worker in found.values_mut() {
+            worker.lost |= worker.silent_seconds > lease;
+        }
+        Ok(order.iter().filter_map(|token| found.remove(token)).collect())
+    }
+
+    /// By the times of the results, all of one clock or nearly so.
+    fn objects_per_second(&mut self, sight: &Sight) -> Option<f64> {
+        let results = || sight.leaves.iter().filter(|leaf| matches!(leaf.state, State::Done { .. }));
+        let mut times: Vec<(SystemTime, u64)> = Vec::new();
+        for Leaf { block, .. } in results() {
+            let made = self.made.get(block).copied().or_else(|| {
+                let file = fs::metadata(self.ledger.result(*block));
+                let made = file.and_then(|file| file.modified()).ok()?;
+                self.made.insert(*block, made);
+                Some(made)
+            });
+            times.extend(made.map(|made| (made, block.count())));
+        }
+        // What `retry` removes is made again, at another time.
+        if self.made.len() > times.len() {
+            let there: HashSet<Block> = results().map(|leaf| leaf.block).collect();
+            self.made.retain(|block, _| there.contains(block));
+        }
+        times.sort_unstable();
+        let (newest, _) = times.last()?;
+        let in_time = |(time, _): &(SystemTime, u64)| newest.duration_since(*time).unwrap_or_default() > RATE_OVER;
+        let first = times.partition_point(in_time).min(times.len().saturating_sub(RATE_OF));
+        let late = &times[first..];
+        // From the first result to the last: what was done before the first is no part of it.
+        let seconds = newest.duration_since(late[0].0).ok()?.as_secs_f64();
+        let objects: u64 = late[1..].iter().map(|(_, objects)| objects).sum();
+        (seconds > 0.0).then(|| objects as f64 / seconds)
+    }
+}
+
+impl Status {
+    /// One look at `ledger`.
+    pub fn take(ledger: &Ledger) -> Result<Self, FanoutError> {
+        Observer::new(ledger).look()
+    }
+
+    /// Whether somebody lives who has something of it.
+    pub fn is_worked_on(&self) -> bool {
+        self.workers.iter().any(|worker| !worker.lost)
     }
 
     /// Whether every object is done or in quarantine.
@@ -109,7 +194,8 @@ pub(super) fn quarantined(ledger: &Ledger, sight: &Sight) -> Result<Vec<Quaranti
         match leaf.state {
             State::GivenUp => found.push((leaf.block.first, given_up(ledger, leaf)?)),
             State::Done { faulty: true } => {
-                found.extend(quarantined_in(sight, leaf.block, read_result(ledger, leaf.block)?));
+                let outcomes = read_result(ledger, leaf.block)?;
+                found.extend(quarantined_in(sight, leaf.block, outcomes.unwrap_or_default()));
             }
             State::Done { faulty: false } | State::Free | State::Claimed => {}
         }
@@ -131,41 +217,4 @@ pub(super) fn given_up(ledger: &Ledger, leaf: &Leaf) -> Result<String, FanoutErr
     let last = seen.map_or("nobody knows why".into(), |seen| String::from_utf8_lossy(&seen.bytes).into_owned());
     let times = leaf.attempt;
     Ok(format!("{times} worker{} lost with it alone, the last one so: {last}", if times == 1 { "" } else { "s" }))
-}
-
-/// Who has claims that are not done, in the order of their first blocks.
-fn workers(ledger: &Ledger, sight: &Sight) -> Result<Vec<AtWork>, FanoutError> {
-    let mut order = Vec::new();
-    let mut found: BTreeMap<String, AtWork> = BTreeMap::new();
-    for leaf in sight.leaves.iter().filter(|leaf| leaf.state == State::Claimed) {
-        let path = ledger.disk().path("claims", attempt_name(leaf.block, leaf.attempt));
-        let Some(seen) = ledger.disk().read(&path)? else { continue };
-        let silent = SystemTime::now().duration_since(seen.changed).unwrap_or_default().as_secs_f64();
-        let Ok(Owner { token, host, process, rank, .. }) = serde_json::from_slice(&seen.bytes) else { continue };
-        let worker = found.entry(token.clone()).or_insert_with(|| {
-            order.push(token);
-            AtWork { host, process, rank, blocks: Vec::new(), silent_seconds: silent }
-        });
-        worker.blocks.push(leaf.block.to_string());
-        worker.silent_seconds = worker.silent_seconds.min(silent);
-    }
-    Ok(order.iter().filter_map(|token| found.remove(token)).collect())
-}
-
-/// By the times of the results, all of one clock or nearly so.
-fn objects_per_second(ledger: &Ledger, sight: &Sight) -> Option<f64> {
-    let results = sight.leaves.iter().filter(|leaf| matches!(leaf.state, State::Done { .. }));
-    let times = results.filter_map(|leaf| {
-        let made = fs::metadata(ledger.result(leaf.block)).and_then(|file| file.modified()).ok()?;
-        Some((made, leaf.block.count()))
-    });
-    let mut times: Vec<(SystemTime, u64)> = times.collect();
-    times.sort_unstable();
-    let (newest, _) = times.last()?;
-    let late = times.iter().filter(|(time, _)| newest.duration_since(*time).unwrap_or_default() <= RATE_OVER);
-    let late: Vec<&(SystemTime, u64)> = late.collect();
-    // From the first result to the last: what was done before the first is no part of it.
-    let seconds = newest.duration_since(late[0].0).ok()?.as_secs_f64();
-    let objects: u64 = late[1..].iter().map(|(_, objects)| objects).sum();
-    (seconds > 0.0).then(|| objects as f64 / seconds)
 }

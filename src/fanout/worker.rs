@@ -17,9 +17,11 @@ use super::ledger::Ledger;
 use super::patience::{self, Patience};
 use super::payloads::{Outcome, pack};
 
-/// The first and the longest pause before somebody who found nothing looks again; a lease has at least this many.
+/// The first and the longest pause before somebody who found nothing looks again, which is longer where many work, since all of them
+/// look; a lease has at least this many.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const PAUSE_PER_CLAIM: Duration = Duration::from_millis(20);
 const PAUSES_PER_LEASE: u32 = 8;
 
 /// How often somebody who waits looks whether to stop.
@@ -334,14 +336,14 @@ impl<I, L: FnMut(Block) -> Result<Vec<I>, String>> Aside<I, L> {
 
     /// Until all is done, or the worker leaves and nobody wants to know.
     fn work(&mut self) -> Result<Option<()>, FanoutError> {
-        let longest = LONGEST_PAUSE.min(self.ledger.terms().lease() / PAUSES_PER_LEASE);
-        let mut pause = FIRST_PAUSE.min(longest);
+        let seldom = self.ledger.terms().lease() / PAUSES_PER_LEASE;
+        let mut pause = FIRST_PAUSE.min(seldom);
         loop {
             let Some(held) = self.wanted() else { return Ok(None) };
             let found = self.claimer.find(held == 0)?;
             match found {
                 Found::Block(claim) => {
-                    pause = FIRST_PAUSE.min(longest);
+                    pause = FIRST_PAUSE.min(seldom);
                     self.fetch(claim)?;
                 }
                 Found::AllDone => {
@@ -357,6 +359,7 @@ impl<I, L: FnMut(Block) -> Result<Vec<I>, String>> Aside<I, L> {
                     if !desk.leaving && desk.held == held {
                         drop(self.shared.wait(desk, pause));
                     }
+                    let longest = LONGEST_PAUSE.max(PAUSE_PER_CLAIM * self.claimer.claims).min(seldom);
                     pause = longest.min(2 * pause);
                 }
             }

@@ -57,20 +57,38 @@ pub fn part_of(path: &Path) -> PathBuf {
 
 /// Writes `bytes` to `path`, whole or not at all, and to the disk.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_whole_by(path, |error| error, |file, part| write_at(file, part, bytes, 0))
+}
+
+/// The same by `write`, which gets the new file, and the name that it has until it is whole.
+///
+/// - `failed`: makes the caller's error of one of the system's
+pub fn write_whole_by<T, E>(
+    path: &Path,
+    failed: impl Fn(io::Error) -> E,
+    write: impl FnOnce(&File, &Path) -> Result<T, E>,
+) -> Result<T, E> {
     let part = part_of(path);
-    let written = create(&part).and_then(|file| {
-        write_at(&file, &part, bytes, 0)?;
-        settle(&file, path)
-    });
-    written.map_err(|error| {
-        let _ = remove_file(&part); // half a file is of no use, and there is an error already
+    let told = |error: io::Error| {
         let told = match error.kind() {
             io::ErrorKind::IsADirectory => "is a folder, expected the name of a file",
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "its folder is not there, expected one that is",
-            _ => return error,
+            _ => return failed(error),
         };
-        io::Error::new(error.kind(), told)
-    })
+        failed(io::Error::new(error.kind(), told))
+    };
+    if path.is_dir() {
+        return Err(told(io::ErrorKind::IsADirectory.into())); // before what may be long work
+    }
+    let written = create(&part).map_err(told).and_then(|file| {
+        let made = write(&file, &part)?;
+        settle(&file, path).map_err(told)?;
+        Ok(made)
+    });
+    if written.is_err() {
+        let _ = remove_file(&part); // half a file is of no use, and there is an error already
+    }
+    written
 }
 
 /// Gives `file`, which was written as `part_of(path)` and is complete, its name; both are on the disk afterwards.

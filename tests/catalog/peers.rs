@@ -23,7 +23,7 @@ fn peer(arguments: &[&std::path::Path]) -> Option<Value> {
 fn pandas_sees_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table.parquet");
-    retrieval::write(&path, &rows(50), facts()).unwrap();
+    parquet_file::write(&path, &retrieval::to_table(&rows(50), facts())).unwrap();
     let Some(seen) = peer(&[&path]) else { return };
     assert_eq!((&seen["rows"], &seen["facts"]), (&json!(50), &Value::Object(facts())));
     let table = retrieval::to_table(&rows(50), facts());

@@ -10,12 +10,37 @@ use crate::made::{facts, rows, samples};
 fn rows_go_through_a_file_and_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table.parquet");
-    retrieval::write(&path, &rows(33), facts()).unwrap();
+    write(&path);
     assert_eq!(retrieval::read(&path).unwrap(), (rows(33), facts()));
     let beside = retrieval::samples_path(&path);
     assert_eq!(beside, folder.path().join("table.samples.parquet"));
-    retrieval::write_samples(&beside, &samples(264), facts()).unwrap();
     assert_eq!(retrieval::read_samples(&beside).unwrap(), (samples(264), facts()));
+}
+
+/// 33 objects with 8 samples each.
+fn write(path: &Path) {
+    let written: Result<(), TableError> = retrieval::write(path, |hand| {
+        for (row, samples) in rows(33).into_iter().zip(samples(264).chunks(8)) {
+            hand(row, samples.to_vec())?;
+        }
+        Ok(((), facts()))
+    });
+    written.unwrap();
+}
+
+#[test]
+fn where_rows_end_early_there_is_no_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.parquet");
+    write(&path);
+    let before = std::fs::read(&path).unwrap();
+    let written: Result<(), TableError> = retrieval::write(&path, |hand| {
+        hand(rows(1).remove(0), samples(8))?;
+        Err(TableError::NotParquet { path: "elsewhere".into() })
+    });
+    assert!(written.unwrap_err().to_string().contains("elsewhere"));
+    assert!(std::fs::read(&path).unwrap() == before, "what was there is there");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "no .part");
 }
 
 #[test]
@@ -51,7 +76,7 @@ fn another_table_is_not_taken_for_a_retrieval() {
     let line = |path: &Path, error: TableError| {
         error.to_string().strip_prefix(&format!("{}: ", path.display())).expect("it is named").to_owned()
     };
-    retrieval::write_samples(&path, &samples(8), facts()).unwrap();
+    parquet_file::write(&path, &retrieval::samples_to_table(&samples(8), facts())).unwrap();
     let error = retrieval::read(&path).unwrap_err();
     assert_eq!(line(&path, error), "has no column `points`, expected one of u64");
     let all = retrieval::to_table(&rows(2), facts());

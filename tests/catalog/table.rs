@@ -64,9 +64,27 @@ fn a_long_table_is_read_whole() {
     let flags = ids.iter().map(|id| id.is_multiple_of(7)).collect();
     let columns =
         vec![Column::new("id", "1", "", Values::U64(ids)), Column::new("seventh", "1", "", Values::Bool(flags))];
-    let table = Table::new(Facts::new(), columns);
+    let table = Table::new(every_type().facts().clone(), columns);
     parquet_file::write(&path, &table).unwrap();
     assert!(parquet_file::read(&path).unwrap() == table);
+}
+
+#[test]
+fn rows_that_come_one_by_one_are_the_bytes_of_the_whole_table() {
+    let to_table =
+        |rows: &[u64], facts| Table::new(facts, vec![Column::new("id", "1", "", Values::U64(rows.to_vec()))]);
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, one_by_one] = ["whole.parquet", "rows.parquet"].map(|name| folder.path().join(name));
+    for count in [0, 5, 1 << 20, (2 << 20) + 1] {
+        let (rows, facts): (Vec<u64>, _) = ((0..count).map(|row| row * row).collect(), every_type().facts().clone());
+        parquet_file::write(&whole, &to_table(&rows, facts.clone())).unwrap();
+        let written: Result<u64, TableError> = parquet_file::write_rows(&one_by_one, to_table, |hand| {
+            rows.into_iter().try_for_each(hand)?;
+            Ok((count, facts))
+        });
+        assert_eq!(written.unwrap(), count);
+        assert!(fs::read(&whole).unwrap() == fs::read(&one_by_one).unwrap(), "{count} rows");
+    }
 }
 
 #[test]

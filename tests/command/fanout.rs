@@ -133,10 +133,14 @@ fn kill_and_go_on(kills: u64) -> u64 {
     killed
 }
 
+/// How far a ledger is, as soon as there is one.
+fn look(ledger: &Path) -> Value {
+    serde_json::from_slice(&run(1, &["fanout", "status", arg(ledger), "--json"]).stdout).unwrap_or_default()
+}
+
 /// Whether a process holds a block that is not done.
 fn has_claim(ledger: &Path, process: u32) -> bool {
-    let told = run(1, &["fanout", "status", arg(ledger), "--json"]);
-    let status: Value = serde_json::from_slice(&told.stdout).unwrap_or_default();
+    let status = look(ledger);
     let workers = status["workers"].as_array().cloned().unwrap_or_default();
     workers.iter().any(|worker| worker["process"] == process)
 }
@@ -205,6 +209,43 @@ fn a_worker_whose_time_is_up_gives_its_blocks_back_and_says_so() {
     assert_eq!(worker.wait().expect("it ends").code(), Some(75));
     let status = scene.status("ledger");
     assert_eq!((&status["claimed"], &status["suspects"]), (&0.into(), &0.into()), "{status}");
+}
+
+#[test]
+fn who_is_suspended_together_with_others_does_not_take_them_for_lost() {
+    let scene = Scene::new(40);
+    let slowly = ["--round-ms", "700", "--batch", "8", "--lease", "2"];
+    let mut workers: Vec<Child> =
+        (0..8).map(|_| scene.drill("ledger", &slowly, |arguments| spawn(1, arguments))).collect();
+    // There are five blocks, so some look on.
+    while look(&scene.path("ledger"))["free"] != 0 {
+        assert!(workers.iter_mut().all(|worker| !has_ended(worker)), "they work");
+    }
+    workers.iter().for_each(|worker| signal(worker.id(), "-STOP"));
+    sleep(Duration::from_secs(5));
+    workers.iter().for_each(|worker| signal(worker.id(), "-CONT"));
+    for mut worker in workers {
+        assert!(worker.wait().expect("it ends").success());
+    }
+    assert_eq!(fs::read_dir(scene.path("ledger/failed")).expect("it is there").count(), 0);
+    assert_eq!(scene.table("ledger"), scene.straight());
+}
+
+#[test]
+fn a_ledger_that_nobody_works_on_says_so_and_does_not_promise_an_end() {
+    let scene = Scene::new(400);
+    let slowly = ["--round-ms", "20"];
+    let mut worker = scene.drill("ledger", &slowly, |arguments| spawn(1, arguments));
+    while !look(&scene.path("ledger"))["seconds_left"].is_number() {
+        assert!(!has_ended(&mut worker), "it works");
+    }
+    signal(worker.id(), "-KILL");
+    worker.wait().expect("it ends");
+    let status = scene.status("ledger");
+    assert!(status["seconds_left"].is_null() && status["workers"][0]["lost"] == true, "{status}");
+    let told = must(1, &["fanout", "status", arg(&scene.path("ledger"))]);
+    assert!(told.contains(", lost)") && told.contains("nobody is at work") && !told.contains("rate"), "{told}");
+    assert!(must(1, &["status", arg(&scene.path("ledger"))]).starts_with("waiting "));
 }
 
 #[test]

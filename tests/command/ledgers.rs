@@ -92,13 +92,42 @@ fn workers_whose_time_is_up_give_their_blocks_back_and_tell_how_far_they_are() {
     assert_eq!((&status["claimed"], &status["suspects"]), (&0.into(), &0.into()), "{status}");
     let (done, free) = (status["done"].as_u64().expect("a number"), status["free"].as_u64().expect("a number"));
     assert!(done >= 8 && free > 0 && done + free == 64, "{status}");
-    let table = scene.place.join("table.parquet");
+    let table = scene.place.join("elsewhere");
     let (code, line) = refused(&["fanout", "merge", arg(&ledger), "--out", arg(&table)]);
     assert!(code == 75 && line.contains(&format!("{free} of 64 objects are not done")), "{line}");
+    // Nor does it wait for the end of fits that take minutes.
+    let hours = ["--ledger", arg(&table), "--set", "restarts=8", "--set", "iterations=10000000", "--set", "patience=0"];
+    let mut worker = spawn(1, &retrieve(&scene, &hours));
+    while count(&table, "claims") == 0 {
+        assert!(worker.try_wait().expect("it is ours").is_none(), "it works");
+        sleep(Duration::from_millis(5));
+    }
+    sleep(Duration::from_millis(300));
+    signal(worker.id(), "-TERM");
+    assert_eq!(worker.wait().expect("it ends").code(), Some(75));
+    assert_eq!(count(&table, "claims"), 0);
     // Whoever goes on begins where they left, and says in a log what of the whole is its own.
     let told = String::from_utf8(run(1, &words).stderr).expect("UTF-8");
     let last = told.lines().rfind(|line| line.starts_with("spectrum ")).expect("it tells");
     assert!(last.starts_with("spectrum 64/64  100.0 %") && last.ends_with(&format!("  mine {free}")), "{told}");
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn each_rank_that_fails_on_a_ledger_says_why() {
+    let scene = trained::on_spectra();
+    let ledger = scene.place.join("ledger");
+    fs::create_dir_all(&ledger).expect("a folder");
+    std::os::unix::fs::symlink("/proc/self/task", ledger.join("results")).expect("a folder without room");
+    let words = retrieve(&scene, &[&["--ledger", arg(&ledger), "--objects-per-block", "4"][..], &QUICK].concat());
+    let output = run(2, &words);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(74), "{text}");
+    for whose in ["error: ", "error: rank 1 of 2: "] {
+        let wanted = format!("{whose}{}", arg(&ledger.join("results")));
+        assert!(text.lines().any(|line| line.starts_with(&wanted)), "{wanted}: {text}");
+    }
+    assert_eq!(count(&ledger, "claims"), 0, "others may have what they held");
 }
 
 #[test]

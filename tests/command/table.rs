@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use skyforge::catalog::{Facts, Interval, RetrievalRow, SampleRow, retrieval};
+use skyforge::catalog::{Facts, Interval, RetrievalRow, SampleRow, parquet_file, retrieval};
 use skyforge::data::Dataset;
 use skyforge::rng::{Draw, Stream};
 use skyforge::statistics::weighted::percentiles;
@@ -59,8 +59,8 @@ fn retrieved(folder: &Path, narrow: f64) -> (PathBuf, PathBuf) {
     let table = folder.join("table.parquet");
     let mut facts = Facts::new();
     facts.insert("weights".into(), "generator_ema".into());
-    retrieval::write(&table, &rows, facts.clone()).expect("the disk has room");
-    retrieval::write_samples(&retrieval::samples_path(&table), &samples, facts).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::to_table(&rows, facts.clone())).expect("the disk has room");
+    parquet_file::write(&retrieval::samples_path(&table), &retrieval::samples_to_table(&samples, facts)).expect("the disk has room");
     (spectra, table)
 }
 
@@ -146,14 +146,14 @@ fn a_table_of_other_objects_is_refused_and_a_split_leaves_them_out() {
     let (spectra, table) = retrieved(folder.path(), 1.0);
     let (mut rows, facts) = retrieval::read(&table).expect("a table");
     rows[7].id = 1 << 40;
-    retrieval::write(&table, &rows, facts.clone()).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::to_table(&rows, facts.clone())).expect("the disk has room");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra)]);
     assert!(code == 65 && line.contains("has id 1099511627776, expected ids of records of"), "{line}");
     let lines = must(1, &["evaluate", arg(&table), "--against", arg(&spectra), "--split", "train"]);
     assert!(lines.starts_with("399 objects of the split train; 1 of the table are not in it"), "{lines}");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra), "--split", "test"]);
     assert!(code == 64 && line.contains("has no split `test`, expected one of `train`"), "{line}");
-    retrieval::write(&table, &rows[7..8], facts).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::to_table(&rows[7..8], facts)).expect("the disk has room");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra), "--split", "train"]);
     assert!(code == 65 && line.contains("has no id of the split train"), "{line}");
 }

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
+use skyforge::fanout::disk::Operation;
 use skyforge::fanout::status::Status;
 use skyforge::fanout::{Ledger, Next};
 
@@ -94,6 +95,23 @@ fn what_a_silent_worker_held_is_taken_over_after_a_lease() {
             "a worker without a name gave no sign of life for 0.6 s"
         ]
     );
+}
+
+#[test]
+fn however_many_are_silent_one_worker_takes_all_over_and_reads_few_claims_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (ledger, lost) = (join(folder.path(), 150, 1), 149);
+    for object in 1..=lost {
+        let far = r#"{"token":"x","host":"far","place":"far away","process":1,"begun":"1","rank":3,"time":0}"#;
+        let name = format!("{object:012}-{:012}.0", object + 1);
+        std::fs::write(ledger.disk().path("claims", name), far).expect("a claim");
+    }
+    assert_eq!(finish(start(&ledger)).objects, 150);
+    assert_whole(&ledger);
+    assert_eq!(names(&ledger, "failed").len(), lost);
+    let counts = ledger.disk().counts();
+    let (reads, looks) = (counts[Operation::Read as usize], counts[Operation::List as usize] / 5);
+    assert!(reads <= 32 * looks + 150, "{reads} claims and results read at {looks} looks");
 }
 
 #[test]

@@ -172,6 +172,20 @@ fn halves_lead_as_far_down() {
 }
 
 #[test]
+fn whoever_is_to_stop_leaves_what_is_under_way() {
+    let networks = of_maps(&SMALL);
+    let fit =
+        LatentFit::new(&networks, FitSettings { iterations: 1 << 20, patience: 0, ..settings() }, None, Draw::new(1));
+    let mut subjects = (0..4).map(|record| map(&networks, record, true)).collect::<Vec<_>>().into_iter();
+    let looks = std::cell::Cell::new(0);
+    let stop = || looks.replace(looks.get() + 1) == 3;
+    let done = |_| panic!("nothing is ready so soon");
+    let result: Result<(), ()> = fit.run_until(stop, || Ok(pulled(subjects.next())), |_| false, done);
+    result.expect("nothing fails");
+    assert_eq!(looks.get(), 4);
+}
+
+#[test]
 fn paths_go_down_to_where_a_restart_ends() {
     let networks = of_maps(&SMALL);
     let fit = LatentFit::new(&networks, settings(), None, Draw::new(1));

@@ -2,7 +2,6 @@
 //!
 //! An object takes one to five rounds of a batch, and its payload follows from its number. The table is JSON lines.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -120,21 +119,21 @@ fn work_on(ledger: &Ledger, hand: Hand, arguments: &Arguments) -> Result<(End, T
     }
 }
 
-/// Writes the table.
-pub(super) fn merge(ledger: &Ledger, out: &Path) -> Result<Merged, CommandError> {
-    let part = files::part_of(out);
-    let mut table = BufWriter::new(File::create(&part).map_err(CommandError::io(&part))?);
-    let merged = merge::merge(ledger, |object, outcome| {
-        let line = outcome.unwrap_or_else(|reason| json!({ "object": object, "fault": reason }).to_string().into());
-        table.write_all(&line).and_then(|()| table.write_all(b"\n")).map_err(CommandError::io(&part))
-    });
-    let written = merged.and_then(|merged| {
-        let file = table.into_inner().map_err(|error| CommandError::io(&part)(error.into_error()))?;
-        files::settle(&file, out).map_err(CommandError::io(out))?;
-        Ok(merged)
-    });
-    if written.is_err() {
-        let _ = files::remove_file(&part); // half a table is of no use, and there is an error already
-    }
-    written
+/// Writes the table; `next` is called for each object.
+pub(super) fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merged, CommandError> {
+    files::write_whole_by(
+        out,
+        |error| CommandError::io(out)(error),
+        |file, part| {
+            let mut table = BufWriter::new(file);
+            let merged = merge::merge(ledger, |object, outcome| {
+                next();
+                let line =
+                    outcome.unwrap_or_else(|reason| json!({ "object": object, "fault": reason }).to_string().into());
+                table.write_all(&line).and_then(|()| table.write_all(b"\n")).map_err(CommandError::io(part))
+            })?;
+            table.flush().map_err(CommandError::io(part))?;
+            Ok(merged)
+        },
+    )
 }

@@ -1,6 +1,7 @@
 //! `skyforge fanout merge`: every object once, in order, by the verb whose work it is.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 
@@ -12,6 +13,10 @@ use crate::exit::Exit;
 use crate::fanout::Ledger;
 use crate::fanout::ledger;
 use crate::fanout::merge::Merged;
+use crate::trainer::progress::{Progress, Task};
+
+/// Objects between two looks at the clock.
+const TOLD_EVERY: u64 = 64;
 
 /// Write every object of a finished ledger once, in order, into one table or dataset.
 ///
@@ -34,15 +39,26 @@ pub struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     let ledger = Ledger::open(&arguments.ledger)?;
+    let total = ledger.work().count();
+    let task = Task { unit: "object", total, start: 0, item: "objects", items_per_unit: 1 };
+    let mut progress = Progress::new(task, Instant::now());
+    let mut seen = 0;
+    let mut next = || {
+        seen += 1;
+        if seen % TOLD_EVERY == 0 || seen == total {
+            progress.update(Instant::now(), seen, None, &[]);
+        }
+    };
     let Merged { objects, quarantined } = match ledger.work().verb.as_str() {
-        retrieve::VERB => retrieve::merge(&ledger, &arguments.out)?,
-        inpaint::VERB => inpaint::merge(&ledger, &arguments.out)?,
-        drill::VERB => drill::merge(&ledger, &arguments.out)?,
+        retrieve::VERB => retrieve::merge(&ledger, &arguments.out, &mut next)?,
+        inpaint::VERB => inpaint::merge(&ledger, &arguments.out, &mut next)?,
+        drill::VERB => drill::merge(&ledger, &arguments.out, &mut next)?,
         other => {
             let fault = format!("is the work of `{other}`, expected that of {} or {}", retrieve::VERB, inpaint::VERB);
             return Err(CommandError::Wrong { path: arguments.ledger.join(ledger::FILE_NAME), fault });
         }
     };
+    drop(progress);
     say(&format!("objects {objects}\nquarantined {quarantined}"))?;
     if arguments.strict && quarantined > 0 {
         let fault = format!("{quarantined} of {objects} objects are in quarantine, expected none");

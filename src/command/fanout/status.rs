@@ -3,17 +3,16 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
-use indicatif::HumanDuration;
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::command::CommandError;
 use crate::command::output::say;
 use crate::exit::Exit;
 use crate::fanout::Ledger;
-use crate::fanout::status::Status;
-use crate::trainer::progress::{Progress, Task};
+use crate::fanout::status::{Observer, Status};
 
 /// Between two looks on a terminal.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -23,7 +22,7 @@ const NAMED: usize = 20;
 
 /// Say how far a ledger is: what is done, who does what, what cannot be done and why.
 ///
-/// On a terminal a bar follows the work to its end; Ctrl-C leaves the work alone.
+/// On a terminal it follows the work to its end; Ctrl-C leaves the work alone.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   skyforge fanout status runs/planets/ledger")]
@@ -40,30 +39,27 @@ pub struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     let ledger = Ledger::open(&arguments.ledger)?;
-    let mut status = Status::take(&ledger)?;
-    if io::stdout().is_terminal() && !arguments.json && !arguments.once {
-        status = follow(&ledger, status)?;
-    }
+    let live = io::stdout().is_terminal() && !arguments.json && !arguments.once;
+    let status = if live { follow(&ledger)? } else { Status::take(&ledger)? };
     say(&if arguments.json { json(&status) } else { lines(&ledger, &status) })?;
     Ok(Exit::Done)
 }
 
 /// Shows how it goes on, to its end.
-fn follow(ledger: &Ledger, mut status: Status) -> Result<Status, CommandError> {
-    let ready = |status: &Status| status.done + status.quarantined.len() as u64;
-    let task =
-        Task { unit: "object", total: status.objects, start: ready(&status), item: "objects", items_per_unit: 1 };
-    let mut progress = Progress::new(task, Instant::now());
-    loop {
-        let (workers, quarantined) = (status.workers.len() as f64, status.quarantined.len() as f64);
-        let told = [("workers", workers), ("quarantined", quarantined)];
-        progress.update(Instant::now(), ready(&status), None, &told);
-        if status.is_finished() {
-            return Ok(status);
-        }
+fn follow(ledger: &Ledger) -> Result<Status, CommandError> {
+    let mut observer = Observer::new(ledger);
+    let mut status = observer.look()?;
+    let bar = ProgressBar::with_draw_target(Some(status.objects), ProgressDrawTarget::stdout());
+    bar.set_style(ProgressStyle::with_template("{bar:60}\n{msg}").expect("the template is well formed"));
+    while !status.is_finished() {
+        bar.set_position(status.done + status.quarantined.len() as u64);
+        bar.set_message(lines(ledger, &status));
+        bar.tick();
         sleep(PAUSE);
-        status = Status::take(ledger)?;
+        status = observer.look()?;
     }
+    bar.finish_and_clear();
+    Ok(status)
 }
 
 fn json(status: &Status) -> String {
@@ -82,14 +78,17 @@ fn lines(ledger: &Ledger, status: &Status) -> String {
     if status.suspects > 0 {
         lines.push(format!("suspects     {} blocks, {} lost attempts", status.suspects, status.lost_attempts));
     }
-    if let Some(rate) = status.objects_per_second.filter(|_| !status.is_finished()) {
+    if let Some(rate) = status.objects_per_second.filter(|_| status.is_worked_on()) {
         lines.push(format!("rate         {rate:.3} objects/s"));
     }
     if let Some(seconds) = status.seconds_left {
         lines.push(format!("left         {}", HumanDuration(Duration::from_secs_f64(seconds.min(1e15)))));
     }
+    if !status.is_finished() && !status.is_worked_on() {
+        lines.push("nobody is at work: the same command as before goes on".into());
+    }
     let workers = status.workers.iter().map(|worker| {
-        let silent = if worker.silent_seconds > ledger.terms().lease_seconds { ", perhaps lost" } else { "" };
+        let silent = if worker.lost { ", lost" } else { "" };
         format!(
             "worker  rank {} of process {} on {}: {} (seen {:.0} s ago{silent})",
             worker.rank,

@@ -21,6 +21,7 @@ use super::fanout::hand::OfWorkers;
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
 use super::fits::{Post, fit_in_order};
+use super::provenance::PROGRAM;
 use super::records::{Record, Records};
 use super::retrieve::calibrate::{self, Errors};
 use super::session::Session;
@@ -248,7 +249,8 @@ fn source(
     let network = if trained.averaged { "generator_ema" } else { "generator" };
     let calibration =
         calibration.map(|found| toml::Value::try_from(calibrate::in_short(found)).expect("it is a table"));
-    let known: [(&str, toml::Value); 7] = [
+    let known: [(&str, toml::Value); 8] = [
+        ("version", PROGRAM.into()),
         ("step", (trained.checkpoint.state.step as i64).into()),
         ("checkpoint", trained.checkpoint.checksum().into()),
         ("weights", network.into()),

@@ -43,8 +43,8 @@ pub fn run(post: &Post, fit: &LatentFit, filler: &Filler, dataset: Arc<Dataset>)
     })
 }
 
-/// Writes the dataset of a finished ledger, without the objects in quarantine.
-pub fn merge(ledger: &Ledger, out: &Path) -> Result<Merged, CommandError> {
+/// Writes the dataset of a finished ledger, without the objects in quarantine; `next` is called for each object.
+pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merged, CommandError> {
     let wrong = |fault: String| CommandError::Wrong { path: ledger.folder().join(ledger::FILE_NAME), fault };
     let manifest: Manifest =
         ledger.work().facts.clone().try_into().map_err(|error| wrong(one_line::message(&error)))?;
@@ -58,6 +58,7 @@ pub fn merge(ledger: &Ledger, out: &Path) -> Result<Merged, CommandError> {
     let (mut merged, mut off) = (Merged::default(), Deviation::default());
     let entries = shards::write_stream(&writer, &shards, |hand| {
         merged = finished.merge(|object, outcome| {
+            next();
             let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `fanout status`
             let (record, its): (Record, Deviation) = postcard::from_bytes(&payload)
                 .map_err(|fault| wrong(format!("object {object}: {fault}, expected what this program fills in")))?;

@@ -20,6 +20,7 @@ use super::fanout::hand::OfWorkers;
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
 use super::fits::{Post, fit_all};
+use super::provenance::PROGRAM;
 use super::session::Session;
 use super::trained::{Trained, Which};
 use super::{CommandError, fit_settings};
@@ -271,7 +272,7 @@ fn about(
     put("mask", mask.into());
     put("seed", arguments.seed.into());
     put("fit", serde_json::to_value(settings).expect("settings are a table"));
-    put("version", env!("CARGO_PKG_VERSION").into());
+    put("version", PROGRAM.into());
     if let Some(calibration) = calibration {
         put("calibration", calibrate::in_short(calibration));
     }

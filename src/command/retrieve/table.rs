@@ -87,11 +87,10 @@ impl Reader<'_> {
 
 /// Writes the table and its samples.
 pub fn write(out: &Path, all: Vec<Retrieved>, about: Facts) -> Result<(), CommandError> {
-    let (mut rows, mut samples) = (Vec::new(), Vec::new());
-    for retrieved in all {
-        rows.push(retrieved.row);
-        samples.extend(retrieved.samples);
-    }
-    retrieval::write_samples(&retrieval::samples_path(out), &samples, about.clone())?;
-    Ok(retrieval::write(out, &rows, about)?)
+    retrieval::write(out, |hand| {
+        for Retrieved { row, samples } in all {
+            hand(row, samples)?;
+        }
+        Ok(((), about))
+    })
 }

@@ -4,15 +4,15 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::table::{self, Reader, Retrieved};
-use crate::catalog::Facts;
+use super::table::{Reader, Retrieved};
+use crate::catalog::{Facts, retrieval};
 use crate::command::CommandError;
 use crate::command::fit_spectra::{Observation, Spectra};
 use crate::command::fits::{Post, fit_ledger};
 use crate::data::mask::AxisMask;
 use crate::data::{Aspa, Dataset};
 use crate::exit::Exit;
-use crate::fanout::merge::{self, Merged};
+use crate::fanout::merge::{Finished, Merged};
 use crate::fanout::{Block, Ledger, Work};
 use crate::files;
 use crate::inference::Networks;
@@ -63,26 +63,28 @@ pub fn run(
     })
 }
 
-/// Writes the table of a finished ledger.
-pub fn merge(ledger: &Ledger, out: &Path) -> Result<Merged, CommandError> {
-    let mut all: Vec<Retrieved> = Vec::new();
-    let merged = merge::merge(ledger, |object, outcome| match outcome {
-        Err(_) => Ok::<(), CommandError>(()), // counted, and told of by `fanout status`
-        Ok(payload) => {
-            let retrieved = postcard::from_bytes(&payload).map_err(|fault| CommandError::Wrong {
-                path: ledger.folder().to_owned(),
-                fault: format!("object {object}: {fault}, expected what this program retrieves"),
-            })?;
-            all.push(retrieved);
-            Ok(())
-        }
-    })?;
+/// Writes the table of a finished ledger, and how many objects it lacks; `next` is called for each.
+pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merged, CommandError> {
     let facts = serde_json::to_value(&ledger.work().facts).expect("a table is an object");
-    let serde_json::Value::Object(about) = facts else { unreachable!("a table is an object") };
+    let serde_json::Value::Object(mut about) = facts else { unreachable!("a table is an object") };
+    let finished = Finished::of(ledger)?;
     // As `retrieve` without a ledger does: RUN/retrieval is no folder that anybody else makes.
     if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         files::create_folder(folder).map_err(CommandError::io(folder))?;
     }
-    table::write(out, all, about)?;
-    Ok(merged)
+    retrieval::write(out, |hand| {
+        let merged = finished.merge(|object, outcome| {
+            next();
+            let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `fanout status`
+            let Retrieved { row, samples } = postcard::from_bytes(&payload).map_err(|fault| CommandError::Wrong {
+                path: ledger.folder().to_owned(),
+                fault: format!("object {object}: {fault}, expected what this program retrieves"),
+            })?;
+            Ok::<(), CommandError>(hand(row, samples)?)
+        })?;
+        if merged.quarantined > 0 {
+            about.insert("quarantined".into(), merged.quarantined.into());
+        }
+        Ok((merged, about))
+    })
 }

@@ -23,7 +23,7 @@ const RATE_OVER: usize = 50;
 /// How far it is.
 #[derive(Debug, Serialize)]
 pub(super) struct Progress {
-    /// In a word: running, done, stopped, failed.
+    /// In a word: running, waiting (for workers), done, stopped, failed.
     pub state: &'static str,
     pub unit: &'static str,
     pub done: u64,
@@ -40,7 +40,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub fn is_over(&self) -> bool {
-        self.state != "running"
+        !["running", "waiting"].contains(&self.state)
     }
 
     /// In a line; with reasons, in some.
@@ -74,13 +74,17 @@ impl Progress {
 /// That of a ledger.
 pub(super) fn of_ledger(folder: &Path) -> Result<Progress, CommandError> {
     let status = LedgerStatus::take(&Ledger::open(folder)?)?;
-    let state = if status.is_finished() { "done" } else { "running" };
+    let state = match (status.is_finished(), status.is_worked_on()) {
+        (true, _) => "done",
+        (false, true) => "running",
+        (false, false) => "waiting",
+    };
     Ok(Progress {
         state,
         unit: "objects",
         done: status.done,
         total: status.objects,
-        rate: status.objects_per_second,
+        rate: status.objects_per_second.filter(|_| status.is_worked_on()),
         left: status.seconds_left,
         reason: String::new(),
         workers: status.workers,

@@ -96,6 +96,17 @@ impl<'a> LatentFit<'a> {
     /// `watched` says of whom the paths are wanted.
     pub fn run<E>(
         &self,
+        next: impl FnMut() -> Result<Pull, E>,
+        watched: impl Fn(u64) -> bool,
+        done: impl FnMut(Fitted) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.run_until(|| false, next, watched, done)
+    }
+
+    /// The same, but that nothing more comes of objects that are under way when `stop`, asked at each look, says so.
+    pub fn run_until<E>(
+        &self,
+        stop: impl Fn() -> bool,
         mut next: impl FnMut() -> Result<Pull, E>,
         watched: impl Fn(u64) -> bool,
         mut done: impl FnMut(Fitted) -> Result<(), E>,
@@ -106,7 +117,7 @@ impl<'a> LatentFit<'a> {
         let mut waiting: VecDeque<Tenant> = VecDeque::new();
         let mut open: BTreeMap<u64, Open> = BTreeMap::new();
         let mut exhausted = false;
-        loop {
+        while !stop() {
             let free: Vec<usize> = (0..tenants.len()).filter(|slot| tenants[*slot].is_none()).collect();
             while waiting.len() < free.len() && !exhausted {
                 match next()? {
@@ -155,6 +166,7 @@ impl<'a> LatentFit<'a> {
                 }
             }
         }
+        Ok(())
     }
 
     fn open(&self, subject: &Subject) -> Open {
