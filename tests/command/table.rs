@@ -60,7 +60,8 @@ fn retrieved(folder: &Path, narrow: f64) -> (PathBuf, PathBuf) {
     let mut facts = Facts::new();
     facts.insert("weights".into(), "generator_ema".into());
     parquet_file::write(&table, &retrieval::to_table(&rows, facts.clone())).expect("the disk has room");
-    parquet_file::write(&retrieval::samples_path(&table), &retrieval::samples_to_table(&samples, facts)).expect("the disk has room");
+    parquet_file::write(&retrieval::samples_path(&table), &retrieval::samples_to_table(&samples, facts))
+        .expect("the disk has room");
     (spectra, table)
 }
 

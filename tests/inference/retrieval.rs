@@ -219,6 +219,31 @@ fn what_a_fit_leaves_over_moves_its_medians() {
     }
 }
 
+/// What is left over says one thing of hot atmospheres and the opposite of cool ones.
+#[test]
+fn what_is_left_over_is_read_by_where_the_medians_lie() {
+    let turning = |numbers| {
+        let mut trials = left_over(numbers, 0.0, 0.0);
+        for Trial { posterior, depths, truth, .. } in &mut trials {
+            let left: f32 = depths.iter().zip(&posterior.best_depths).map(|(depth, fit)| depth - fit).sum();
+            let (low, high) = QUANTITIES[6].range;
+            let hot = (f64::from(posterior.parameters[0][6]) - f64::midpoint(low, high)) / (high - low);
+            for (truth, quantity) in truth.iter_mut().zip(&QUANTITIES) {
+                let (low, high) = quantity.range;
+                *truth += (hot * f64::from(left) / 1e-3 * (high - low)) as f32;
+            }
+        }
+        trials
+    };
+    let (adjustment, _) = Adjustment::learn(&turning(0..1000), 1.0);
+    let fresh = turning(1000..1300);
+    for parameter in 0..7 {
+        let before = off(&fresh, &[[0.0; 7]; 300], parameter);
+        let after = off(&fresh, &shifts(&adjustment, &fresh), parameter);
+        assert!(before > 0.01 && after < before / 20.0, "{before} {after}");
+    }
+}
+
 #[test]
 fn a_trial_that_was_left_out_is_off_as_a_fresh_one_is() {
     let trials = left_over(0..80, 0.05, 0.05);

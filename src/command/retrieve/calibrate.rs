@@ -101,7 +101,7 @@ pub fn facts(
         ("settings", format!("{:016x}", xxh3_64(settings.as_bytes()))),
         ("mask", mask.to_string()),
         ("errors", errors.checksum()),
-        ("adjustment", if adjust { "regression".into() } else { "none".into() }),
+        ("adjustment", if adjust { "products".into() } else { "none".into() }),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into()

@@ -2,8 +2,11 @@
 //! it leaves over is not noise alone. Regression adjustment (Beaumont, Zhang & Balding 2002, their equation for the shift of samples)
 //! learns on retrievals whose truth is known how far medians are off, from what is there of any retrieval, and moves them.
 //!
-//! Shapes: n = trials, w = points, p = 7 parameters, f = features: w residuals, w depths of the fit, p medians, and p (p + 1) / 2
-//! products of two of them.
+//! What a residual says depends on where among atmospheres a spectrum lies, so beside what is linear there are products of medians with
+//! the k directions in which residuals differ most.
+//!
+//! Shapes: n = trials, w = points, p = 7 parameters, f = features: w residuals, w depths of the fit, p medians, p (p + 1) / 2
+//! products of two of them, and k p products of a median and a residual's part along one of k directions.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -19,14 +22,20 @@ const PARAMETERS: usize = QUANTITIES.len();
 const STRENGTHS: usize = 41;
 const STRENGTH_RANGE: (f64, f64) = (1e-7, 1e3);
 
+/// So many trials allow of one direction, which is p more features; more than so many directions say nothing new.
+const TRIALS_PER_DIRECTION: usize = 100;
+const MOST_DIRECTIONS: usize = 80;
+
 /// How far medians are off, linear in the features.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adjustment {
+    /// In which residuals of the trials differ most, `[k, w]`, orthonormal.
+    directions: Vec<Vec<f32>>,
     /// Mean of each feature, `[f]`.
     mean: Vec<f64>,
     /// One over the standard deviation of each feature, 0 where it has none, `[f]`.
     per_deviation: Vec<f64>,
-    /// Of each parameter, `[f]` in its unit over a standard deviation.
+    /// Of each parameter, `[f]` in its unit over a standard deviation; without those of products where these do not help.
     slopes: [Vec<f32>; PARAMETERS],
     /// Of each parameter at the mean of all features.
     offsets: [f64; PARAMETERS],
@@ -40,15 +49,24 @@ impl Adjustment {
     pub fn learn(trials: &[Trial], correlated: f64) -> (Self, Vec<[f32; PARAMETERS]>) {
         let medians: Vec<[f64; PARAMETERS]> =
             trials.iter().map(|trial| medians(&trial.posterior, correlated)).collect();
-        let rows = trials.iter().zip(&medians);
-        let raw: Vec<Vec<f64>> =
-            rows.map(|(trial, medians)| features(&trial.depths, &trial.observed, &trial.posterior, medians)).collect();
+        let residuals: Vec<Vec<f64>> = trials
+            .iter()
+            .map(|trial| residuals(&trial.depths, &trial.observed, &trial.posterior.best_depths).collect())
+            .collect();
+        let directions = directions(&residuals, (trials.len() / TRIALS_PER_DIRECTION).min(MOST_DIRECTIONS));
+        let raw: Vec<Vec<f64>> = trials
+            .iter()
+            .zip(&medians)
+            .map(|(trial, medians)| features(&directions, &trial.depths, &trial.observed, &trial.posterior, medians))
+            .collect();
         let (mean, per_deviation) = moments(&raw);
         let scaled: Vec<Vec<f64>> = raw.iter().map(|row| standard(row, &mean, &per_deviation)).collect();
-        let mut learned =
-            Self { mean, per_deviation, slopes: std::array::from_fn(|_| Vec::new()), offsets: [0.0; PARAMETERS] };
+        let all = mean.len();
+        let alone = all - directions.len() * PARAMETERS;
+        let (slopes, offsets) = (std::array::from_fn(|_| Vec::new()), [0.0; PARAMETERS]);
+        let mut learned = Self { directions, mean, per_deviation, slopes, offsets };
         let mut shifts = vec![[0.0; PARAMETERS]; trials.len()];
-        let mut ridge: Option<Ridge> = None;
+        let mut ridges: Vec<Ridge> = Vec::new();
         let ended: Vec<bool> = scaled.iter().map(|row| row.iter().all(|value| value.is_finite())).collect();
         for parameter in 0..PARAMETERS {
             let off = |trial: usize| f64::from(trials[trial].truth[parameter]) - medians[trial][parameter];
@@ -59,14 +77,15 @@ impl Adjustment {
                 continue;
             }
             // The parameters of simulated spectra are known together, mostly.
-            let ridge = match &mut ridge {
-                Some(there) if there.rows == known => there,
-                there => there.insert(Ridge::of(&scaled, known)),
-            };
-            let Some(solution) = ridge.solve(&wanted) else { continue };
+            if ridges.first().is_none_or(|there| there.rows != known) {
+                let columns = if all > alone { &[alone, all][..] } else { &[alone] };
+                ridges = columns.iter().map(|columns| Ridge::of(&scaled, &known, *columns)).collect();
+            }
+            let solutions = ridges.iter().filter_map(|ridge| ridge.solve(&wanted));
+            let Some(solution) = solutions.min_by(|a, b| a.off.total_cmp(&b.off)) else { continue };
             learned.slopes[parameter] = solution.slopes.iter().map(|slope| *slope as f32).collect();
             learned.offsets[parameter] = solution.offset;
-            for (trial, shift) in ridge.rows.iter().zip(&solution.left_out) {
+            for (trial, shift) in known.iter().zip(&solution.left_out) {
                 shifts[*trial][parameter] = within(parameter, medians[*trial][parameter], *shift);
             }
         }
@@ -77,7 +96,8 @@ impl Adjustment {
     /// median stays within the parameter's range.
     pub fn shift(&self, depths: &[f32], observed: &[f32], posterior: &Posterior, correlated: f64) -> [f32; PARAMETERS] {
         let medians = medians(posterior, correlated);
-        let row = standard(&features(depths, observed, posterior, &medians), &self.mean, &self.per_deviation);
+        let row = features(&self.directions, depths, observed, posterior, &medians);
+        let row = standard(&row, &self.mean, &self.per_deviation);
         std::array::from_fn(|parameter| {
             let slopes = &self.slopes[parameter];
             let linear: f64 = slopes.iter().zip(&row).map(|(slope, value)| f64::from(*slope) * value).sum();
@@ -103,13 +123,41 @@ fn medians(posterior: &Posterior, correlated: f64) -> [f64; PARAMETERS] {
     })
 }
 
-/// `[f]`; a point that was not observed leaves no residual.
-fn features(depths: &[f32], observed: &[f32], posterior: &Posterior, medians: &[f64; PARAMETERS]) -> Vec<f64> {
+/// `[w]`; a point that was not observed leaves none.
+fn residuals<'a>(depths: &'a [f32], observed: &'a [f32], fit: &'a [f32]) -> impl Iterator<Item = f64> + 'a {
+    let all = depths.iter().zip(observed).zip(fit);
+    all.map(|((depth, seen), fit)| if *seen == 1.0 { f64::from(*depth) - f64::from(*fit) } else { 0.0 })
+}
+
+/// The first `count` principal components of `residuals`, `[n, w]`; those that are not finite do not count.
+fn directions(residuals: &[Vec<f64>], count: usize) -> Vec<Vec<f32>> {
+    let finite: Vec<&Vec<f64>> = residuals.iter().filter(|row| row.iter().all(|value| value.is_finite())).collect();
+    let count = count.min(finite.first().map_or(0, |row| row.len()));
+    if count == 0 {
+        return Vec::new();
+    }
+    let flat: Vec<f64> = finite.iter().flat_map(|row| row.iter().copied()).collect();
+    let x = Tensor::from_slice(&flat).view([finite.len() as i64, -1]);
+    let x = &x - x.mean_dim(0_i64, true, Kind::Double);
+    let (_, eigenvectors) = x.transpose(0, 1).matmul(&x).linalg_eigh("L");
+    let columns = eigenvectors.size()[1];
+    (1..=count as i64)
+        .map(|from_end| Vec::try_from(eigenvectors.select(1, columns - from_end).to_kind(Kind::Float)))
+        .map(|direction| direction.expect("a vector of numbers"))
+        .collect()
+}
+
+/// `[f]`
+fn features(
+    directions: &[Vec<f32>],
+    depths: &[f32],
+    observed: &[f32],
+    posterior: &Posterior,
+    medians: &[f64; PARAMETERS],
+) -> Vec<f64> {
     let fit = &posterior.best_depths;
-    let residuals = depths.iter().zip(observed).zip(fit);
-    let residuals =
-        residuals.map(|((depth, seen), fit)| if *seen == 1.0 { f64::from(*depth) - f64::from(*fit) } else { 0.0 });
-    let mut row: Vec<f64> = residuals.collect();
+    let residuals: Vec<f64> = residuals(depths, observed, fit).collect();
+    let mut row = residuals.clone();
     row.extend(fit.iter().map(|depth| f64::from(*depth)));
     // In units of their ranges around their middles, so that products are products of contrasts.
     let contrasts: [f64; PARAMETERS] = std::array::from_fn(|parameter| {
@@ -119,6 +167,10 @@ fn features(depths: &[f32], observed: &[f32], posterior: &Posterior, medians: &[
     row.extend(contrasts);
     for (at, one) in contrasts.iter().enumerate() {
         row.extend(contrasts[at..].iter().map(|other| one * other));
+    }
+    for direction in directions {
+        let part: f64 = residuals.iter().zip(direction).map(|(residual, along)| residual * f64::from(*along)).sum();
+        row.extend(contrasts.map(|contrast| contrast * part));
     }
     row
 }
@@ -161,18 +213,21 @@ struct Solution {
     offset: f64,
     /// What is predicted of each row by all others.
     left_out: Vec<f64>,
+    /// By how much that is off, over all rows.
+    off: f64,
 }
 
 impl Ridge {
-    fn of(scaled: &[Vec<f64>], rows: Vec<usize>) -> Self {
-        let flat: Vec<f64> = rows.iter().flat_map(|row| scaled[*row].iter().copied()).collect();
+    /// On `rows` and the first `columns` features.
+    fn of(scaled: &[Vec<f64>], rows: &[usize], columns: usize) -> Self {
+        let flat: Vec<f64> = rows.iter().flat_map(|row| scaled[*row][..columns].iter().copied()).collect();
         let x = Tensor::from_slice(&flat).view([rows.len() as i64, -1]);
         let centre = x.mean_dim(0_i64, false, Kind::Double);
         let x = x - &centre;
         let (eigenvalues, eigenvectors) = x.transpose(0, 1).matmul(&x).linalg_eigh("L");
         let along = x.matmul(&eigenvectors);
         let eigenvalues = numbers(&eigenvalues.clamp_min(0.0));
-        Self { rows, centre: numbers(&centre), eigenvalues, eigenvectors, along }
+        Self { rows: rows.to_vec(), centre: numbers(&centre), eigenvalues, eigenvectors, along }
     }
 
     /// The solution for `wanted`, one a row, whose mean absolute error of rows that are left out is least; none where no strength makes
@@ -211,7 +266,7 @@ impl Ridge {
         }
         let slopes = numbers(&self.eigenvectors.mv(&(projected / (eigenvalues + strength))));
         let at_centre: f64 = slopes.iter().zip(&self.centre).map(|(slope, centre)| slope * centre).sum();
-        Some(Solution { slopes, offset: offset - at_centre, left_out })
+        Some(Solution { slopes, offset: offset - at_centre, left_out, off })
     }
 }
 
