@@ -77,7 +77,7 @@ impl Watch {
                 Some(look) if look.words == now.bytes && look.changed == now.changed => look.since,
                 _ => self.awake,
             };
-            if self.awake - since >= self.lease {
+            if self.awake >= since + self.lease {
                 let seconds = self.lease.as_secs_f64();
                 lost.push(Lost { leaf: **leaf, reason: format!("{who} gave no sign of life for {seconds} s") });
             } else {

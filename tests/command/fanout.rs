@@ -221,9 +221,14 @@ fn who_is_suspended_together_with_others_does_not_take_them_for_lost() {
     while look(&scene.path("ledger"))["free"] != 0 {
         assert!(workers.iter_mut().all(|worker| !has_ended(worker)), "they work");
     }
-    workers.iter().for_each(|worker| signal(worker.id(), "-STOP"));
+    let tell_all = |word| {
+        for worker in &workers {
+            signal(worker.id(), word);
+        }
+    };
+    tell_all("-STOP");
     sleep(Duration::from_secs(5));
-    workers.iter().for_each(|worker| signal(worker.id(), "-CONT"));
+    tell_all("-CONT");
     for mut worker in workers {
         assert!(worker.wait().expect("it ends").success());
     }
