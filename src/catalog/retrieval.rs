@@ -78,7 +78,7 @@ pub fn samples_path(path: &Path) -> PathBuf {
 /// - `fill`: hands over each object with its samples, in order, and says what is true of the whole
 pub fn write<T, E: From<TableError>>(
     path: &Path,
-    fill: impl FnOnce(&mut Hand) -> Result<(T, Facts), E>,
+    fill: impl FnOnce(&mut Taker) -> Result<(T, Facts), E>,
 ) -> Result<T, E> {
     parquet_file::write_rows(path, to_table, |put_row| {
         parquet_file::write_rows(&samples_path(path), samples_to_table, |put_sample| {
@@ -92,7 +92,7 @@ pub fn write<T, E: From<TableError>>(
 }
 
 /// Takes an object and its samples.
-pub type Hand<'a> = dyn FnMut(RetrievalRow, Vec<SampleRow>) -> Result<(), TableError> + 'a;
+pub type Taker<'a> = dyn FnMut(RetrievalRow, Vec<SampleRow>) -> Result<(), TableError> + 'a;
 
 /// Reads a retrieval and its facts.
 pub fn read(path: &Path) -> Result<(Vec<RetrievalRow>, Facts), TableError> {

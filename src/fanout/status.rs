@@ -41,7 +41,7 @@ pub struct Status {
     pub suspects: u64,
     /// Objects done a second in the last ten minutes of work; none where there is no time to divide by.
     pub objects_per_second: Option<f64>,
-    /// How long the rest takes at that rate; none while nobody is at work.
+    /// How long the rest takes at that rate; none while nobody shows that it is at work.
     pub seconds_left: Option<f64>,
 }
 
@@ -67,8 +67,17 @@ pub struct AtWork {
     pub blocks: Vec<String>,
     /// Since its last sign of life, by the clocks of this machine and of whoever keeps the folder.
     pub silent_seconds: f64,
-    /// Whether it is to be taken for lost: it was silent for a lease, or this machine sees that its process is gone.
+    /// Whether this machine sees that its process is gone.
     pub lost: bool,
+    /// Whether it was silent for a lease, by those clocks.
+    pub silent: bool,
+}
+
+impl AtWork {
+    /// Whether it shows that it lives.
+    fn shows(&self) -> bool {
+        !self.lost && !self.silent
+    }
 }
 
 /// Who looks at a ledger again and again, and remembers what does not change.
@@ -98,7 +107,7 @@ impl<'a> Observer<'a> {
         let open = || sight.leaves.iter().filter(|leaf| matches!(leaf.state, State::Free | State::Claimed));
         let workers = self.workers(&sight)?;
         let objects_per_second = self.objects_per_second(&sight);
-        let rate = objects_per_second.filter(|_| workers.iter().any(|worker| !worker.lost));
+        let rate = objects_per_second.filter(|_| workers.iter().any(AtWork::shows));
         Ok(Status {
             verb: ledger.work().verb.clone(),
             objects,
@@ -128,14 +137,14 @@ impl<'a> Observer<'a> {
             let Owner { token, host, process, rank, .. } = owner;
             let worker = found.entry(token.clone()).or_insert_with(|| {
                 order.push(token);
-                AtWork { host, process, rank, blocks: Vec::new(), silent_seconds: silent, lost }
+                AtWork { host, process, rank, blocks: Vec::new(), silent_seconds: silent, lost, silent: false }
             });
             worker.blocks.push(leaf.block.to_string());
             worker.silent_seconds = worker.silent_seconds.min(silent);
         }
         let lease = self.ledger.terms().lease_seconds;
         for worker in found.values_mut() {
-            worker.lost |= worker.silent_seconds > lease;
+            worker.silent = worker.silent_seconds > lease;
         }
         Ok(order.iter().filter_map(|token| found.remove(token)).collect())
     }
@@ -176,9 +185,9 @@ impl Status {
         Observer::new(ledger).look()
     }
 
-    /// Whether somebody lives who has something of it.
+    /// Whether somebody who has something of it shows that it lives.
     pub fn is_worked_on(&self) -> bool {
-        self.workers.iter().any(|worker| !worker.lost)
+        self.workers.iter().any(AtWork::shows)
     }
 
     /// Whether every object is done or in quarantine.

@@ -2,7 +2,7 @@
 //!
 //! A claim that does not change for a lease, by the watcher's own watch, is void: no two machines' clocks are ever
 //! compared. That watch runs while the watcher is awake only, so one that was suspended together with others does not take
-//! them for dead. A worker on the same machine whose process is gone is known to be dead at once.
+//! them for dead. A worker on the same machine whose process is gone is known to be dead as soon as its claim is read.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime};

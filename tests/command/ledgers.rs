@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Child;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use skyforge::catalog::retrieval;
@@ -102,8 +102,13 @@ fn workers_whose_time_is_up_give_their_blocks_back_and_tell_how_far_they_are() {
         assert!(worker.try_wait().expect("it is ours").is_none(), "it works");
         sleep(Duration::from_millis(5));
     }
-    sleep(Duration::from_millis(300));
+    sleep(Duration::from_secs(2)); // to the fits themselves
     signal(worker.id(), "-TERM");
+    let asked = Instant::now();
+    while worker.try_wait().expect("it is ours").is_none() && asked.elapsed() < Duration::from_secs(120) {
+        sleep(Duration::from_millis(50));
+    }
+    signal(worker.id(), "-KILL");
     assert_eq!(worker.wait().expect("it ends").code(), Some(75));
     assert_eq!(count(&table, "claims"), 0);
     // Whoever goes on begins where they left, and says in a log what of the whole is its own.

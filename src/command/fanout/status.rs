@@ -85,10 +85,14 @@ fn lines(ledger: &Ledger, status: &Status) -> String {
         lines.push(format!("left         {}", HumanDuration(Duration::from_secs_f64(seconds.min(1e15)))));
     }
     if !status.is_finished() && !status.is_worked_on() {
-        lines.push("nobody is at work: the same command as before goes on".into());
+        lines.push("nobody shows that it is at work: the same command as before goes on".into());
     }
     let workers = status.workers.iter().map(|worker| {
-        let silent = if worker.lost { ", lost" } else { "" };
+        let silent = match (worker.lost, worker.silent) {
+            (true, _) => ", lost",
+            (false, true) => ", perhaps lost",
+            (false, false) => "",
+        };
         format!(
             "worker  rank {} of process {} on {}: {} (seen {:.0} s ago{silent})",
             worker.rank,

@@ -161,6 +161,9 @@ impl<'a> LatentFit<'a> {
                 object.left -= 1;
                 *place = None;
                 if object.left == 0 {
+                    if stop() {
+                        return Ok(()); // trajectories take long
+                    }
                     let object = open.remove(&number).expect("it is open");
                     done(self.close(object))?;
                 }

@@ -62,7 +62,7 @@ impl Adjustment {
         let (mean, per_deviation) = moments(&raw);
         let scaled: Vec<Vec<f64>> = raw.iter().map(|row| standard(row, &mean, &per_deviation)).collect();
         let all = mean.len();
-        let alone = all - directions.len() * PARAMETERS;
+        let alone = all.saturating_sub(directions.len() * PARAMETERS); // no trial ended: there are no features
         let (slopes, offsets) = (std::array::from_fn(|_| Vec::new()), [0.0; PARAMETERS]);
         let mut learned = Self { directions, mean, per_deviation, slopes, offsets };
         let mut shifts = vec![[0.0; PARAMETERS]; trials.len()];
