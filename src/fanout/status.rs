@@ -169,8 +169,8 @@ impl<'a> Observer<'a> {
         }
         times.sort_unstable();
         let (newest, _) = times.last()?;
-        let in_time = |(time, _): &(SystemTime, u64)| newest.duration_since(*time).unwrap_or_default() > RATE_OVER;
-        let first = times.partition_point(in_time).min(times.len().saturating_sub(RATE_OF));
+        let too_old = |(time, _): &(SystemTime, u64)| newest.duration_since(*time).unwrap_or_default() > RATE_OVER;
+        let first = times.partition_point(too_old).min(times.len().saturating_sub(RATE_OF));
         let late = &times[first..];
         // From the first result to the last: what was done before the first is no part of it.
         let seconds = newest.duration_since(late[0].0).ok()?.as_secs_f64();

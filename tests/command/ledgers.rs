@@ -108,7 +108,7 @@ fn workers_whose_time_is_up_give_their_blocks_back_and_tell_how_far_they_are() {
     while worker.try_wait().expect("it is ours").is_none() && asked.elapsed() < Duration::from_secs(120) {
         sleep(Duration::from_millis(50));
     }
-    signal(worker.id(), "-KILL");
+    let _ = worker.kill(); // where it has ended that is too late
     assert_eq!(worker.wait().expect("it ends").code(), Some(75));
     assert_eq!(count(&table, "claims"), 0);
     // Whoever goes on begins where they left, and says in a log what of the whole is its own.
