@@ -105,7 +105,7 @@ fn workers_whose_time_is_up_give_their_blocks_back_and_tell_how_far_they_are() {
     sleep(Duration::from_secs(2)); // to the fits themselves
     signal(worker.id(), "-TERM");
     let asked = Instant::now();
-    while worker.try_wait().expect("it is ours").is_none() && asked.elapsed() < Duration::from_secs(120) {
+    while worker.try_wait().expect("it is ours").is_none() && asked.elapsed() < Duration::from_mins(2) {
         sleep(Duration::from_millis(50));
     }
     let _ = worker.kill(); // where it has ended that is too late
