@@ -49,15 +49,14 @@ impl Adjustment {
     pub fn learn(trials: &[Trial], correlated: f64) -> (Self, Vec<[f32; PARAMETERS]>) {
         let medians: Vec<[f64; PARAMETERS]> =
             trials.iter().map(|trial| medians(&trial.posterior, correlated)).collect();
-        let residuals: Vec<Vec<f64>> = trials
-            .iter()
-            .map(|trial| residuals(&trial.depths, &trial.observed, &trial.posterior.best_depths).collect())
-            .collect();
+        let residuals: Vec<Vec<f64>> =
+            trials.iter().map(|trial| residuals(&trial.depths, &trial.observed, &trial.posterior)).collect();
         let directions = directions(&residuals, (trials.len() / TRIALS_PER_DIRECTION).min(MOST_DIRECTIONS));
         let raw: Vec<Vec<f64>> = trials
             .iter()
+            .zip(&residuals)
             .zip(&medians)
-            .map(|(trial, medians)| features(&directions, &trial.depths, &trial.observed, &trial.posterior, medians))
+            .map(|((trial, residuals), medians)| features(&directions, residuals, &trial.posterior, medians))
             .collect();
         let (mean, per_deviation) = moments(&raw);
         let scaled: Vec<Vec<f64>> = raw.iter().map(|row| standard(row, &mean, &per_deviation)).collect();
@@ -96,7 +95,7 @@ impl Adjustment {
     /// median stays within the parameter's range.
     pub fn shift(&self, depths: &[f32], observed: &[f32], posterior: &Posterior, correlated: f64) -> [f32; PARAMETERS] {
         let medians = medians(posterior, correlated);
-        let row = features(&self.directions, depths, observed, posterior, &medians);
+        let row = features(&self.directions, &residuals(depths, observed, posterior), posterior, &medians);
         let row = standard(&row, &self.mean, &self.per_deviation);
         std::array::from_fn(|parameter| {
             let slopes = &self.slopes[parameter];
@@ -124,9 +123,9 @@ fn medians(posterior: &Posterior, correlated: f64) -> [f64; PARAMETERS] {
 }
 
 /// `[w]`; a point that was not observed leaves none.
-fn residuals<'a>(depths: &'a [f32], observed: &'a [f32], fit: &'a [f32]) -> impl Iterator<Item = f64> + 'a {
-    let all = depths.iter().zip(observed).zip(fit);
-    all.map(|((depth, seen), fit)| if *seen == 1.0 { f64::from(*depth) - f64::from(*fit) } else { 0.0 })
+fn residuals(depths: &[f32], observed: &[f32], posterior: &Posterior) -> Vec<f64> {
+    let all = depths.iter().zip(observed).zip(&posterior.best_depths);
+    all.map(|((depth, seen), fit)| if *seen == 1.0 { f64::from(*depth) - f64::from(*fit) } else { 0.0 }).collect()
 }
 
 /// The first `count` principal components of `residuals`, `[n, w]`; those that are not finite do not count.
@@ -137,9 +136,7 @@ fn directions(residuals: &[Vec<f64>], count: usize) -> Vec<Vec<f32>> {
         return Vec::new();
     }
     let flat: Vec<f64> = finite.iter().flat_map(|row| row.iter().copied()).collect();
-    let x = Tensor::from_slice(&flat).view([finite.len() as i64, -1]);
-    let x = &x - x.mean_dim(0_i64, true, Kind::Double);
-    let (_, eigenvectors) = x.transpose(0, 1).matmul(&x).linalg_eigh("L");
+    let Principal { eigenvectors, .. } = Principal::of(&flat, finite.len());
     let columns = eigenvectors.size()[1];
     (1..=count as i64)
         .map(|from_end| Vec::try_from(eigenvectors.select(1, columns - from_end).to_kind(Kind::Float)))
@@ -150,15 +147,12 @@ fn directions(residuals: &[Vec<f64>], count: usize) -> Vec<Vec<f32>> {
 /// `[f]`
 fn features(
     directions: &[Vec<f32>],
-    depths: &[f32],
-    observed: &[f32],
+    residuals: &[f64],
     posterior: &Posterior,
     medians: &[f64; PARAMETERS],
 ) -> Vec<f64> {
-    let fit = &posterior.best_depths;
-    let residuals: Vec<f64> = residuals(depths, observed, fit).collect();
-    let mut row = residuals.clone();
-    row.extend(fit.iter().map(|depth| f64::from(*depth)));
+    let mut row = residuals.to_vec();
+    row.extend(posterior.best_depths.iter().map(|depth| f64::from(*depth)));
     // In units of their ranges around their middles, so that products are products of contrasts.
     let contrasts: [f64; PARAMETERS] = std::array::from_fn(|parameter| {
         let (low, high) = QUANTITIES[parameter].range;
@@ -194,6 +188,29 @@ fn standard(row: &[f64], mean: &[f64], per_deviation: &[f64]) -> Vec<f64> {
     row.iter().zip(mean).zip(per_deviation).map(|((value, mean), scale)| (value - mean) * scale).collect()
 }
 
+/// Along which directions rows differ.
+struct Principal {
+    /// Mean of each column.
+    centre: Tensor,
+    /// The rows without it.
+    x: Tensor,
+    /// Of the sum of products of columns, ascending.
+    eigenvalues: Tensor,
+    /// A column each.
+    eigenvectors: Tensor,
+}
+
+impl Principal {
+    /// Of so many `rows`, one after the other in `flat`.
+    fn of(flat: &[f64], rows: usize) -> Self {
+        let x = Tensor::from_slice(flat).view([rows as i64, -1]);
+        let centre = x.mean_dim(0_i64, false, Kind::Double);
+        let x = x - &centre;
+        let (eigenvalues, eigenvectors) = x.transpose(0, 1).matmul(&x).linalg_eigh("L");
+        Self { centre, x, eigenvalues, eigenvectors }
+    }
+}
+
 /// Ridge regression on some rows of all strengths at once, by the eigenvectors of the features' covariance.
 struct Ridge {
     /// Which trials.
@@ -221,10 +238,7 @@ impl Ridge {
     /// On `rows` and the first `columns` features.
     fn of(scaled: &[Vec<f64>], rows: &[usize], columns: usize) -> Self {
         let flat: Vec<f64> = rows.iter().flat_map(|row| scaled[*row][..columns].iter().copied()).collect();
-        let x = Tensor::from_slice(&flat).view([rows.len() as i64, -1]);
-        let centre = x.mean_dim(0_i64, false, Kind::Double);
-        let x = x - &centre;
-        let (eigenvalues, eigenvectors) = x.transpose(0, 1).matmul(&x).linalg_eigh("L");
+        let Principal { centre, x, eigenvalues, eigenvectors } = Principal::of(&flat, rows.len());
         let along = x.matmul(&eigenvectors);
         let eigenvalues = numbers(&eigenvalues.clamp_min(0.0));
         Self { rows: rows.to_vec(), centre: numbers(&centre), eigenvalues, eigenvectors, along }
