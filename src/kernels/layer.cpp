@@ -25,7 +25,7 @@ void skyforge_to_narrow(const void* layer, SkyforgeShape, const float* x, const 
                         const float* bias, float* y);
 void skyforge_to_wide(const void* layer, SkyforgeShape, const float* y, const float* weight, uint32_t version,
                       const float* bias, float* x);
-void skyforge_to_taps(SkyforgeShape, const float* x, const float* y, float* weight);
+void skyforge_to_taps(const void* layer, SkyforgeShape, const float* x, const float* y, float* weight);
 }
 
 namespace {
@@ -93,8 +93,8 @@ struct Strided : Function<Strided> {
         if (context->needs_input_grad(1)) {
             of_weight = at::empty_like(weight);
             auto &wide = to_wide ? gradient : x, &narrow = to_wide ? x : gradient;
-            skyforge_to_taps(shape_of(wide, narrow), wide.const_data_ptr<float>(), narrow.const_data_ptr<float>(),
-                             of_weight.mutable_data_ptr<float>());
+            skyforge_to_taps(kept->layer, shape_of(wide, narrow), wide.const_data_ptr<float>(),
+                             narrow.const_data_ptr<float>(), of_weight.mutable_data_ptr<float>());
         }
         if (context->needs_input_grad(2)) {
             of_bias = gradient.sum({0, 2, 3});

@@ -9,14 +9,22 @@ use tch::{Device, Kind, Tensor};
 
 use super::lines::Lines;
 use super::tiles::{Form, Size};
-use super::{Shape, TAPS, thin, tiles};
+use super::{Shape, TAPS, Vectors, thin, tiles};
 
 /// The convolution of one layer, with its taps at the points, which are kept until its weights change.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Layer(Arc<Kept>);
 
-#[derive(Debug, Default)]
+impl Default for Layer {
+    /// With the widest vectors that the processor has.
+    fn default() -> Self {
+        Self::made_of(Vectors::of_this_processor().next())
+    }
+}
+
+#[derive(Debug)]
 struct Kept {
+    vectors: Option<Vectors>,
     narrow: Mutex<Option<Evaluated>>,
     wide: Mutex<Option<Evaluated>>,
 }
@@ -37,6 +45,11 @@ struct Origin {
 }
 
 impl Layer {
+    /// With these vectors; without any, or with such as the processor does not have, nothing fits.
+    pub fn made_of(vectors: Option<Vectors>) -> Self {
+        Self(Arc::new(Kept { vectors, narrow: Mutex::default(), wide: Mutex::default() }))
+    }
+
     /// From the wide side to the narrow one: torch's `conv2d` with stride 2 and padding 2. `[b, wide, h, w]` and weights
     /// `[narrow, wide, 5, 5]` to `[b, narrow, h/2, w/2]`. Nothing where there is no kernel for it.
     pub fn to_narrow(&self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Option<Tensor> {
@@ -58,9 +71,10 @@ impl Layer {
 
     fn convolve(&self, shape: Shape, x: &Tensor, weight: &Tensor, bias: &Tensor, to_wide: bool) -> Option<Tensor> {
         let all = [x, weight, bias];
-        if !all.iter().all(|tensor| tensor.device() == Device::Cpu && tensor.kind() == Kind::Float) || !shape.fits() {
+        if !all.iter().all(|tensor| tensor.device() == Device::Cpu && tensor.kind() == Kind::Float) {
             return None;
         }
+        self.0.vectors.filter(|vectors| shape.fits(*vectors))?;
         assert_eq!(weight.size(), [shape.narrow as i64, shape.wide as i64, 5, 5], "weights of this convolution");
         assert!(weight.is_contiguous() && bias.is_contiguous(), "weights lie as they were made");
         let layer = Arc::as_ptr(&self.0).cast();
@@ -103,6 +117,11 @@ fn sizes(x: &Tensor) -> Option<[usize; 4]> {
 }
 
 impl Kept {
+    /// What this layer's kernels are made of.
+    fn vectors(&self) -> Vectors {
+        self.vectors.expect("a convolution is made where there are vectors for it")
+    }
+
     /// Calls `work` with the taps in the form wanted.
     fn with_taps(&self, form: Form, size: Size, shape: Shape, weight: &[f32], version: u32, work: impl FnOnce(&Lines)) {
         let kept = if form == Form::Narrow { &self.narrow } else { &self.wide };
@@ -110,7 +129,7 @@ impl Kept {
         let of = Origin { weight: weight.as_ptr() as usize, version, size };
         if kept.as_ref().is_none_or(|kept| kept.of != of) {
             let mut taps = kept.take().map(|kept| kept.taps).unwrap_or_default();
-            tiles::evaluate_taps(size, shape, form, weight, &mut taps);
+            tiles::evaluate_taps(self.vectors(), size, shape, form, weight, &mut taps);
             *kept = Some(Evaluated { taps, of });
         }
         work(&kept.as_ref().expect("it was just made").taps);
@@ -200,11 +219,11 @@ unsafe extern "C" fn skyforge_to_narrow(
         (&*layer.cast::<Kept>(), x, weight, bias, from_raw_parts_mut(y, shape.narrow_numbers()))
     };
     if shape.wide == 1 {
-        share_out(shape, x, y, |shape, x, y| thin::to_narrow(shape, x, weight, bias, y));
+        share_out(shape, x, y, |shape, x, y| thin::to_narrow(layer.vectors(), shape, x, weight, bias, y));
     } else {
         let size = Size::of(&shape);
         layer.with_taps(Form::Narrow, size, shape, weight, version, |taps| {
-            share_out(shape, x, y, |shape, x, y| tiles::to_narrow(size, shape, x, taps, bias, y));
+            share_out(shape, x, y, |shape, x, y| tiles::to_narrow(layer.vectors(), size, shape, x, taps, bias, y));
         });
     }
 }
@@ -234,28 +253,39 @@ unsafe extern "C" fn skyforge_to_wide(
         (&*layer.cast::<Kept>(), from_raw_parts(y, shape.narrow_numbers()), weight, x)
     };
     if shape.wide == 1 {
-        share_out(shape, y, x, |shape, y, x| thin::to_wide(shape, y, weight, x));
+        share_out(shape, y, x, |shape, y, x| thin::to_wide(layer.vectors(), shape, y, weight, x));
     } else {
         let size = Size::of(&shape);
         layer.with_taps(Form::Wide, size, shape, weight, version, |taps| {
-            share_out(shape, y, x, |shape, y, x| tiles::to_wide(size, shape, y, taps, x));
+            share_out(shape, y, x, |shape, y, x| tiles::to_wide(layer.vectors(), size, shape, y, taps, x));
         });
     }
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn skyforge_to_taps(sizes: Sizes, x: *const f32, y: *const f32, weight: *mut f32) {
+unsafe extern "C" fn skyforge_to_taps(
+    layer: *const c_void,
+    sizes: Sizes,
+    x: *const f32,
+    y: *const f32,
+    weight: *mut f32,
+) {
     let shape = Shape::from(sizes);
     // SAFETY: the caller's; zeros are written to what is new memory before it is looked at.
-    let (x, y, weight) = unsafe {
+    let (vectors, x, y, weight) = unsafe {
+        let vectors = (*layer.cast::<Kept>()).vectors();
         let count = shape.narrow * shape.wide * TAPS;
         weight.write_bytes(0, count);
         let y = from_raw_parts(y, shape.narrow_numbers());
-        (from_raw_parts(x, shape.wide_numbers()), y, from_raw_parts_mut(weight, count))
+        (vectors, from_raw_parts(x, shape.wide_numbers()), y, from_raw_parts_mut(weight, count))
     };
     let size = Size::of(&shape);
     let gradient = |shape: Shape, x: &[f32], y: &[f32], weight: &mut [f32]| {
-        if shape.wide == 1 { thin::to_taps(shape, x, y, weight) } else { tiles::to_taps(size, shape, x, y, weight) }
+        if shape.wide == 1 {
+            thin::to_taps(vectors, shape, x, y, weight);
+        } else {
+            tiles::to_taps(vectors, size, shape, x, y, weight);
+        }
     };
     let images = images_a_thread(shape);
     if images == shape.batch {

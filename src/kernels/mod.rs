@@ -1,4 +1,4 @@
-//! Our own kernels of the strided convolutions that GANs here are made of, for CPUs with AVX-512.
+//! Our own kernels of the strided convolutions that GANs here are made of, for CPUs with AVX-512 or AVX2.
 //!
 //! A 5x5 convolution of stride 2 goes from a *wide* side of h x w pixels to a *narrow* one of ceil(h/2) x ceil(w/2); its
 //! transpose goes back. Forward and backward of both are three products, `to_narrow`, `to_wide` and `to_taps`, which
@@ -6,7 +6,8 @@
 //!
 //! `tiles` makes them by Toom and Cook's algorithm with a third to a half of the multiplications, `thin` plainly where
 //! the wide side has one channel. All arithmetic is single precision; results are those of the plain sum but for rounding
-//! (about five times that of a plain sum, `tests/kernels`). Whatever does not fit stays with libtorch.
+//! (about five times that of a plain sum, `tests/kernels`), and the same bits with either kind of `vector`. Whatever does not
+//! fit stays with libtorch.
 
 #![expect(unsafe_code, reason = "vectors, and memory that libtorch owns")]
 
@@ -16,8 +17,10 @@ mod product;
 mod thin;
 mod tiles;
 mod toom_cook;
+mod vector;
 
 pub use layer::{Layer, changed, leaky_relu};
+pub use vector::Vectors;
 
 /// The sizes of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +48,13 @@ impl Shape {
         self.width.div_ceil(2)
     }
 
-    /// Whether there is a kernel for it on this machine.
-    pub fn fits(&self) -> bool {
-        let lanes = product::LANES;
-        cfg!(target_arch = "x86_64")
-            && is_x86_feature_detected!("avx512f")
-            && self.narrow.is_multiple_of(lanes)
+    /// Whether there is a kernel of these vectors for it, and the processor has them.
+    pub fn fits(&self, vectors: Vectors) -> bool {
+        let lanes = vector::LANES;
+        self.narrow.is_multiple_of(lanes)
             && (self.wide == 1 || self.wide.is_multiple_of(lanes))
             && self.batch * self.rows() * self.columns() > 0
+            && Vectors::of_this_processor().any(|ours| ours == vectors)
     }
 
     /// Numbers of the wide side.

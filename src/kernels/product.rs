@@ -1,11 +1,8 @@
 //! Matrix products on panels of sixteen columns.
 
-use std::arch::x86_64::{
-    __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
-};
+use std::arch::x86_64::__m512;
 
-/// Numbers of a vector, and columns of a panel.
-pub const LANES: usize = 16;
+use super::vector::{LANES, Pair, Vector};
 
 /// Rows of a result that are worked on at once.
 pub const ROWS: usize = 8;
@@ -55,62 +52,79 @@ pub struct Target {
     pub add: bool,
 }
 
-/// The product of `a` and `b` for `rows` rows, a multiple of `ROWS`.
-///
-/// # Safety
-/// All that is addressed is the caller's, and the processor has AVX-512F.
-#[target_feature(enable = "avx512f")]
-pub unsafe fn product(a: Left, rows: usize, b: Right, c: Target) {
-    let mut panel = 0;
-    while panel < b.panels {
-        let some = if b.panels - panel == 3 { 3 } else { (b.panels - panel).min(2) };
-        for row in (0..rows).step_by(ROWS) {
-            // SAFETY: the caller's.
-            unsafe {
-                let a = Left { from: a.from.add(row * a.row), ..a };
-                let b = Right { from: b.from.add(panel * b.panel), ..b };
-                let c = Target { to: c.to.add(panel * c.panel + row * LANES), ..c };
-                match some {
-                    3 => block::<3>(a, b, c),
-                    2 => block::<2>(a, b, c),
-                    _ => block::<1>(a, b, c),
-                }
-            }
-        }
-        panel += some;
-    }
+/// Vectors of which products are made.
+pub trait Product: Vector {
+    /// The product of `a` and `b` for `rows` rows, a multiple of `ROWS`.
+    ///
+    /// # Safety
+    /// All that is addressed is the caller's, and the processor has these vectors.
+    unsafe fn product(a: Left, rows: usize, b: Right, c: Target);
 }
 
-/// `ROWS` rows and `PANELS` panels of the result, which stay in registers.
-#[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn block<const PANELS: usize>(a: Left, b: Right, c: Target) {
-    let mut sums: [[__m512; PANELS]; ROWS] = [[_mm512_setzero_ps(); PANELS]; ROWS];
-    // SAFETY: the caller's.
-    unsafe {
-        for segment in 0..a.segments {
-            let mut right = b.from.add(segment * b.segment);
-            for chunk in 0..a.chunks {
-                let mut left = a.from.add(segment * a.segment + chunk * a.chunk);
-                for _ in 0..a.columns {
-                    let line: [__m512; PANELS] =
-                        std::array::from_fn(|panel| _mm512_loadu_ps(right.add(panel * b.panel)));
-                    for (row, sums) in sums.iter_mut().enumerate() {
-                        let factor = _mm512_set1_ps(*left.add(row * a.row));
-                        for (sum, line) in sums.iter_mut().zip(line) {
-                            *sum = _mm512_fmadd_ps(factor, line, *sum);
+macro_rules! product {
+    ($vector:ty, $features:literal, $block:ident) => {
+        impl Product for $vector {
+            #[target_feature(enable = $features)]
+            unsafe fn product(a: Left, rows: usize, b: Right, c: Target) {
+                let mut panel = 0;
+                while panel < b.panels {
+                    let left = b.panels - panel;
+                    // Three together are better than two and one, but two and two than three and one.
+                    let some = if left == 3 { left.min(Self::PANELS) } else { left.min(2).min(Self::PANELS) };
+                    for row in (0..rows).step_by(Self::ROWS) {
+                        // SAFETY: the caller's.
+                        unsafe {
+                            let a = Left { from: a.from.add(row * a.row), ..a };
+                            let b = Right { from: b.from.add(panel * b.panel), ..b };
+                            let c = Target { to: c.to.add(panel * c.panel + row * LANES), ..c };
+                            match some {
+                                3 => $block::<3>(a, b, c),
+                                2 => $block::<2>(a, b, c),
+                                _ => $block::<1>(a, b, c),
+                            }
                         }
                     }
-                    left = left.add(a.column);
-                    right = right.add(LANES);
+                    panel += some;
                 }
             }
         }
-        for (row, sums) in sums.into_iter().enumerate() {
-            for (panel, sum) in sums.into_iter().enumerate() {
-                let to = c.to.add(panel * c.panel + row * LANES);
-                _mm512_storeu_ps(to, if c.add { _mm512_add_ps(sum, _mm512_loadu_ps(to)) } else { sum });
+
+        /// A few rows and `PANELS` panels of the result, which stay in registers.
+        #[inline]
+        #[target_feature(enable = $features)]
+        unsafe fn $block<const PANELS: usize>(a: Left, b: Right, c: Target) {
+            const ROWS: usize = <$vector>::ROWS;
+            // SAFETY: the caller's.
+            unsafe {
+                let mut sums = [[<$vector>::of(0.0); PANELS]; ROWS];
+                for segment in 0..a.segments {
+                    let mut right = b.from.add(segment * b.segment);
+                    for chunk in 0..a.chunks {
+                        let mut left = a.from.add(segment * a.segment + chunk * a.chunk);
+                        for _ in 0..a.columns {
+                            let line: [$vector; PANELS] =
+                                std::array::from_fn(|panel| <$vector>::load(right.add(panel * b.panel)));
+                            for (row, sums) in sums.iter_mut().enumerate() {
+                                let factor = <$vector>::of(*left.add(row * a.row));
+                                for (sum, line) in sums.iter_mut().zip(line) {
+                                    *sum = factor.times_plus(line, *sum);
+                                }
+                            }
+                            left = left.add(a.column);
+                            right = right.add(LANES);
+                        }
+                    }
+                }
+                for (row, sums) in sums.into_iter().enumerate() {
+                    for (panel, sum) in sums.into_iter().enumerate() {
+                        let to = c.to.add(panel * c.panel + row * LANES);
+                        let sum = if c.add { sum.plus(<$vector>::load(to)) } else { sum };
+                        sum.store(to);
+                    }
+                }
             }
         }
-    }
+    };
 }
+product!(__m512, "avx512f", block_of_avx512);
+product!(Pair, "avx2,fma", block_of_avx2);

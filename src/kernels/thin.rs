@@ -2,12 +2,11 @@
 //!
 //! Images are framed with zeros first, so that no tap needs to look where it falls.
 
-use std::arch::x86_64::{
-    __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
-};
+use std::arch::x86_64::__m512;
 use std::ops::Range;
 
-use super::product::{LANES, Left, ROWS, Right, Target, product};
+use super::product::{Left, Product, ROWS, Right, Target};
+use super::vector::{LANES, Pair, Vector, Vectors};
 use super::{PADDING, SIDE, Shape, TAPS};
 
 /// Pixels of the narrow side that are worked on at once.
@@ -45,16 +44,26 @@ fn by_tap(weight: &[f32], narrow: usize) -> Vec<f32> {
     (0..TAPS).flat_map(|tap| (0..narrow).map(move |n| weight[n * TAPS + tap])).collect()
 }
 
-/// How many panels are worked on at once where `left` are still to come.
-fn some_of(left: usize) -> usize {
-    if left >= 4 { 4 } else { left.min(2) }
+/// Calls a function with these vectors.
+macro_rules! with_vectors {
+    ($vectors:expr, $function:ident($($argument:expr),*)) => {
+        match $vectors {
+            Vectors::Avx512 => $function::<__m512>($($argument),*),
+            Vectors::Avx2 => $function::<Pair>($($argument),*),
+        }
+    };
 }
 
 /// The narrow side `y` of the wide side `x`.
-pub fn to_narrow(shape: Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
+pub fn to_narrow(vectors: Vectors, shape: Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
+    assert!(shape.fits(vectors) && shape.wide == 1 && x.len() == shape.wide_numbers(), "the caller has looked");
+    assert!(weight.len() == shape.narrow * TAPS, "the caller has looked");
+    assert!(bias.is_none_or(|bias| bias.len() == shape.narrow), "the caller has looked");
+    with_vectors!(vectors, narrow_of(shape, x, weight, bias, y));
+}
+
+fn narrow_of<V: Thin>(shape: Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
     let (rows, columns, narrow) = (shape.rows(), shape.columns(), shape.narrow);
-    assert!(shape.fits() && shape.wide == 1 && x.len() == shape.wide_numbers(), "the caller has looked");
-    assert!(weight.len() == narrow * TAPS && bias.is_none_or(|bias| bias.len() == narrow), "the caller has looked");
     let weight = by_tap(weight, narrow);
     let none = vec![0.0; narrow];
     let bias = bias.unwrap_or(&none);
@@ -65,11 +74,11 @@ pub fn to_narrow(shape: Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, 
             let lines = &framed.values[2 * row * framed.width..];
             let mut panel = 0;
             while panel < narrow / LANES {
-                let some = some_of(narrow / LANES - panel);
+                let some = V::together(narrow / LANES - panel);
                 let mut column = 0;
                 while column < columns {
                     let several = columns - column >= PIXELS;
-                    // SAFETY: the processor has AVX-512F; the frame has all pixels that the taps of these columns fall
+                    // SAFETY: the processor has these vectors; the frame has all pixels that the taps of these columns fall
                     // on, and `weight`, `bias` and `y` all channels of these panels.
                     unsafe {
                         let from = lines[2 * column..].as_ptr();
@@ -78,12 +87,12 @@ pub fn to_narrow(shape: Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>, 
                         let to = y[column * narrow + panel * LANES..].as_mut_ptr();
                         let one = Pixels { from, width: framed.width, weight, bias, narrow, to };
                         match (some, several) {
-                            (4, true) => one.sum::<4, PIXELS>(),
-                            (4, false) => one.sum::<4, 1>(),
-                            (2, true) => one.sum::<2, PIXELS>(),
-                            (2, false) => one.sum::<2, 1>(),
-                            (_, true) => one.sum::<1, PIXELS>(),
-                            (_, false) => one.sum::<1, 1>(),
+                            (4, true) => V::sum::<4, PIXELS>(&one),
+                            (4, false) => V::sum::<4, 1>(&one),
+                            (2, true) => V::sum::<2, PIXELS>(&one),
+                            (2, false) => V::sum::<2, 1>(&one),
+                            (_, true) => V::sum::<1, PIXELS>(&one),
+                            (_, false) => V::sum::<1, 1>(&one),
                         }
                     }
                     column += if several { PIXELS } else { 1 };
@@ -104,41 +113,106 @@ struct Pixels {
     to: *mut f32,
 }
 
-impl Pixels {
+/// Vectors of which these sums are made.
+trait Thin: Product {
+    /// How many panels are worked on at once where `left` are still to come.
+    fn together(left: usize) -> usize;
     /// `PANELS` panels of `COUNT` pixels.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn sum<const PANELS: usize, const COUNT: usize>(&self) {
-        // SAFETY: the caller's.
-        unsafe {
-            let bias: [__m512; PANELS] = std::array::from_fn(|panel| _mm512_loadu_ps(self.bias.add(panel * LANES)));
-            let mut sums = [bias; COUNT];
-            for tap in 0..TAPS {
-                let from = self.from.add(tap / SIDE * self.width + tap % SIDE);
-                let weight = self.weight.add(tap * self.narrow);
-                let weight: [__m512; PANELS] = std::array::from_fn(|panel| _mm512_loadu_ps(weight.add(panel * LANES)));
-                for (pixel, sums) in sums.iter_mut().enumerate() {
-                    let value = _mm512_set1_ps(*from.add(2 * pixel));
-                    for (sum, weight) in sums.iter_mut().zip(weight) {
-                        *sum = _mm512_fmadd_ps(value, weight, *sum);
+    unsafe fn sum<const PANELS: usize, const COUNT: usize>(pixels: &Pixels);
+    /// What a row of pixels adds to the gradient of a row of taps, in `PANELS` panels.
+    unsafe fn add_row<const PANELS: usize>(
+        from: *const f32,
+        y: *const f32,
+        columns: usize,
+        narrow: usize,
+        to: *mut f32,
+    );
+}
+
+macro_rules! thin {
+    ($vector:ty, $features:literal, $most:literal) => {
+        impl Thin for $vector {
+            fn together(left: usize) -> usize {
+                if left >= 4 { $most } else { left.min(2).min($most) }
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn sum<const PANELS: usize, const COUNT: usize>(pixels: &Pixels) {
+                // SAFETY: the caller's.
+                unsafe {
+                    let bias: [$vector; PANELS] =
+                        std::array::from_fn(|panel| <$vector>::load(pixels.bias.add(panel * LANES)));
+                    let mut sums = [bias; COUNT];
+                    for tap in 0..TAPS {
+                        let from = pixels.from.add(tap / SIDE * pixels.width + tap % SIDE);
+                        let weight = pixels.weight.add(tap * pixels.narrow);
+                        let weight: [$vector; PANELS] =
+                            std::array::from_fn(|panel| <$vector>::load(weight.add(panel * LANES)));
+                        for (pixel, sums) in sums.iter_mut().enumerate() {
+                            let value = <$vector>::of(*from.add(2 * pixel));
+                            for (sum, weight) in sums.iter_mut().zip(weight) {
+                                *sum = value.times_plus(weight, *sum);
+                            }
+                        }
+                    }
+                    for (pixel, sums) in sums.into_iter().enumerate() {
+                        for (panel, sum) in sums.into_iter().enumerate() {
+                            sum.store(pixels.to.add(pixel * pixels.narrow + panel * LANES));
+                        }
                     }
                 }
             }
-            for (pixel, sums) in sums.into_iter().enumerate() {
-                for (panel, sum) in sums.into_iter().enumerate() {
-                    _mm512_storeu_ps(self.to.add(pixel * self.narrow + panel * LANES), sum);
+
+            #[target_feature(enable = $features)]
+            unsafe fn add_row<const PANELS: usize>(
+                from: *const f32,
+                y: *const f32,
+                columns: usize,
+                narrow: usize,
+                to: *mut f32,
+            ) {
+                // SAFETY: the caller's.
+                unsafe {
+                    let mut sums: [[$vector; PANELS]; SIDE] = [[<$vector>::of(0.0); PANELS]; SIDE];
+                    for (tap, sums) in sums.iter_mut().enumerate() {
+                        for (panel, sum) in sums.iter_mut().enumerate() {
+                            *sum = <$vector>::load(to.add(tap * narrow + panel * LANES));
+                        }
+                    }
+                    for column in 0..columns {
+                        let y = y.add(column * narrow);
+                        let y: [$vector; PANELS] = std::array::from_fn(|panel| <$vector>::load(y.add(panel * LANES)));
+                        for (tap, sums) in sums.iter_mut().enumerate() {
+                            let value = <$vector>::of(*from.add(2 * column + tap));
+                            for (sum, y) in sums.iter_mut().zip(y) {
+                                *sum = value.times_plus(y, *sum);
+                            }
+                        }
+                    }
+                    for (tap, sums) in sums.into_iter().enumerate() {
+                        for (panel, sum) in sums.into_iter().enumerate() {
+                            sum.store(to.add(tap * narrow + panel * LANES));
+                        }
+                    }
                 }
             }
         }
-    }
+    };
 }
+thin!(__m512, "avx512f", 4);
+thin!(Pair, "avx2,fma", 1);
 
 /// The wide side of the narrow side `y`, added to what is in `x`.
-pub fn to_wide(shape: Shape, y: &[f32], weight: &[f32], x: &mut [f32]) {
+pub fn to_wide(vectors: Vectors, shape: Shape, y: &[f32], weight: &[f32], x: &mut [f32]) {
+    assert!(shape.fits(vectors) && shape.wide == 1 && y.len() == shape.narrow_numbers(), "the caller has looked");
+    assert!(weight.len() == shape.narrow * TAPS, "the caller has looked");
+    with_vectors!(vectors, wide_of(shape, y, weight, x));
+}
+
+fn wide_of<V: Thin>(shape: Shape, y: &[f32], weight: &[f32], x: &mut [f32]) {
     /// Panels that hold all taps.
     const PANELS: usize = TAPS.div_ceil(LANES);
     let (pixels, columns, narrow) = (shape.rows() * shape.columns(), shape.columns(), shape.narrow);
-    assert!(shape.fits() && shape.wide == 1 && y.len() == shape.narrow_numbers(), "the caller has looked");
-    assert!(weight.len() == narrow * TAPS, "the caller has looked");
     let mut taps = vec![0.0; PANELS * narrow * LANES]; // [panel][N][16]
     for n in 0..narrow {
         for tap in 0..TAPS {
@@ -158,8 +232,8 @@ pub fn to_wide(shape: Shape, y: &[f32], weight: &[f32], x: &mut [f32]) {
                 Left { from, row: narrow, column: 1, columns: narrow, chunk: 0, chunks: 1, segment: 0, segments: 1 };
             let right = Right { from: taps.as_ptr(), panel: narrow * LANES, panels: PANELS, segment: 0 };
             let to = products[first.min(room - ROWS) * LANES..].as_mut_ptr();
-            // SAFETY: the processor has AVX-512F; `rows` rows of pixels and their products are there.
-            unsafe { product(left, rows, right, Target { to, panel: room * LANES, add: false }) };
+            // SAFETY: the processor has these vectors; `rows` rows of pixels and their products are there.
+            unsafe { V::product(left, rows, right, Target { to, panel: room * LANES, add: false }) };
         }
         framed.values.fill(0.0);
         for tap in 0..TAPS {
@@ -182,10 +256,14 @@ pub fn to_wide(shape: Shape, y: &[f32], weight: &[f32], x: &mut [f32]) {
 }
 
 /// The gradient `[N, 1, 5, 5]` of the taps, given both sides.
-pub fn to_taps(shape: Shape, x: &[f32], y: &[f32], weight: &mut [f32]) {
-    let (rows, columns, narrow) = (shape.rows(), shape.columns(), shape.narrow);
-    assert!(shape.fits() && shape.wide == 1 && weight.len() == narrow * TAPS, "the caller has looked");
+pub fn to_taps(vectors: Vectors, shape: Shape, x: &[f32], y: &[f32], weight: &mut [f32]) {
+    assert!(shape.fits(vectors) && shape.wide == 1 && weight.len() == shape.narrow * TAPS, "the caller has looked");
     assert!(x.len() == shape.wide_numbers() && y.len() == shape.narrow_numbers(), "the caller has looked");
+    with_vectors!(vectors, taps_of(shape, x, y, weight));
+}
+
+fn taps_of<V: Thin>(shape: Shape, x: &[f32], y: &[f32], weight: &mut [f32]) {
+    let (rows, columns, narrow) = (shape.rows(), shape.columns(), shape.narrow);
     let mut sums = vec![0.0; TAPS * narrow]; // [tap][N]
     let mut framed = Framed::new(&shape);
     for (image, y) in y.chunks_exact(rows * columns * narrow).enumerate() {
@@ -193,17 +271,17 @@ pub fn to_taps(shape: Shape, x: &[f32], y: &[f32], weight: &mut [f32]) {
         for (row, y) in y.chunks_exact(columns * narrow).enumerate() {
             let mut panel = 0;
             while panel < narrow / LANES {
-                let some = some_of(narrow / LANES - panel);
+                let some = V::together(narrow / LANES - panel);
                 for tap_row in 0..SIDE {
                     let from = framed.values[(2 * row + tap_row) * framed.width..].as_ptr();
                     let y = y[panel * LANES..].as_ptr();
                     let to = sums[tap_row * SIDE * narrow + panel * LANES..].as_mut_ptr();
-                    // SAFETY: the processor has AVX-512F; the frame has all pixels that these taps fall on.
+                    // SAFETY: the processor has these vectors; the frame has all pixels that these taps fall on.
                     unsafe {
                         match some {
-                            4 => add_row::<4>(from, y, columns, narrow, to),
-                            2 => add_row::<2>(from, y, columns, narrow, to),
-                            _ => add_row::<1>(from, y, columns, narrow, to),
+                            4 => V::add_row::<4>(from, y, columns, narrow, to),
+                            2 => V::add_row::<2>(from, y, columns, narrow, to),
+                            _ => V::add_row::<1>(from, y, columns, narrow, to),
                         }
                     }
                 }
@@ -214,35 +292,6 @@ pub fn to_taps(shape: Shape, x: &[f32], y: &[f32], weight: &mut [f32]) {
     for (n, kernel) in weight.chunks_exact_mut(TAPS).enumerate() {
         for (tap, value) in kernel.iter_mut().enumerate() {
             *value = sums[tap * narrow + n];
-        }
-    }
-}
-
-/// What a row of pixels adds to the gradient of a row of taps, in `PANELS` panels.
-#[target_feature(enable = "avx512f")]
-unsafe fn add_row<const PANELS: usize>(from: *const f32, y: *const f32, columns: usize, narrow: usize, to: *mut f32) {
-    // SAFETY: the caller's.
-    unsafe {
-        let mut sums: [[__m512; PANELS]; SIDE] = [[_mm512_setzero_ps(); PANELS]; SIDE];
-        for (tap, sums) in sums.iter_mut().enumerate() {
-            for (panel, sum) in sums.iter_mut().enumerate() {
-                *sum = _mm512_loadu_ps(to.add(tap * narrow + panel * LANES));
-            }
-        }
-        for column in 0..columns {
-            let y = y.add(column * narrow);
-            let y: [__m512; PANELS] = std::array::from_fn(|panel| _mm512_loadu_ps(y.add(panel * LANES)));
-            for (tap, sums) in sums.iter_mut().enumerate() {
-                let value = _mm512_set1_ps(*from.add(2 * column + tap));
-                for (sum, y) in sums.iter_mut().zip(y) {
-                    *sum = _mm512_fmadd_ps(value, y, *sum);
-                }
-            }
-        }
-        for (tap, sums) in sums.into_iter().enumerate() {
-            for (panel, sum) in sums.into_iter().enumerate() {
-                _mm512_storeu_ps(to.add(tap * narrow + panel * LANES), sum);
-            }
         }
     }
 }

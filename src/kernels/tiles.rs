@@ -15,14 +15,13 @@
 
 #![expect(clippy::needless_range_loop, reason = "columns of squares have no iterator")]
 
-use std::arch::x86_64::{
-    __m512, _mm_sfence, _mm512_add_ps, _mm512_loadu_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_stream_ps,
-};
+use std::arch::x86_64::{__m512, _mm_sfence};
 use std::marker::PhantomData;
 
 use super::lines::Lines;
-use super::product::{LANES, Left, ROWS, Right, Target, product};
+use super::product::{Left, Product, ROWS, Right, Target};
 use super::toom_cook::{ByFour, ByTwo, LONGEST, Square, Tiling};
+use super::vector::{LANES, Pair, Vector, Vectors};
 use super::{PADDING, SIDE, Shape, TAPS};
 
 /// How large a tile is.
@@ -58,14 +57,7 @@ const BURST: usize = 4;
 const TOO_LARGE_TO_STAY: usize = 20 << 20;
 
 /// Values at all points of a few kernels, sixteen channels each.
-struct Burst([[__m512; BURST]; LONGEST * LONGEST]);
-
-impl Default for Burst {
-    fn default() -> Self {
-        // SAFETY: zeros are numbers.
-        unsafe { std::mem::zeroed() }
-    }
-}
+type Burst<V> = [[V; BURST]; LONGEST * LONGEST];
 
 /// Memory that is used again.
 #[derive(Debug, Default)]
@@ -118,25 +110,25 @@ const fn values_at(point: usize, points: usize, odd: &[usize]) -> ([usize; 2], u
 }
 
 /// A convolution of a given shape with tiles of a given size.
-pub struct Tiled<T> {
+pub struct Tiled<T, V> {
     shape: Shape,
-    size: PhantomData<T>,
+    made_of: PhantomData<(T, V)>,
 }
 
-/// Calls a method of `Tiled` with tiles of `size`.
+/// Calls a method of `Tiled` with these vectors, and tiles of `size`.
 macro_rules! with_tiles {
-    ($size:expr, $shape:expr, $tiled:ident => $call:expr) => {
-        match $size {
-            Size::Two => {
-                let $tiled = Tiled::<ByTwo>::new($shape);
-                $call
-            }
-            Size::Four => {
-                let $tiled = Tiled::<ByFour>::new($shape);
-                $call
-            }
+    ($vectors:expr, $size:expr, $shape:expr, $tiled:ident => $call:expr) => {
+        match ($vectors, $size) {
+            (Vectors::Avx512, Size::Two) => with_tiles!(ByTwo, __m512, $shape, $tiled, $call),
+            (Vectors::Avx512, Size::Four) => with_tiles!(ByFour, __m512, $shape, $tiled, $call),
+            (Vectors::Avx2, Size::Two) => with_tiles!(ByTwo, Pair, $shape, $tiled, $call),
+            (Vectors::Avx2, Size::Four) => with_tiles!(ByFour, Pair, $shape, $tiled, $call),
         }
     };
+    ($tiling:ty, $vector:ty, $shape:expr, $tiled:ident, $call:expr) => {{
+        let $tiled = Tiled::<$tiling, $vector>::new($shape);
+        $call
+    }};
 }
 
 /// Which of the two forms of taps.
@@ -149,46 +141,54 @@ pub enum Form {
 }
 
 /// Brings `weight`, `[N, C, 5, 5]`, to the points.
-pub fn evaluate_taps(size: Size, shape: Shape, form: Form, weight: &[f32], taps: &mut Lines) {
-    assert!(shape.fits() && weight.len() == shape.narrow * shape.wide * TAPS, "the caller has looked");
-    // SAFETY: the processor has AVX-512F, and the sizes are right.
-    with_tiles!(size, shape, tiled => unsafe { tiled.evaluate_taps(form, weight, taps) });
+pub fn evaluate_taps(vectors: Vectors, size: Size, shape: Shape, form: Form, weight: &[f32], taps: &mut Lines) {
+    assert!(shape.fits(vectors) && weight.len() == shape.narrow * shape.wide * TAPS, "the caller has looked");
+    // SAFETY: the processor has these vectors, and the sizes are right.
+    with_tiles!(vectors, size, shape, tiled => unsafe { tiled.evaluate_taps(form, weight, taps) });
 }
 
 /// The narrow side `y` of the wide side `x`.
-pub fn to_narrow(size: Size, shape: Shape, x: &[f32], taps: &Lines, bias: Option<&[f32]>, y: &mut [f32]) {
-    assert!(shape.fits() && x.len() == shape.wide_numbers(), "the caller has looked");
+pub fn to_narrow(
+    vectors: Vectors,
+    size: Size,
+    shape: Shape,
+    x: &[f32],
+    taps: &Lines,
+    bias: Option<&[f32]>,
+    y: &mut [f32],
+) {
+    assert!(shape.fits(vectors) && x.len() == shape.wide_numbers(), "the caller has looked");
     assert_eq!(y.len(), shape.narrow_numbers(), "the caller has looked");
-    // SAFETY: the processor has AVX-512F, and the sizes are right.
-    with_tiles!(size, shape, tiled => unsafe { tiled.to_narrow(x, taps, bias, y) });
+    // SAFETY: the processor has these vectors, and the sizes are right.
+    with_tiles!(vectors, size, shape, tiled => unsafe { tiled.to_narrow(x, taps, bias, y) });
 }
 
 /// The wide side of the narrow side `y`, added to what is in `x`.
-pub fn to_wide(size: Size, shape: Shape, y: &[f32], taps: &Lines, x: &mut [f32]) {
-    assert!(shape.fits() && y.len() == shape.narrow_numbers(), "the caller has looked");
+pub fn to_wide(vectors: Vectors, size: Size, shape: Shape, y: &[f32], taps: &Lines, x: &mut [f32]) {
+    assert!(shape.fits(vectors) && y.len() == shape.narrow_numbers(), "the caller has looked");
     assert_eq!(x.len(), shape.wide_numbers(), "the caller has looked");
-    // SAFETY: the processor has AVX-512F, and the sizes are right.
-    with_tiles!(size, shape, tiled => unsafe { tiled.to_wide(y, taps, x) });
+    // SAFETY: the processor has these vectors, and the sizes are right.
+    with_tiles!(vectors, size, shape, tiled => unsafe { tiled.to_wide(y, taps, x) });
 }
 
 /// The gradient `[N, C, 5, 5]` of the taps, given both sides.
-pub fn to_taps(size: Size, shape: Shape, x: &[f32], y: &[f32], weight: &mut [f32]) {
-    assert!(shape.fits() && weight.len() == shape.narrow * shape.wide * TAPS, "the caller has looked");
+pub fn to_taps(vectors: Vectors, size: Size, shape: Shape, x: &[f32], y: &[f32], weight: &mut [f32]) {
+    assert!(shape.fits(vectors) && weight.len() == shape.narrow * shape.wide * TAPS, "the caller has looked");
     assert!(x.len() == shape.wide_numbers() && y.len() == shape.narrow_numbers(), "the caller has looked");
-    // SAFETY: the processor has AVX-512F, and the sizes are right.
-    with_tiles!(size, shape, tiled => unsafe { tiled.to_taps(x, y, weight) });
+    // SAFETY: the processor has these vectors, and the sizes are right.
+    with_tiles!(vectors, size, shape, tiled => unsafe { tiled.to_taps(x, y, weight) });
 }
 
 thread_local! {
     static SCRATCH: std::cell::RefCell<Scratch> = std::cell::RefCell::default();
 }
 
-impl<T: Tiling> Tiled<T> {
+impl<T: Tiling, V> Tiled<T, V> {
     const SLOTS: Slots = slots(T::POINTS, T::ODD_POINTS);
     const COUNT: usize = Self::SLOTS.first[T::POINTS * T::POINTS];
 
     fn new(shape: Shape) -> Self {
-        Self { shape, size: PhantomData }
+        Self { shape, made_of: PhantomData }
     }
 
     fn tiles_down(&self) -> usize {
@@ -241,365 +241,382 @@ impl<T: Tiling> Tiled<T> {
             work(scratch);
         });
     }
+}
 
-    #[target_feature(enable = "avx512f")]
-    unsafe fn to_narrow(&self, x: &[f32], taps: &Lines, bias: Option<&[f32]>, y: &mut [f32]) {
-        let taps = taps.first(Self::COUNT * self.next_taps());
-        self.with_scratch(|Scratch { samples, products, .. }| {
-            self.blocks(|first, count| {
-                // SAFETY: the caller's.
+macro_rules! tiled {
+    ($vector:ty, $features:literal) => {
+        impl<T: Tiling> Tiled<T, $vector> {
+            #[target_feature(enable = $features)]
+            unsafe fn to_narrow(&self, x: &[f32], taps: &Lines, bias: Option<&[f32]>, y: &mut [f32]) {
+                let taps = taps.first(Self::COUNT * self.next_taps());
+                self.with_scratch(|Scratch { samples, products, .. }| {
+                    self.blocks(|first, count| {
+                        // SAFETY: the caller's.
+                        unsafe {
+                            let (samples, products) = (samples.start(), products.start());
+                            self.evaluate_samples(x.as_ptr(), first, count, samples);
+                            self.multiply_to_narrow(samples, taps.as_ptr(), count, products);
+                            self.interpolate(products, first, count, bias, y.as_mut_ptr());
+                        }
+                    });
+                });
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn to_wide(&self, y: &[f32], taps: &Lines, x: &mut [f32]) {
+                let taps = taps.first(Self::COUNT * self.next_taps());
+                self.with_scratch(|Scratch { samples, products, .. }| {
+                    self.blocks(|first, count| {
+                        // SAFETY: the caller's.
+                        unsafe {
+                            let (samples, products) = (samples.start(), products.start());
+                            self.interpolate_back(y.as_ptr(), first, count, products);
+                            self.multiply_to_wide(products, taps.as_ptr(), count, samples);
+                            self.evaluate_samples_back(samples, first, count, x.as_mut_ptr());
+                        }
+                    });
+                });
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn to_taps(&self, x: &[f32], y: &[f32], weight: &mut [f32]) {
+                self.with_scratch(|Scratch { samples, products, taps }| {
+                    let taps = taps.at_least(Self::COUNT * self.next_taps()).as_mut_ptr();
+                    self.blocks(|first, count| {
+                        // SAFETY: the caller's.
+                        unsafe {
+                            let (samples, products) = (samples.start(), products.start());
+                            self.evaluate_samples(x.as_ptr(), first, count, samples);
+                            self.interpolate_back(y.as_ptr(), first, count, products);
+                            self.multiply_to_taps(samples, products, count, taps, first > 0);
+                        }
+                    });
+                    // SAFETY: the caller's.
+                    unsafe { self.evaluate_taps_back(taps, weight) };
+                });
+            }
+
+            #[target_feature(enable = $features)]
+            unsafe fn evaluate_taps(&self, form: Form, weight: &[f32], taps: &mut Lines) {
+                // SAFETY: a vector of each tap, and lines of slots lie within `taps`.
                 unsafe {
-                    let (samples, products) = (samples.start(), products.start());
-                    self.evaluate_samples(x.as_ptr(), first, count, samples);
-                    self.multiply_to_narrow(samples, taps.as_ptr(), count, products);
-                    self.interpolate(products, first, count, bias, y.as_mut_ptr());
-                }
-            });
-        });
-    }
-
-    #[target_feature(enable = "avx512f")]
-    unsafe fn to_wide(&self, y: &[f32], taps: &Lines, x: &mut [f32]) {
-        let taps = taps.first(Self::COUNT * self.next_taps());
-        self.with_scratch(|Scratch { samples, products, .. }| {
-            self.blocks(|first, count| {
-                // SAFETY: the caller's.
-                unsafe {
-                    let (samples, products) = (samples.start(), products.start());
-                    self.interpolate_back(y.as_ptr(), first, count, products);
-                    self.multiply_to_wide(products, taps.as_ptr(), count, samples);
-                    self.evaluate_samples_back(samples, first, count, x.as_mut_ptr());
-                }
-            });
-        });
-    }
-
-    #[target_feature(enable = "avx512f")]
-    unsafe fn to_taps(&self, x: &[f32], y: &[f32], weight: &mut [f32]) {
-        self.with_scratch(|Scratch { samples, products, taps }| {
-            let taps = taps.at_least(Self::COUNT * self.next_taps()).as_mut_ptr();
-            self.blocks(|first, count| {
-                // SAFETY: the caller's.
-                unsafe {
-                    let (samples, products) = (samples.start(), products.start());
-                    self.evaluate_samples(x.as_ptr(), first, count, samples);
-                    self.interpolate_back(y.as_ptr(), first, count, products);
-                    self.multiply_to_taps(samples, products, count, taps, first > 0);
-                }
-            });
-            // SAFETY: the caller's.
-            unsafe { self.evaluate_taps_back(taps, weight) };
-        });
-    }
-
-    #[target_feature(enable = "avx512f")]
-    unsafe fn evaluate_taps(&self, form: Form, weight: &[f32], taps: &mut Lines) {
-        let Shape { wide, narrow, .. } = self.shape;
-        let to = taps.at_least(Self::COUNT * self.next_taps()).as_mut_ptr();
-        let (vectors, others) = if form == Form::Narrow { (narrow, wide) } else { (wide, narrow) };
-        let past_the_cache = Self::COUNT * self.next_taps() * size_of::<f32>() > TOO_LARGE_TO_STAY;
-        let mut burst = Burst::default();
-        for vector in (0..vectors).step_by(LANES) {
-            for first in (0..others).step_by(BURST) {
-                for (nth, other) in (first..first + BURST).enumerate() {
-                    let kernel_of = |lane: usize| match form {
-                        Form::Narrow => (vector + lane) * wide + other,
-                        Form::Wide => other * wide + vector + lane,
-                    };
-                    let mut kernels = [[0.0_f32; LANES]; TAPS];
-                    for lane in 0..LANES {
-                        for (tap, value) in weight[kernel_of(lane) * TAPS..][..TAPS].iter().enumerate() {
-                            kernels[tap][lane] = *value;
+                    let Shape { wide, narrow, .. } = self.shape;
+                    let to = taps.at_least(Self::COUNT * self.next_taps()).as_mut_ptr();
+                    let (vectors, others) = if form == Form::Narrow { (narrow, wide) } else { (wide, narrow) };
+                    let past_the_cache = Self::COUNT * self.next_taps() * size_of::<f32>() > TOO_LARGE_TO_STAY;
+                    let mut burst: Burst<$vector> = [[<$vector>::of(0.0); BURST]; LONGEST * LONGEST];
+                    for vector in (0..vectors).step_by(LANES) {
+                        for first in (0..others).step_by(BURST) {
+                            for (nth, other) in (first..first + BURST).enumerate() {
+                                let kernel_of = |lane: usize| match form {
+                                    Form::Narrow => (vector + lane) * wide + other,
+                                    Form::Wide => other * wide + vector + lane,
+                                };
+                                let mut kernels = [[0.0_f32; LANES]; TAPS];
+                                for lane in 0..LANES {
+                                    for (tap, value) in weight[kernel_of(lane) * TAPS..][..TAPS].iter().enumerate() {
+                                        kernels[tap][lane] = *value;
+                                    }
+                                }
+                                let mut half: Square<$vector> = [[<$vector>::of(0.0); LONGEST]; LONGEST];
+                                for (row, half) in half[..SIDE].iter_mut().enumerate() {
+                                    let load = |i: usize| <$vector>::load(kernels[row * SIDE + i].as_ptr());
+                                    T::taps(load, |i, value| half[i] = value);
+                                }
+                                for column in 0..T::SAMPLES {
+                                    T::taps(
+                                        |i| half[i][column],
+                                        |i, value| burst[Self::SLOTS.of[i][column]][nth] = value,
+                                    );
+                                }
+                            }
+                            for (slot, lines) in burst[..Self::COUNT].iter().enumerate() {
+                                let to = to.add(slot * self.next_taps() + vector * others + first * LANES);
+                                for (nth, line) in lines.iter().enumerate() {
+                                    let to = to.add(nth * LANES);
+                                    if past_the_cache { line.store_past_the_cache(to) } else { line.store(to) }
+                                }
+                            }
                         }
                     }
-                    let mut half: Square = [[_mm512_setzero_ps(); LONGEST]; LONGEST];
-                    for (row, half) in half[..SIDE].iter_mut().enumerate() {
-                        // SAFETY: a vector of each tap.
-                        let load = |i: usize| unsafe { _mm512_loadu_ps(kernels[row * SIDE + i].as_ptr()) };
-                        T::taps(load, |i, value| half[i] = value);
-                    }
-                    for column in 0..T::SAMPLES {
-                        T::taps(|i| half[i][column], |i, value| burst.0[Self::SLOTS.of[i][column]][nth] = value);
-                    }
+                    _mm_sfence();
                 }
-                for (slot, lines) in burst.0[..Self::COUNT].iter().enumerate() {
-                    // SAFETY: these kernels' lines of a slot lie within `taps`.
-                    unsafe {
-                        let to = to.add(slot * self.next_taps() + vector * others + first * LANES);
-                        for (nth, line) in lines.iter().enumerate() {
-                            let to = to.add(nth * LANES);
-                            if past_the_cache { _mm512_stream_ps(to, *line) } else { _mm512_storeu_ps(to, *line) }
+            }
+
+            /// The adjoint of `evaluate_taps` in the narrow form.
+            #[target_feature(enable = $features)]
+            unsafe fn evaluate_taps_back(&self, from: *const f32, weight: &mut [f32]) {
+                // SAFETY: as for `evaluate_taps`.
+                unsafe {
+                    let Shape { wide, narrow, .. } = self.shape;
+                    let mut burst: Burst<$vector> = [[<$vector>::of(0.0); BURST]; LONGEST * LONGEST];
+                    for n in (0..narrow).step_by(LANES) {
+                        for first in (0..wide).step_by(BURST) {
+                            for (slot, lines) in burst[..Self::COUNT].iter_mut().enumerate() {
+                                let from = from.add(slot * self.next_taps() + n * wide + first * LANES);
+                                for (nth, line) in lines.iter_mut().enumerate() {
+                                    *line = <$vector>::load(from.add(nth * LANES));
+                                }
+                            }
+                            for (nth, c) in (first..first + BURST).enumerate() {
+                                let mut half: Square<$vector> = [[<$vector>::of(0.0); LONGEST]; LONGEST];
+                                for column in 0..T::SAMPLES {
+                                    let load = |i: usize| burst[Self::SLOTS.of[i][column]][nth];
+                                    T::taps_back(load, |i, value| half[i][column] = value);
+                                }
+                                let mut kernels = [[0.0_f32; LANES]; TAPS];
+                                for (row, half) in half[..SIDE].iter().enumerate() {
+                                    let store = |i: usize, value: $vector| {
+                                        value.store(kernels[row * SIDE + i].as_mut_ptr());
+                                    };
+                                    T::taps_back(|i| half[i], store);
+                                }
+                                for lane in 0..LANES {
+                                    let kernel = &mut weight[((n + lane) * wide + c) * TAPS..][..TAPS];
+                                    for (tap, value) in kernel.iter_mut().enumerate() {
+                                        *value = kernels[tap][lane];
+                                    }
+                                }
+                            }
                         }
                     }
                 }
             }
-        }
-        _mm_sfence();
-    }
 
-    /// The adjoint of `evaluate_taps` in the narrow form.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn evaluate_taps_back(&self, from: *const f32, weight: &mut [f32]) {
-        let Shape { wide, narrow, .. } = self.shape;
-        let mut burst = Burst::default();
-        for n in (0..narrow).step_by(LANES) {
-            for first in (0..wide).step_by(BURST) {
-                for (slot, lines) in burst.0[..Self::COUNT].iter_mut().enumerate() {
-                    // SAFETY: as for `evaluate_taps`.
-                    unsafe {
-                        let from = from.add(slot * self.next_taps() + n * wide + first * LANES);
-                        for (nth, line) in lines.iter_mut().enumerate() {
-                            *line = _mm512_loadu_ps(from.add(nth * LANES));
-                        }
-                    }
-                }
-                for (nth, c) in (first..first + BURST).enumerate() {
-                    let mut half: Square = [[_mm512_setzero_ps(); LONGEST]; LONGEST];
-                    for column in 0..T::SAMPLES {
-                        let load = |i: usize| burst.0[Self::SLOTS.of[i][column]][nth];
-                        T::taps_back(load, |i, value| half[i][column] = value);
-                    }
-                    let mut kernels = [[0.0_f32; LANES]; TAPS];
-                    for (row, half) in half[..SIDE].iter().enumerate() {
-                        // SAFETY: a vector of each tap.
-                        let store = |i: usize, value| unsafe {
-                            _mm512_storeu_ps(kernels[row * SIDE + i].as_mut_ptr(), value);
-                        };
-                        T::taps_back(|i| half[i], store);
-                    }
-                    for lane in 0..LANES {
-                        let kernel = &mut weight[((n + lane) * wide + c) * TAPS..][..TAPS];
-                        for (tap, value) in kernel.iter_mut().enumerate() {
-                            *value = kernels[tap][lane];
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Tiles `first .. first + count` of `x` to the points; zeros for those that fill up the last rows.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn evaluate_samples(&self, x: *const f32, first: usize, count: usize, to: *mut f32) {
-        let Shape { height, width, wide, .. } = self.shape;
-        let zero = _mm512_setzero_ps();
-        for t in 0..count.next_multiple_of(ROWS) {
-            let (image, down, across) = self.place(first + t);
-            for c in (0..wide).step_by(LANES) {
-                let mut half: Square = [[zero; LONGEST]; LONGEST];
+            /// Tiles `first .. first + count` of `x` to the points; zeros for those that fill up the last rows.
+            #[target_feature(enable = $features)]
+            unsafe fn evaluate_samples(&self, x: *const f32, first: usize, count: usize, to: *mut f32) {
                 // SAFETY: pixels outside the image are not looked at; a tile's values lie within the scratch memory.
                 unsafe {
-                    for (row, half) in half[..T::SAMPLES].iter_mut().enumerate().filter(|_| t < count) {
-                        let Some(y) = inside(2 * T::RESULTS * down + row, height) else { continue };
-                        let line = x.add((image * height + y) * width * wide + c);
-                        let load = |i: usize| {
-                            let x = inside(2 * T::RESULTS * across + i, width);
-                            x.map_or(zero, |x| _mm512_loadu_ps(line.add(x * wide)))
-                        };
-                        T::samples(load, |i, value| half[i] = value);
-                    }
-                    let to = to.add(c * self.tiles().1 + t * LANES);
-                    for column in 0..T::SAMPLES {
-                        let slot = |i: usize| to.add(Self::SLOTS.of[i][column] * self.next_samples());
-                        T::samples(|i| half[i][column], |i, value| _mm512_storeu_ps(slot(i), value));
-                    }
-                }
-            }
-        }
-    }
-
-    /// The adjoint of `evaluate_samples`, added to `x`.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn evaluate_samples_back(&self, from: *const f32, first: usize, count: usize, x: *mut f32) {
-        let Shape { height, width, wide, .. } = self.shape;
-        for t in 0..count {
-            let (image, down, across) = self.place(first + t);
-            for c in (0..wide).step_by(LANES) {
-                let mut half: Square = [[_mm512_setzero_ps(); LONGEST]; LONGEST];
-                // SAFETY: as for `evaluate_samples`.
-                unsafe {
-                    let from = from.add(c * self.tiles().1 + t * LANES);
-                    for column in 0..T::SAMPLES {
-                        let slot = |i: usize| from.add(Self::SLOTS.of[i][column] * self.next_samples());
-                        T::samples_back(|i| _mm512_loadu_ps(slot(i)), |i, value| half[i][column] = value);
-                    }
-                    for (row, half) in half[..T::SAMPLES].iter().enumerate() {
-                        let Some(y) = inside(2 * T::RESULTS * down + row, height) else { continue };
-                        let line = x.add((image * height + y) * width * wide + c);
-                        let add = |i: usize, value: __m512| {
-                            if let Some(x) = inside(2 * T::RESULTS * across + i, width) {
-                                let to = line.add(x * wide);
-                                _mm512_storeu_ps(to, _mm512_add_ps(_mm512_loadu_ps(to), value));
+                    let Shape { height, width, wide, .. } = self.shape;
+                    let zero = <$vector>::of(0.0);
+                    for t in 0..count.next_multiple_of(ROWS) {
+                        let (image, down, across) = self.place(first + t);
+                        for c in (0..wide).step_by(LANES) {
+                            let mut half: Square<$vector> = [[zero; LONGEST]; LONGEST];
+                            for (row, half) in half[..T::SAMPLES].iter_mut().enumerate().filter(|_| t < count) {
+                                let Some(y) = inside(2 * T::RESULTS * down + row, height) else { continue };
+                                let line = x.add((image * height + y) * width * wide + c);
+                                let load = |i: usize| {
+                                    let x = inside(2 * T::RESULTS * across + i, width);
+                                    x.map_or(zero, |x| <$vector>::load(line.add(x * wide)))
+                                };
+                                T::samples(load, |i, value| half[i] = value);
                             }
-                        };
-                        T::samples_back(|i| half[i], add);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Products at the points to pixels of `y`.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn interpolate(&self, from: *const f32, first: usize, count: usize, bias: Option<&[f32]>, y: *mut f32) {
-        let (rows, columns, narrow) = (self.shape.rows(), self.shape.columns(), self.shape.narrow);
-        for t in 0..count {
-            let (image, down, across) = self.place(first + t);
-            for n in (0..narrow).step_by(LANES) {
-                let mut half: Square = [[_mm512_setzero_ps(); LONGEST]; LONGEST];
-                // SAFETY: as for `evaluate_samples`.
-                unsafe {
-                    let bias = bias.map_or(_mm512_setzero_ps(), |bias| _mm512_loadu_ps(bias[n..][..LANES].as_ptr()));
-                    let from = from.add(n * self.tiles().1 + t * LANES);
-                    for column in 0..T::POINTS {
-                        let point = |i: usize| from.add((i * T::POINTS + column) * self.next_products());
-                        T::results(|i| _mm512_loadu_ps(point(i)), |i, value| half[i][column] = value);
-                    }
-                    for (row, half) in half[..T::RESULTS].iter().enumerate() {
-                        let row = down * T::RESULTS + row;
-                        let line = y.add((image * rows + row.min(rows - 1)) * columns * narrow + n);
-                        let store = |i: usize, value: __m512| {
-                            let column = across * T::RESULTS + i;
-                            if row < rows && column < columns {
-                                _mm512_storeu_ps(line.add(column * narrow), _mm512_add_ps(value, bias));
+                            let to = to.add(c * self.tiles().1 + t * LANES);
+                            for column in 0..T::SAMPLES {
+                                let slot = |i: usize| to.add(Self::SLOTS.of[i][column] * self.next_samples());
+                                T::samples(|i| half[i][column], |i, value| value.store(slot(i)));
                             }
-                        };
-                        T::results(|i| half[i], store);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The adjoint of `interpolate`; zeros for the tiles that fill up the last rows.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn interpolate_back(&self, y: *const f32, first: usize, count: usize, to: *mut f32) {
-        let (rows, columns, narrow) = (self.shape.rows(), self.shape.columns(), self.shape.narrow);
-        let zero = _mm512_setzero_ps();
-        for t in 0..count.next_multiple_of(ROWS) {
-            let (image, down, across) = self.place(first + t);
-            for n in (0..narrow).step_by(LANES) {
-                let mut half: Square = [[zero; LONGEST]; LONGEST];
-                // SAFETY: as for `evaluate_samples`.
-                unsafe {
-                    for (row, half) in half[..T::RESULTS].iter_mut().enumerate().filter(|_| t < count) {
-                        let row = down * T::RESULTS + row;
-                        if row >= rows {
-                            continue;
                         }
-                        let line = y.add((image * rows + row) * columns * narrow + n);
-                        let load = |i: usize| {
-                            let column = across * T::RESULTS + i;
-                            if column < columns { _mm512_loadu_ps(line.add(column * narrow)) } else { zero }
-                        };
-                        T::results_back(load, |i, value| half[i] = value);
-                    }
-                    let to = to.add(n * self.tiles().1 + t * LANES);
-                    for column in 0..T::POINTS {
-                        let point = |i: usize| to.add((i * T::POINTS + column) * self.next_products());
-                        T::results_back(|i| half[i][column], |i, value| _mm512_storeu_ps(point(i), value));
                     }
                 }
             }
-        }
-    }
 
-    /// At each point the sum over its slots and the wide side's channels.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn multiply_to_narrow(&self, samples: *const f32, taps: *const f32, count: usize, to: *mut f32) {
-        let Shape { wide, narrow, .. } = self.shape;
-        let panel = self.tiles().1 * LANES;
-        for point in 0..T::POINTS * T::POINTS {
-            let slots = Self::SLOTS.first[point]..Self::SLOTS.first[point + 1];
-            // SAFETY: slots and points lie within what was asked for.
-            unsafe {
-                let left = Left {
-                    from: samples.add(slots.start * self.next_samples()),
-                    row: LANES,
-                    column: 1,
-                    columns: LANES,
-                    chunk: panel,
-                    chunks: wide / LANES,
-                    segment: self.next_samples(),
-                    segments: slots.len(),
-                };
-                let right = Right {
-                    from: taps.add(slots.start * self.next_taps()),
-                    panel: wide * LANES,
-                    panels: narrow / LANES,
-                    segment: self.next_taps(),
-                };
-                let target = Target { to: to.add(point * self.next_products()), panel, add: false };
-                product(left, count.next_multiple_of(ROWS), right, target);
-            }
-        }
-    }
-
-    /// In each slot the sum over the narrow side's channels.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn multiply_to_wide(&self, products: *const f32, taps: *const f32, count: usize, to: *mut f32) {
-        let Shape { wide, narrow, .. } = self.shape;
-        let panel = self.tiles().1 * LANES;
-        for point in 0..T::POINTS * T::POINTS {
-            for slot in Self::SLOTS.first[point]..Self::SLOTS.first[point + 1] {
-                // SAFETY: slots and points lie within what was asked for.
+            /// The adjoint of `evaluate_samples`, added to `x`.
+            #[target_feature(enable = $features)]
+            unsafe fn evaluate_samples_back(&self, from: *const f32, first: usize, count: usize, x: *mut f32) {
+                // SAFETY: as for `evaluate_samples`.
                 unsafe {
-                    let left = Left {
-                        from: products.add(point * self.next_products()),
-                        row: LANES,
-                        column: 1,
-                        columns: LANES,
-                        chunk: panel,
-                        chunks: narrow / LANES,
-                        segment: 0,
-                        segments: 1,
-                    };
-                    let from = taps.add(slot * self.next_taps());
-                    let right = Right { from, panel: narrow * LANES, panels: wide / LANES, segment: 0 };
-                    let target = Target { to: to.add(slot * self.next_samples()), panel, add: false };
-                    product(left, count.next_multiple_of(ROWS), right, target);
+                    let Shape { height, width, wide, .. } = self.shape;
+                    for t in 0..count {
+                        let (image, down, across) = self.place(first + t);
+                        for c in (0..wide).step_by(LANES) {
+                            let mut half: Square<$vector> = [[<$vector>::of(0.0); LONGEST]; LONGEST];
+                            let from = from.add(c * self.tiles().1 + t * LANES);
+                            for column in 0..T::SAMPLES {
+                                let slot = |i: usize| from.add(Self::SLOTS.of[i][column] * self.next_samples());
+                                T::samples_back(|i| <$vector>::load(slot(i)), |i, value| half[i][column] = value);
+                            }
+                            for (row, half) in half[..T::SAMPLES].iter().enumerate() {
+                                let Some(y) = inside(2 * T::RESULTS * down + row, height) else { continue };
+                                let line = x.add((image * height + y) * width * wide + c);
+                                let add = |i: usize, value: $vector| {
+                                    if let Some(x) = inside(2 * T::RESULTS * across + i, width) {
+                                        let to = line.add(x * wide);
+                                        <$vector>::load(to).plus(value).store(to);
+                                    }
+                                };
+                                T::samples_back(|i| half[i], add);
+                            }
+                        }
+                    }
                 }
             }
-        }
-    }
 
-    /// In each slot the sum over tiles.
-    #[target_feature(enable = "avx512f")]
-    unsafe fn multiply_to_taps(
-        &self,
-        samples: *const f32,
-        products: *const f32,
-        count: usize,
-        to: *mut f32,
-        add: bool,
-    ) {
-        let Shape { wide, narrow, .. } = self.shape;
-        let panel = self.tiles().1 * LANES;
-        for point in 0..T::POINTS * T::POINTS {
-            for slot in Self::SLOTS.first[point]..Self::SLOTS.first[point + 1] {
-                for c in (0..wide).step_by(LANES) {
+            /// Products at the points to pixels of `y`.
+            #[target_feature(enable = $features)]
+            unsafe fn interpolate(
+                &self,
+                from: *const f32,
+                first: usize,
+                count: usize,
+                bias: Option<&[f32]>,
+                y: *mut f32,
+            ) {
+                // SAFETY: as for `evaluate_samples`.
+                unsafe {
+                    let (rows, columns, narrow) = (self.shape.rows(), self.shape.columns(), self.shape.narrow);
+                    for t in 0..count {
+                        let (image, down, across) = self.place(first + t);
+                        for n in (0..narrow).step_by(LANES) {
+                            let mut half: Square<$vector> = [[<$vector>::of(0.0); LONGEST]; LONGEST];
+                            let bias =
+                                bias.map_or(<$vector>::of(0.0), |bias| <$vector>::load(bias[n..][..LANES].as_ptr()));
+                            let from = from.add(n * self.tiles().1 + t * LANES);
+                            for column in 0..T::POINTS {
+                                let point = |i: usize| from.add((i * T::POINTS + column) * self.next_products());
+                                T::results(|i| <$vector>::load(point(i)), |i, value| half[i][column] = value);
+                            }
+                            for (row, half) in half[..T::RESULTS].iter().enumerate() {
+                                let row = down * T::RESULTS + row;
+                                let line = y.add((image * rows + row.min(rows - 1)) * columns * narrow + n);
+                                let store = |i: usize, value: $vector| {
+                                    let column = across * T::RESULTS + i;
+                                    if row < rows && column < columns {
+                                        value.plus(bias).store(line.add(column * narrow));
+                                    }
+                                };
+                                T::results(|i| half[i], store);
+                            }
+                        }
+                    }
+                }
+            }
+
+            /// The adjoint of `interpolate`; zeros for the tiles that fill up the last rows.
+            #[target_feature(enable = $features)]
+            unsafe fn interpolate_back(&self, y: *const f32, first: usize, count: usize, to: *mut f32) {
+                // SAFETY: as for `evaluate_samples`.
+                unsafe {
+                    let (rows, columns, narrow) = (self.shape.rows(), self.shape.columns(), self.shape.narrow);
+                    let zero = <$vector>::of(0.0);
+                    for t in 0..count.next_multiple_of(ROWS) {
+                        let (image, down, across) = self.place(first + t);
+                        for n in (0..narrow).step_by(LANES) {
+                            let mut half: Square<$vector> = [[zero; LONGEST]; LONGEST];
+                            for (row, half) in half[..T::RESULTS].iter_mut().enumerate().filter(|_| t < count) {
+                                let row = down * T::RESULTS + row;
+                                if row >= rows {
+                                    continue;
+                                }
+                                let line = y.add((image * rows + row) * columns * narrow + n);
+                                let load = |i: usize| {
+                                    let column = across * T::RESULTS + i;
+                                    if column < columns { <$vector>::load(line.add(column * narrow)) } else { zero }
+                                };
+                                T::results_back(load, |i, value| half[i] = value);
+                            }
+                            let to = to.add(n * self.tiles().1 + t * LANES);
+                            for column in 0..T::POINTS {
+                                let point = |i: usize| to.add((i * T::POINTS + column) * self.next_products());
+                                T::results_back(|i| half[i][column], |i, value| value.store(point(i)));
+                            }
+                        }
+                    }
+                }
+            }
+
+            /// At each point the sum over its slots and the wide side's channels.
+            #[target_feature(enable = $features)]
+            unsafe fn multiply_to_narrow(&self, samples: *const f32, taps: *const f32, count: usize, to: *mut f32) {
+                let Shape { wide, narrow, .. } = self.shape;
+                let panel = self.tiles().1 * LANES;
+                for point in 0..T::POINTS * T::POINTS {
+                    let slots = Self::SLOTS.first[point]..Self::SLOTS.first[point + 1];
                     // SAFETY: slots and points lie within what was asked for.
                     unsafe {
                         let left = Left {
-                            from: samples.add(slot * self.next_samples() + c / LANES * panel),
-                            row: 1,
-                            column: LANES,
-                            columns: count.next_multiple_of(ROWS),
-                            chunk: 0,
-                            chunks: 1,
-                            segment: 0,
-                            segments: 1,
+                            from: samples.add(slots.start * self.next_samples()),
+                            row: LANES,
+                            column: 1,
+                            columns: LANES,
+                            chunk: panel,
+                            chunks: wide / LANES,
+                            segment: self.next_samples(),
+                            segments: slots.len(),
                         };
-                        let from = products.add(point * self.next_products());
-                        let right = Right { from, panel, panels: narrow / LANES, segment: 0 };
-                        let to = to.add(slot * self.next_taps() + c * LANES);
-                        product(left, LANES, right, Target { to, panel: wide * LANES, add });
+                        let right = Right {
+                            from: taps.add(slots.start * self.next_taps()),
+                            panel: wide * LANES,
+                            panels: narrow / LANES,
+                            segment: self.next_taps(),
+                        };
+                        let target = Target { to: to.add(point * self.next_products()), panel, add: false };
+                        <$vector>::product(left, count.next_multiple_of(ROWS), right, target);
+                    }
+                }
+            }
+
+            /// In each slot the sum over the narrow side's channels.
+            #[target_feature(enable = $features)]
+            unsafe fn multiply_to_wide(&self, products: *const f32, taps: *const f32, count: usize, to: *mut f32) {
+                let Shape { wide, narrow, .. } = self.shape;
+                let panel = self.tiles().1 * LANES;
+                for point in 0..T::POINTS * T::POINTS {
+                    for slot in Self::SLOTS.first[point]..Self::SLOTS.first[point + 1] {
+                        // SAFETY: slots and points lie within what was asked for.
+                        unsafe {
+                            let left = Left {
+                                from: products.add(point * self.next_products()),
+                                row: LANES,
+                                column: 1,
+                                columns: LANES,
+                                chunk: panel,
+                                chunks: narrow / LANES,
+                                segment: 0,
+                                segments: 1,
+                            };
+                            let from = taps.add(slot * self.next_taps());
+                            let right = Right { from, panel: narrow * LANES, panels: wide / LANES, segment: 0 };
+                            let target = Target { to: to.add(slot * self.next_samples()), panel, add: false };
+                            <$vector>::product(left, count.next_multiple_of(ROWS), right, target);
+                        }
+                    }
+                }
+            }
+
+            /// In each slot the sum over tiles.
+            #[target_feature(enable = $features)]
+            unsafe fn multiply_to_taps(
+                &self,
+                samples: *const f32,
+                products: *const f32,
+                count: usize,
+                to: *mut f32,
+                add: bool,
+            ) {
+                let Shape { wide, narrow, .. } = self.shape;
+                let panel = self.tiles().1 * LANES;
+                for point in 0..T::POINTS * T::POINTS {
+                    for slot in Self::SLOTS.first[point]..Self::SLOTS.first[point + 1] {
+                        for c in (0..wide).step_by(LANES) {
+                            // SAFETY: slots and points lie within what was asked for.
+                            unsafe {
+                                let left = Left {
+                                    from: samples.add(slot * self.next_samples() + c / LANES * panel),
+                                    row: 1,
+                                    column: LANES,
+                                    columns: count.next_multiple_of(ROWS),
+                                    chunk: 0,
+                                    chunks: 1,
+                                    segment: 0,
+                                    segments: 1,
+                                };
+                                let from = products.add(point * self.next_products());
+                                let right = Right { from, panel, panels: narrow / LANES, segment: 0 };
+                                let to = to.add(slot * self.next_taps() + c * LANES);
+                                <$vector>::product(left, LANES, right, Target { to, panel: wide * LANES, add });
+                            }
+                        }
                     }
                 }
             }
         }
-    }
+    };
 }
+tiled!(__m512, "avx512f");
+tiled!(Pair, "avx2,fma");
 
 /// The pixel at `padded`, counted from the edge of the padding, if it is one of the image's `count`.
 #[inline]

@@ -6,13 +6,13 @@
 //! second are among those of the first, so that products at a point are added before they are interpolated.
 //! In two dimensions both axes are treated so: (2m + 3)^2 products for m^2 results, where the plain sum takes 25 m^2.
 
-use std::arch::x86_64::{__m512, _mm512_fmadd_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps};
+use super::vector::Vector;
 
 /// The most samples that the results of a tile take along an axis.
 pub const LONGEST: usize = 11;
 
 /// Sixteen channels of a tile of samples, or of its values at the points.
-pub type Square = [[__m512; LONGEST]; LONGEST];
+pub type Square<V> = [[V; LONGEST]; LONGEST];
 
 /// The algorithm for `M` results, with `P` = M + 2 points and `Q` = M + 1 of them for the odd samples.
 pub struct Algorithm<const M: usize, const P: usize, const Q: usize> {
@@ -76,35 +76,50 @@ pub const BY_FOUR: Algorithm<4, 6, 5> = Algorithm {
     odd_points: [0, 1, 2, 3, 5],
 };
 
-/// `y = a x`, or `y = a^T x`, for vectors of sixteen channels that lie `step` apart.
-macro_rules! apply {
-    ($name:ident, $transposed:expr) => {
-        #[inline]
-        #[target_feature(enable = "avx512f")]
-        fn $name<const R: usize, const C: usize>(
-            a: &[[f32; C]; R],
-            x: impl Fn(usize) -> __m512,
-            mut y: impl FnMut(usize, __m512),
-        ) {
-            let (outputs, inputs) = if $transposed { (C, R) } else { (R, C) };
-            for o in 0..outputs {
-                let mut sum = _mm512_setzero_ps();
-                let mut begun = false;
-                for i in 0..inputs {
-                    let factor = if $transposed { a[i][o] } else { a[o][i] };
-                    if factor != 0.0 {
-                        let factor = _mm512_set1_ps(factor);
-                        sum = if begun { _mm512_fmadd_ps(factor, x(i), sum) } else { _mm512_mul_ps(factor, x(i)) };
-                        begun = true;
-                    }
-                }
-                y(o, sum);
+/// `y = a x`, for vectors of sixteen channels.
+#[inline(always)]
+unsafe fn apply<V: Vector, const R: usize, const C: usize>(
+    a: &[[f32; C]; R],
+    x: impl Fn(usize) -> V,
+    y: impl FnMut(usize, V),
+) {
+    unsafe { combine([R, C], |o, i| a[o][i], x, y) }
+}
+
+/// `y = a^T x`.
+#[inline(always)]
+unsafe fn apply_transposed<V: Vector, const R: usize, const C: usize>(
+    a: &[[f32; C]; R],
+    x: impl Fn(usize) -> V,
+    y: impl FnMut(usize, V),
+) {
+    unsafe { combine([C, R], |o, i| a[i][o], x, y) }
+}
+
+/// Sums of inputs by the factors of each output, but for those that are zero.
+#[inline(always)]
+unsafe fn combine<V: Vector>(
+    [outputs, inputs]: [usize; 2],
+    factor: impl Fn(usize, usize) -> f32,
+    x: impl Fn(usize) -> V,
+    mut y: impl FnMut(usize, V),
+) {
+    for o in 0..outputs {
+        let mut sum = unsafe { V::of(0.0) };
+        let mut begun = false;
+        for i in 0..inputs {
+            let factor = factor(o, i);
+            if factor != 0.0 {
+                sum = unsafe {
+                    let factor = V::of(factor);
+                    if begun { factor.times_plus(x(i), sum) } else { factor.times(x(i)) }
+                };
+                begun = true;
             }
         }
-    };
+        y(o, sum);
+    }
 }
-apply!(apply, false);
-apply!(apply_transposed, true);
 
 /// What a size of tile can do; all matrices are constants of it, so that the compiler drops their zeros.
 pub trait Tiling {
@@ -117,17 +132,17 @@ pub trait Tiling {
     /// Which of the points the odd samples have.
     const ODD_POINTS: &'static [usize];
     /// Samples to values at the points, even ones first.
-    fn samples(x: impl Fn(usize) -> __m512, y: impl FnMut(usize, __m512));
+    unsafe fn samples<V: Vector>(x: impl Fn(usize) -> V, y: impl FnMut(usize, V));
     /// The adjoint of `samples`.
-    fn samples_back(x: impl Fn(usize) -> __m512, y: impl FnMut(usize, __m512));
+    unsafe fn samples_back<V: Vector>(x: impl Fn(usize) -> V, y: impl FnMut(usize, V));
     /// Taps to values at the points, even ones first.
-    fn taps(x: impl Fn(usize) -> __m512, y: impl FnMut(usize, __m512));
+    unsafe fn taps<V: Vector>(x: impl Fn(usize) -> V, y: impl FnMut(usize, V));
     /// The adjoint of `taps`.
-    fn taps_back(x: impl Fn(usize) -> __m512, y: impl FnMut(usize, __m512));
+    unsafe fn taps_back<V: Vector>(x: impl Fn(usize) -> V, y: impl FnMut(usize, V));
     /// Products at the points to results.
-    fn results(x: impl Fn(usize) -> __m512, y: impl FnMut(usize, __m512));
+    unsafe fn results<V: Vector>(x: impl Fn(usize) -> V, y: impl FnMut(usize, V));
     /// The adjoint of `results`.
-    fn results_back(x: impl Fn(usize) -> __m512, y: impl FnMut(usize, __m512));
+    unsafe fn results_back<V: Vector>(x: impl Fn(usize) -> V, y: impl FnMut(usize, V));
 }
 
 macro_rules! tiling {
@@ -139,39 +154,39 @@ macro_rules! tiling {
             const POINTS: usize = $m + 2;
             const ODD_POINTS: &'static [usize] = &$algorithm.odd_points;
             #[inline(always)]
-            fn samples(x: impl Fn(usize) -> __m512, mut y: impl FnMut(usize, __m512)) {
+            unsafe fn samples<V: Vector>(x: impl Fn(usize) -> V, mut y: impl FnMut(usize, V)) {
                 unsafe {
                     apply(const { &$algorithm.even_samples }, |i| x(2 * i), |i, v| y(i, v));
                     apply(const { &$algorithm.odd_samples }, |i| x(2 * i + 1), |i, v| y($m + 2 + i, v));
                 }
             }
             #[inline(always)]
-            fn samples_back(x: impl Fn(usize) -> __m512, mut y: impl FnMut(usize, __m512)) {
+            unsafe fn samples_back<V: Vector>(x: impl Fn(usize) -> V, mut y: impl FnMut(usize, V)) {
                 unsafe {
                     apply_transposed(const { &$algorithm.even_samples }, |i| x(i), |i, v| y(2 * i, v));
                     apply_transposed(const { &$algorithm.odd_samples }, |i| x($m + 2 + i), |i, v| y(2 * i + 1, v));
                 }
             }
             #[inline(always)]
-            fn taps(x: impl Fn(usize) -> __m512, mut y: impl FnMut(usize, __m512)) {
+            unsafe fn taps<V: Vector>(x: impl Fn(usize) -> V, mut y: impl FnMut(usize, V)) {
                 unsafe {
                     apply(const { &$algorithm.even_taps }, |i| x(2 * i), |i, v| y(i, v));
                     apply(const { &$algorithm.odd_taps }, |i| x(2 * i + 1), |i, v| y($m + 2 + i, v));
                 }
             }
             #[inline(always)]
-            fn taps_back(x: impl Fn(usize) -> __m512, mut y: impl FnMut(usize, __m512)) {
+            unsafe fn taps_back<V: Vector>(x: impl Fn(usize) -> V, mut y: impl FnMut(usize, V)) {
                 unsafe {
                     apply_transposed(const { &$algorithm.even_taps }, |i| x(i), |i, v| y(2 * i, v));
                     apply_transposed(const { &$algorithm.odd_taps }, |i| x($m + 2 + i), |i, v| y(2 * i + 1, v));
                 }
             }
             #[inline(always)]
-            fn results(x: impl Fn(usize) -> __m512, y: impl FnMut(usize, __m512)) {
+            unsafe fn results<V: Vector>(x: impl Fn(usize) -> V, y: impl FnMut(usize, V)) {
                 unsafe { apply(const { &$algorithm.interpolate }, x, y) }
             }
             #[inline(always)]
-            fn results_back(x: impl Fn(usize) -> __m512, y: impl FnMut(usize, __m512)) {
+            unsafe fn results_back<V: Vector>(x: impl Fn(usize) -> V, y: impl FnMut(usize, V)) {
                 unsafe { apply_transposed(const { &$algorithm.interpolate }, x, y) }
             }
         }

@@ -1,6 +1,6 @@
 //! Both directions and all gradients, on every shape that a network here has and on awkward ones.
 
-use skyforge::kernels::Layer;
+use skyforge::kernels::{Layer, Vectors};
 use skyforge::rng::{Draw, Stream};
 use tch::{Kind, Tensor};
 
@@ -47,7 +47,7 @@ fn error(ours: &Tensor, right: &Tensor) -> f64 {
 }
 
 /// Ours in single and libtorch's in double precision, on the same numbers: result and gradients of input, weight, bias.
-fn both(sizes: Sizes, to_wide: bool) -> Option<[(Tensor, Tensor); 4]> {
+fn both(sizes: Sizes, to_wide: bool, vectors: Vectors) -> Option<[(Tensor, Tensor); 4]> {
     let (batch, height, width, wide, narrow) = sizes;
     let narrow_side = [batch, narrow, (height + 1) / 2, (width + 1) / 2];
     let (from, to, bias) = if to_wide {
@@ -61,8 +61,8 @@ fn both(sizes: Sizes, to_wide: bool) -> Option<[(Tensor, Tensor); 4]> {
         let leaves = [x, weight, bias].map(|tensor| tensor.detach().set_requires_grad(true));
         let [x, weight, bias] = &leaves;
         let y = match (kind, to_wide) {
-            (Kind::Float, false) => Layer::default().to_narrow(x, weight, bias)?,
-            (Kind::Float, true) => Layer::default().to_wide(x, weight, bias, [height, width])?,
+            (Kind::Float, false) => Layer::made_of(Some(vectors)).to_narrow(x, weight, bias)?,
+            (Kind::Float, true) => Layer::made_of(Some(vectors)).to_wide(x, weight, bias, [height, width])?,
             (_, false) => x.conv2d(weight, Some(bias), [2, 2], [2, 2], [1, 1], 1),
             (_, true) => {
                 let beyond = [1 - height % 2, 1 - width % 2];
@@ -81,14 +81,32 @@ fn both(sizes: Sizes, to_wide: bool) -> Option<[(Tensor, Tensor); 4]> {
 fn results_and_gradients_are_those_of_the_plain_sum() {
     for sizes in SHAPES {
         for to_wide in [false, true] {
-            let Some(pairs) = both(sizes, to_wide) else {
-                eprintln!("skipped: this processor has no AVX-512");
-                return;
-            };
-            for (what, (ours, right)) in ["result", "input", "weight", "bias"].iter().zip(&pairs) {
-                let (usual, worst) = errors(ours, right);
-                eprintln!("{sizes:?}, to_wide {to_wide}, {what}: {usual:.1e}, at most {worst:.1e}");
-                assert!(usual < 5e-6 && worst < 5e-5, "{sizes:?}, to_wide {to_wide}: {what} off by {worst:.1e}");
+            for vectors in Vectors::of_this_processor() {
+                let pairs = both(sizes, to_wide, vectors).expect("the processor has these vectors");
+                for (what, (ours, right)) in ["result", "input", "weight", "bias"].iter().zip(&pairs) {
+                    let (usual, worst) = errors(ours, right);
+                    let what = format!("{sizes:?}, to_wide {to_wide}, {vectors:?}: {what}");
+                    eprintln!("{what}: {usual:.1e}, at most {worst:.1e}");
+                    assert!(usual < 5e-6 && worst < 5e-5, "{what} off by {worst:.1e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn all_vectors_give_the_same_bits() {
+    let vectors: Vec<Vectors> = Vectors::of_this_processor().collect();
+    let [first, others @ ..] = &vectors[..] else { return eprintln!("skipped: this processor has no AVX2") };
+    if others.is_empty() {
+        return eprintln!("skipped: this processor has no vectors but {first:?}");
+    }
+    for sizes in SHAPES {
+        for to_wide in [false, true] {
+            let ours = |vectors| both(sizes, to_wide, vectors).expect("it has these").map(|(ours, _)| ours);
+            let right = ours(*first);
+            for other in others {
+                assert_eq!(ours(*other), right, "{sizes:?}, to_wide {to_wide}: {other:?} beside {first:?}");
             }
         }
     }
@@ -123,6 +141,8 @@ fn taps_follow_the_weights() {
 
 #[test]
 fn what_does_not_fit_is_left_to_libtorch() {
+    let without = Layer::made_of(None);
+    assert!(without.to_narrow(&numbers(0, &[2, 16, 8, 8]), &numbers(1, &[16, 16, 5, 5]), &numbers(2, &[16])).is_none());
     let layer = Layer::default();
     let bias = numbers(2, &[24]);
     assert!(layer.to_narrow(&numbers(0, &[2, 16, 8, 8]), &numbers(1, &[24, 16, 5, 5]), &bias).is_none());
