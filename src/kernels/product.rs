@@ -61,8 +61,25 @@ pub trait Product: Vector {
     unsafe fn product(a: Left, rows: usize, b: Right, c: Target);
 }
 
+/// Thirty-two registers hold 8 rows of 3 panels.
+macro_rules! eight_rows {
+    ($block:ident, $left:expr, $panels:expr, ($($factor:ident),*)) => {
+        match $panels {
+            3 => $block::<8, 3>($($factor),*),
+            2 => $block::<8, 2>($($factor),*),
+            _ => $block::<8, 1>($($factor),*),
+        }
+    };
+}
+
+/// Sixteen registers of half the width hold 6 rows of a panel. A multiple of 8 is sixes and at most two fours.
+macro_rules! six_rows {
+    ($block:ident, $left:expr, $panels:expr, ($($factor:ident),*)) => {
+        if $left == 6 || $left >= 10 { $block::<6, 1>($($factor),*) } else { $block::<4, 1>($($factor),*) }
+    };
+}
 macro_rules! product {
-    ($vector:ty, $features:literal, $block:ident) => {
+    ($vector:ty, $features:literal, $block:ident, $blocks:ident) => {
         impl Product for $vector {
             #[target_feature(enable = $features)]
             unsafe fn product(a: Left, rows: usize, b: Right, c: Target) {
@@ -71,29 +88,25 @@ macro_rules! product {
                     let left = b.panels - panel;
                     // Three together are better than two and one, but two and two than three and one.
                     let some = if left == 3 { left.min(Self::PANELS) } else { left.min(2).min(Self::PANELS) };
-                    for row in (0..rows).step_by(Self::ROWS) {
+                    let mut row = 0;
+                    while row < rows {
                         // SAFETY: the caller's.
-                        unsafe {
+                        row += unsafe {
                             let a = Left { from: a.from.add(row * a.row), ..a };
                             let b = Right { from: b.from.add(panel * b.panel), ..b };
                             let c = Target { to: c.to.add(panel * c.panel + row * LANES), ..c };
-                            match some {
-                                3 => $block::<3>(a, b, c),
-                                2 => $block::<2>(a, b, c),
-                                _ => $block::<1>(a, b, c),
-                            }
-                        }
+                            $blocks!($block, rows - row, some, (a, b, c))
+                        };
                     }
                     panel += some;
                 }
             }
         }
 
-        /// A few rows and `PANELS` panels of the result, which stay in registers.
+        /// `ROWS` rows and `PANELS` panels of the result, which stay in registers; gives back how many rows.
         #[inline]
         #[target_feature(enable = $features)]
-        unsafe fn $block<const PANELS: usize>(a: Left, b: Right, c: Target) {
-            const ROWS: usize = <$vector>::ROWS;
+        unsafe fn $block<const ROWS: usize, const PANELS: usize>(a: Left, b: Right, c: Target) -> usize {
             // SAFETY: the caller's.
             unsafe {
                 let mut sums = [[<$vector>::of(0.0); PANELS]; ROWS];
@@ -123,8 +136,10 @@ macro_rules! product {
                     }
                 }
             }
+            ROWS
         }
     };
 }
-product!(__m512, "avx512f", block_of_avx512);
-product!(Pair, "avx2,fma", block_of_avx2);
+
+product!(__m512, "avx512f", block_of_avx512, eight_rows);
+product!(Pair, "avx2,fma", block_of_avx2, six_rows);

@@ -32,9 +32,7 @@ impl Vectors {
 /// Sixteen numbers. All functions want the processor's vectors, `load` and those that store also memory for them, which
 /// need not be aligned but for `store_past_the_cache`.
 pub trait Vector: Copy {
-    /// Rows and panels of a product that fit in registers, as whole numbers of rows divide `product::ROWS`.
-    const ROWS: usize;
-    /// Panels of it.
+    /// Panels of a product that fit in registers beside a few of its rows.
     const PANELS: usize;
     /// The same number in all places.
     unsafe fn of(number: f32) -> Self;
@@ -53,7 +51,6 @@ pub trait Vector: Copy {
 }
 
 impl Vector for __m512 {
-    const ROWS: usize = 8;
     const PANELS: usize = 3;
     #[inline(always)]
     unsafe fn of(number: f32) -> Self {
@@ -92,7 +89,6 @@ pub type Pair = [__m256; 2];
 const HALF: usize = LANES / 2;
 
 impl Vector for Pair {
-    const ROWS: usize = 4;
     const PANELS: usize = 1;
     #[inline(always)]
     unsafe fn of(number: f32) -> Self {

@@ -2,14 +2,16 @@
 
 use skyforge::data::atmosphere::QUANTITIES;
 use skyforge::inference::retrieval::{
-    Adjustment, Posterior, SHARES, Trial, Widening, effective_points, model_variance, widen,
+    Adjustment, Lesson, Posterior, SHARES, Trial, Widening, effective_points, model_variance, shift, widen,
 };
 use skyforge::rng::{Draw, Stream};
 use skyforge::statistics::weighted;
 
 fn posterior(number: u64, chi_square: Vec<f32>, parameters: Vec<[f32; 7]>) -> Posterior {
     let iterations = vec![1; chi_square.len()];
-    Posterior { number, chi_square, iterations, parameters, best_depths: Vec::new(), depths: Vec::new() }
+    let none = Vec::new;
+    let (reference_depths, best_depths, depths) = (none(), none(), Vec::new());
+    Posterior { number, chi_square, iterations, parameters, reference: 0, reference_depths, best_depths, depths }
 }
 
 fn ended(chi_square: &[f32]) -> Posterior {
@@ -188,7 +190,7 @@ fn left_over(trials: std::ops::Range<u64>, slope: f64, open: f64) -> Vec<Trial> 
         let shares: [f64; 7] = std::array::from_fn(|_| 0.3 + 0.4 * chance.uniform());
         let truth = std::array::from_fn(|at| within(shares[at] + slope * sum + open * chance.normal(), at));
         let ended = std::array::from_fn(|at| within(shares[at], at));
-        let posterior = Posterior { best_depths: fit, ..posterior(number, vec![50.0], vec![ended]) };
+        let posterior = Posterior { reference_depths: fit, ..posterior(number, vec![50.0], vec![ended]) };
         Trial { posterior, depths, observed: vec![1.0; POINTS], truth }
     };
     trials.map(one).collect()
@@ -204,13 +206,28 @@ fn off(trials: &[Trial], shifts: &[[f32; 7]], parameter: usize) -> f64 {
 }
 
 fn shifts(adjustment: &Adjustment, trials: &[Trial]) -> Vec<[f32; 7]> {
-    let shift = |trial: &Trial| adjustment.shift(&trial.depths, &trial.observed, &trial.posterior, 1.0);
-    trials.iter().map(shift).collect()
+    let moved = |Trial { posterior, depths, observed, .. }: &Trial| {
+        shift(posterior, &adjustment.says(depths, observed, posterior), 1.0)
+    };
+    trials.iter().map(moved).collect()
+}
+
+/// What `trials` teach, and how far each would be moved if it had not taught it.
+fn learn(trials: &[Trial]) -> (Adjustment, Vec<[f32; 7]>) {
+    let lesson = Lesson::of(trials);
+    let networks = (!lesson.members().is_empty()).then(|| {
+        let scales = lesson.scales();
+        let members = lesson.members().map(|member| lesson.member(&scales, member, Draw::new(3))).collect();
+        (scales, members)
+    });
+    let (adjustment, off) = lesson.learn(trials.len(), networks);
+    let left_out = trials.iter().zip(&off).map(|(trial, off)| shift(&trial.posterior, off, 1.0)).collect();
+    (adjustment, left_out)
 }
 
 #[test]
 fn what_a_fit_leaves_over_moves_its_medians() {
-    let (adjustment, _) = Adjustment::learn(&left_over(0..400, 0.05, 0.0), 1.0);
+    let (adjustment, _) = learn(&left_over(0..400, 0.05, 0.0));
     let fresh = left_over(1000..1300, 0.05, 0.0);
     for parameter in 0..7 {
         let before = off(&fresh, &[[0.0; 7]; 300], parameter);
@@ -225,7 +242,7 @@ fn what_is_left_over_is_read_by_where_the_medians_lie() {
     let turning = |numbers| {
         let mut trials = left_over(numbers, 0.0, 0.0);
         for Trial { posterior, depths, truth, .. } in &mut trials {
-            let left: f32 = depths.iter().zip(&posterior.best_depths).map(|(depth, fit)| depth - fit).sum();
+            let left: f32 = depths.iter().zip(&posterior.reference_depths).map(|(depth, fit)| depth - fit).sum();
             let (low, high) = QUANTITIES[6].range;
             let hot = (f64::from(posterior.parameters[0][6]) - f64::midpoint(low, high)) / (high - low);
             for (truth, quantity) in truth.iter_mut().zip(&QUANTITIES) {
@@ -235,7 +252,7 @@ fn what_is_left_over_is_read_by_where_the_medians_lie() {
         }
         trials
     };
-    let (adjustment, _) = Adjustment::learn(&turning(0..1000), 1.0);
+    let (adjustment, _) = learn(&turning(0..1000));
     let fresh = turning(1000..1300);
     for parameter in 0..7 {
         let before = off(&fresh, &[[0.0; 7]; 300], parameter);
@@ -247,7 +264,7 @@ fn what_is_left_over_is_read_by_where_the_medians_lie() {
 #[test]
 fn a_trial_that_was_left_out_is_off_as_a_fresh_one_is() {
     let trials = left_over(0..80, 0.05, 0.05);
-    let (adjustment, left_out) = Adjustment::learn(&trials, 1.0);
+    let (adjustment, left_out) = learn(&trials);
     let fresh = left_over(1000..2000, 0.05, 0.05);
     let (mut known, mut unknown, mut learned) = (0.0, 0.0, 0.0);
     for parameter in 0..7 {
@@ -262,7 +279,7 @@ fn a_trial_that_was_left_out_is_off_as_a_fresh_one_is() {
 
 #[test]
 fn where_nothing_is_to_be_learned_nothing_is_spoiled() {
-    let (adjustment, _) = Adjustment::learn(&left_over(0..60, 0.0, 0.05), 1.0);
+    let (adjustment, _) = learn(&left_over(0..60, 0.0, 0.05));
     let fresh = left_over(1000..2000, 0.0, 0.05);
     for parameter in 0..7 {
         let before = off(&fresh, &vec![[0.0; 7]; 1000], parameter);
@@ -273,7 +290,7 @@ fn where_nothing_is_to_be_learned_nothing_is_spoiled() {
 
 #[test]
 fn medians_are_moved_no_further_than_the_end_of_their_range() {
-    let (adjustment, left_out) = Adjustment::learn(&left_over(0..400, 0.4, 0.0), 1.0);
+    let (adjustment, left_out) = learn(&left_over(0..400, 0.4, 0.0));
     let fresh = left_over(1000..1300, 0.4, 0.0);
     let mut at_the_end = 0;
     for (trial, shift) in fresh.iter().zip(shifts(&adjustment, &fresh)) {
@@ -293,12 +310,12 @@ fn medians_are_moved_no_further_than_the_end_of_their_range() {
 fn fits_that_ended_nowhere_and_truths_that_nobody_knows_are_left_out() {
     let mut trials = left_over(0..400, 0.05, 0.0);
     trials[7].posterior.parameters[0] = [f32::NAN; 7];
-    trials[8].posterior.best_depths[2] = f32::NAN;
+    trials[8].posterior.reference_depths[2] = f32::NAN;
     for trial in &mut trials {
         trial.truth[3] = f32::NAN;
     }
     trials[9].truth[5] = f32::NAN;
-    let (adjustment, left_out) = Adjustment::learn(&trials, 1.0);
+    let (adjustment, left_out) = learn(&trials);
     assert!(left_out.iter().flatten().all(|shift| shift.is_finite()));
     let fresh = left_over(1000..1300, 0.05, 0.0);
     let moved = shifts(&adjustment, &fresh);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -19,7 +21,8 @@ use crate::files;
 use crate::inference::Networks;
 use crate::inference::latent_fit::{FitSettings, Known, LatentFit, Spectrum, Subject};
 use crate::inference::retrieval::{
-    Adjustment, Calibration, Posterior, Trial, UNMEASURED, effective_points, model_variance, widen,
+    Adjustment, Calibration, Lesson, Member, Posterior, Trial, UNMEASURED, effective_points, model_variance, shift,
+    widen,
 };
 use crate::rng::{Draw, Stream};
 
@@ -28,6 +31,10 @@ const FIRST_RESTARTS: usize = 4;
 
 /// Spectra on which it is measured where nothing else is said.
 pub const SPECTRA: u64 = 1024;
+
+/// Spectra of which all restarts are made, where one stands for all: they say how wide intervals must be, the others only how far off
+/// medians are.
+const WITH_ALL_RESTARTS: u64 = 1024;
 
 /// Objects whose errors stand for those of all.
 pub const ERRORS_OF: u64 = 256;
@@ -101,7 +108,7 @@ pub fn facts(
         ("settings", format!("{:016x}", xxh3_64(settings.as_bytes()))),
         ("mask", mask.to_string()),
         ("errors", errors.checksum()),
-        ("adjustment", if adjust { "products".into() } else { "none".into() }),
+        ("adjustment", if adjust { "networks".into() } else { "none".into() }),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into()
@@ -165,17 +172,19 @@ impl Measure<'_> {
     pub fn on(&self, dataset: &Dataset, count: u64, of: BTreeMap<String, String>) -> Result<Calibration, CommandError> {
         let session = self.session;
         let axis = dataset.manifest().axis.as_ref().expect("it holds spectra");
-        let whole =
+        let on_axis =
             session.agree(SpectrumMask::default().on(axis).map_err(|fault| CommandError::Usage(fault.to_string())))?;
-        let mut spectra = Spectra::new(dataset, &whole, self.aspa);
+        let mut spectra = Spectra::new(dataset, &on_axis, self.aspa);
         let count = count.min(dataset.manifest().count);
+        let one_is_enough = self.adjust && self.settings.first_stands_for_all();
+        let whole = if one_is_enough { count.min(WITH_ALL_RESTARTS) } else { count };
         // First what the generator can make at all, of whole spectra without noise.
         let first = FitSettings { restarts: FIRST_RESTARTS, noise: false, ..self.settings.clone() };
         let guess = vec![UNMEASURED * UNMEASURED; self.aspa.points()];
         let fit = LatentFit::new(self.networks, first, Some(guess), self.draw);
         let best = |fitted: &_| Posterior::of(self.networks, fitted, false).best_depths;
         let names = ["spectrum", "spectra"];
-        let made = fit_all(session, &fit, 0..count, names, |record| clean(&mut spectra, record), |_| false, best)?;
+        let made = fit_all(session, &fit, 0..whole, names, |record| clean(&mut spectra, record), |_| false, best)?;
         let mut residuals = Vec::new();
         for (record, made) in made.iter().enumerate() {
             let depths = session.agree(spectra.observation(record as u64))?.spectrum.depths;
@@ -188,20 +197,23 @@ impl Measure<'_> {
         let points = observed.iter().filter(|seen| **seen).count() as f64;
         let correlated = (points / effective_points(&residuals, &errors, &observed)).max(1.0);
         // Then what a retrieval with the errors of the spectra at hand makes of what is known.
-        let fit = LatentFit::new(self.networks, self.settings.clone(), Some(variance.clone()), self.draw);
-        let read = |fitted: &_| Posterior::of(self.networks, fitted, false);
-        let subject = |record| {
-            let (spectrum, _) = self.noisy(&mut spectra, record)?;
-            Ok(Subject { number: record, known: Known::Spectrum(spectrum) })
-        };
-        let posteriors = fit_all(session, &fit, 0..count, names, subject, |_| false, read)?;
         let mut trials = Vec::new();
-        for posterior in posteriors {
-            let (Spectrum { depths, observed, .. }, truth) =
-                session.agree(self.noisy(&mut spectra, posterior.number))?;
-            trials.push(Trial { posterior, depths, observed, truth });
+        for (records, restarts) in [(0..whole, self.settings.restarts), (whole..count, 1)] {
+            let settings = FitSettings { restarts, ..self.settings.clone() };
+            let fit = LatentFit::new(self.networks, settings, Some(variance.clone()), self.draw);
+            let read = |fitted: &_| Posterior::of(self.networks, fitted, false);
+            let subject = |record| {
+                let (spectrum, _) = self.noisy(&mut spectra, record)?;
+                Ok(Subject { number: record, known: Known::Spectrum(spectrum) })
+            };
+            for posterior in fit_all(session, &fit, records, names, subject, |_| false, read)? {
+                let (Spectrum { depths, observed, .. }, truth) =
+                    session.agree(self.noisy(&mut spectra, posterior.number))?;
+                trials.push(Trial { posterior, depths, observed, truth });
+            }
         }
         let adjustment = self.adjust.then(|| self.adjust(&mut trials, correlated));
+        trials.truncate(whole as usize);
         let mut chi_squares: Vec<f64> =
             trials.iter().map(|trial| f64::from(trial.posterior.chi_square[trial.posterior.best()]) / points).collect();
         chi_squares.sort_by(f64::total_cmp);
@@ -217,17 +229,35 @@ impl Measure<'_> {
         })
     }
 
-    /// Learns how medians are to be moved, and moves each trial as if it had not been learned from. Rank 0 learns, so that all ranks have
-    /// the same bits whatever their processors are.
+    /// Learns how medians are to be moved, and moves each trial as if it had not been learned from. Ranks share the networks; all else is
+    /// rank 0's, so that all ranks have the same bits whatever their processors are.
     fn adjust(&self, trials: &mut [Trial], correlated: f64) -> Adjustment {
-        let learned = (self.session.rank() == 0).then(|| Adjustment::learn(trials, correlated));
-        let bytes = learned.map_or(Vec::new(), |learned| postcard::to_stdvec(&learned).expect("it is numbers"));
-        let (adjustment, shifts): (Adjustment, Vec<[f32; QUANTITIES.len()]>) =
-            postcard::from_bytes(&self.session.comm().gather(&bytes)[0]).expect("it is what rank 0 wrote");
-        for (trial, shift) in trials.iter_mut().zip(shifts) {
-            trial.posterior.shift(shift);
+        let (rank, ranks) = (self.session.rank(), self.session.ranks());
+        let lesson = Lesson::of(trials);
+        let networks = (!lesson.members().is_empty()).then(|| {
+            let scales = self.from_first_rank(|| lesson.scales());
+            let mine = lesson.members().skip(rank).step_by(ranks);
+            let mine: Vec<(usize, Member)> =
+                mine.map(|member| (member, lesson.member(&scales, member, self.draw))).collect();
+            let all = self.session.comm().gather(&postcard::to_stdvec(&mine).expect("it is numbers"));
+            let mut members: Vec<(usize, Member)> =
+                all.iter().flat_map(|bytes| read_back::<Vec<(usize, Member)>>(bytes)).collect();
+            members.sort_by_key(|(member, _)| *member);
+            (scales, members.into_iter().map(|(_, member)| member).collect())
+        });
+        let (adjustment, off): (Adjustment, Vec<[f64; QUANTITIES.len()]>) =
+            self.from_first_rank(|| lesson.learn(trials.len(), networks));
+        for (Trial { posterior, .. }, off) in trials.iter_mut().zip(&off) {
+            posterior.shift(shift(posterior, off, correlated));
         }
         adjustment
+    }
+
+    /// What rank 0 makes, on all ranks.
+    fn from_first_rank<T: Serialize + DeserializeOwned>(&self, make: impl FnOnce() -> T) -> T {
+        let made = (self.session.rank() == 0).then(make);
+        let bytes = made.map_or(Vec::new(), |made| postcard::to_stdvec(&made).expect("it is numbers"));
+        read_back(&self.session.comm().gather(&bytes)[0])
     }
 
     /// A simulated spectrum as if it had been observed with the errors at hand, and its parameters.
@@ -245,6 +275,11 @@ impl Measure<'_> {
         spectrum.parameters = spectra.pixels(&given);
         Ok((spectrum, truth))
     }
+}
+
+/// What another rank has sent.
+fn read_back<T: DeserializeOwned>(bytes: &[u8]) -> T {
+    postcard::from_bytes(bytes).expect("it is what a rank wrote")
 }
 
 /// A simulated spectrum without its errors.

@@ -9,7 +9,7 @@ use crate::command::CommandError;
 use crate::command::fit_spectra::Observation;
 use crate::data::atmosphere::QUANTITIES;
 use crate::inference::latent_fit::Spectrum;
-use crate::inference::retrieval::{Calibration, DRAWS, Posterior, Reading, Widening};
+use crate::inference::retrieval::{Calibration, DRAWS, Posterior, Reading, Widening, shift};
 use crate::rng::Draw;
 
 /// What was retrieved of one object.
@@ -39,7 +39,8 @@ impl Reader<'_> {
             Some(adjustment) => {
                 let Spectrum { depths, observed, .. } = &observation.spectrum;
                 let mut moved = posterior.clone();
-                moved.shift(adjustment.shift(depths, observed, posterior, correlated));
+                let off = adjustment.says(depths, observed, posterior);
+                moved.shift(shift(posterior, &off, correlated));
                 moved.read(correlated, &widening, self.draw)
             }
         }

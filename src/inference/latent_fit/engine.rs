@@ -44,6 +44,8 @@ pub struct Fitted {
     pub misfit: Vec<f32>,
     /// `[r]`, iterations that were made.
     pub iterations: Vec<u32>,
+    /// The restart that stands for all: the first where the embedder began them, else the best.
+    pub reference: usize,
     /// The way that each restart took, where that was asked for: loss and latent numbers at each look.
     pub paths: Vec<Path>,
 }
@@ -249,8 +251,9 @@ impl<'a> LatentFit<'a> {
         let maps = self.networks.generator.forward(&latents, Pass::Inference);
         let misfit = contextual(self.settings.loss, self.networks.codec.as_ref(), &maps, &prepared.truth);
         let scale = if matches!(prepared.truth, Aim::Depths { .. }) { 2.0 } else { 1.0 };
-        let misfit = Vec::try_from(misfit * scale).expect("a loss is a number");
-        Fitted { number: prepared.number, latents, maps, misfit, iterations, paths }
+        let misfit = Vec::<f32>::try_from(misfit * scale).expect("a loss is a number");
+        let reference = if self.settings.first_stands_for_all() { 0 } else { place_of_least(&misfit) };
+        Fitted { number: prepared.number, latents, maps, misfit, iterations, reference, paths }
     }
 }
 

@@ -60,7 +60,7 @@ pub struct FitSettings {
     /// Standard deviation of a normal prior around the embedder's latent numbers, which know what spectra do not say, where all restarts
     /// begin there; 0 = there is none.
     pub anchor: f64,
-    /// Whether each restart fits a draw of its own from the errors.
+    /// Whether each restart but the first fits a draw of its own from the errors. The first fits what was observed.
     pub noise: bool,
     /// Arithmetic of the networks on the way down; where a restart ends is looked at in single precision.
     pub precision: Precision,
@@ -101,6 +101,11 @@ impl Default for FitSettings {
 }
 
 impl FitSettings {
+    /// Whether restarts of an object all begin where the embedder sees it, and so end near each other: the first then stands for all.
+    pub fn first_stands_for_all(&self) -> bool {
+        self.start == Start::Embedder
+    }
+
     /// For a run without an embedder: more restarts, and the time to come from anywhere.
     pub fn from_noise() -> Self {
         Self {

@@ -131,7 +131,8 @@ impl Subject {
                 let mut noisy = Vec::with_capacity(settings.restarts * points);
                 for restart in 0..restarts {
                     let mut chance = chance(restart, Stream::Restart);
-                    noisy.extend((0..points).map(|point| spectrum.drawn(point, settings.noise, &mut chance)));
+                    let noise = settings.noise && restart > 0;
+                    noisy.extend((0..points).map(|point| spectrum.drawn(point, noise, &mut chance)));
                 }
                 let noisy = bring(&noisy).view([restarts, -1]);
                 let observed = bring(&spectrum.observed).view([1, -1]);

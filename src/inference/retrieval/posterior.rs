@@ -33,7 +33,11 @@ pub struct Posterior {
     pub iterations: Vec<u32>,
     /// `[r]`, as the generator makes them, in the units of `QUANTITIES`.
     pub parameters: Vec<[f32; PARAMETERS]>,
-    /// `[w]`, the depths that the generator makes of the restart of the least chi-square.
+    /// The restart that stands for all (`Fitted::reference`).
+    pub reference: usize,
+    /// `[w]`, the depths that the generator makes of it.
+    pub reference_depths: Vec<f32>,
+    /// `[w]`, those of the restart of the least chi-square.
     pub best_depths: Vec<f32>,
     /// `[r]`, those of all restarts; empty where nobody asked for them.
     pub depths: Vec<Vec<f32>>,
@@ -95,7 +99,7 @@ impl Posterior {
         assert!(rest.is_empty(), "parameters are [r, p]");
         let depths = rows(codec.depths(&fitted.maps));
         let mut depths: Vec<Vec<f32>> = depths.chunks_exact(codec.points() as usize).map(<[f32]>::to_vec).collect();
-        let best_depths = depths[fitted.best()].clone();
+        let [reference_depths, best_depths] = [fitted.reference, fitted.best()].map(|restart| depths[restart].clone());
         if !asked {
             depths.clear();
         }
@@ -104,6 +108,8 @@ impl Posterior {
             chi_square: fitted.misfit.clone(),
             iterations: fitted.iterations.clone(),
             parameters: parameters.to_vec(),
+            reference: fitted.reference,
+            reference_depths,
             best_depths,
             depths,
         }
