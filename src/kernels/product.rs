@@ -4,7 +4,7 @@ use std::arch::x86_64::__m512;
 
 use super::vector::{LANES, Pair, Vector};
 
-/// Rows of a result that are worked on at once.
+/// Rows come in multiples of this.
 pub const ROWS: usize = 8;
 
 /// A left factor `[rows, columns]`. Its columns come in segments of chunks of a few.
@@ -103,13 +103,13 @@ macro_rules! product {
             }
         }
 
-        /// `ROWS` rows and `PANELS` panels of the result, which stay in registers; gives back how many rows.
+        /// `COUNT` rows and `PANELS` panels of the result, which stay in registers; gives back how many rows.
         #[inline]
         #[target_feature(enable = $features)]
-        unsafe fn $block<const ROWS: usize, const PANELS: usize>(a: Left, b: Right, c: Target) -> usize {
+        unsafe fn $block<const COUNT: usize, const PANELS: usize>(a: Left, b: Right, c: Target) -> usize {
             // SAFETY: the caller's.
             unsafe {
-                let mut sums = [[<$vector>::of(0.0); PANELS]; ROWS];
+                let mut sums = [[<$vector>::of(0.0); PANELS]; COUNT];
                 for segment in 0..a.segments {
                     let mut right = b.from.add(segment * b.segment);
                     for chunk in 0..a.chunks {
@@ -136,7 +136,7 @@ macro_rules! product {
                     }
                 }
             }
-            ROWS
+            COUNT
         }
     };
 }

@@ -76,6 +76,8 @@ pub const BY_FOUR: Algorithm<4, 6, 5> = Algorithm {
     odd_points: [0, 1, 2, 3, 5],
 };
 
+// SAFETY of all that follows: the processor has the vectors, which is the caller's.
+
 /// `y = a x`, for vectors of sixteen channels.
 #[inline(always)]
 unsafe fn apply<V: Vector, const R: usize, const C: usize>(

@@ -50,6 +50,8 @@ pub trait Vector: Copy {
     unsafe fn times_plus(self, other: Self, sum: Self) -> Self;
 }
 
+// SAFETY of all that follows: what a function wants of the processor and of memory is its caller's, as the trait says.
+
 impl Vector for __m512 {
     const PANELS: usize = 3;
     #[inline(always)]

@@ -32,10 +32,6 @@ const FIRST_RESTARTS: usize = 4;
 /// Spectra on which it is measured where nothing else is said.
 pub const SPECTRA: u64 = 1024;
 
-/// Spectra of which all restarts are made, where one stands for all: they say how wide intervals must be, the others only how far off
-/// medians are.
-const WITH_ALL_RESTARTS: u64 = 1024;
-
 /// Objects whose errors stand for those of all.
 pub const ERRORS_OF: u64 = 256;
 
@@ -101,13 +97,14 @@ pub fn facts(
     errors: &Errors,
     adjust: bool,
 ) -> BTreeMap<String, String> {
-    let settings = toml::to_string(settings).expect("settings are a table");
+    let text = toml::to_string(settings).expect("settings are a table");
     [
         ("checkpoint", trained.checkpoint.checksum()),
         ("weights", if trained.averaged { "ema".into() } else { "live".into() }),
-        ("settings", format!("{:016x}", xxh3_64(settings.as_bytes()))),
+        ("settings", format!("{:016x}", xxh3_64(text.as_bytes()))),
         ("mask", mask.to_string()),
         ("errors", errors.checksum()),
+        ("first_restart", if settings.first_as_observed() { "observed".into() } else { "drawn".into() }),
         ("adjustment", if adjust { "networks".into() } else { "none".into() }),
     ]
     .map(|(key, value)| (key.to_owned(), value))
@@ -118,6 +115,7 @@ pub fn facts(
 pub fn in_short(calibration: &Calibration) -> serde_json::Value {
     json!({
         "spectra": calibration.spectra,
+        "trials": calibration.trials,
         "correlated": calibration.correlated,
         "usual": calibration.usual,
         "adjusted": calibration.adjustment.is_some(),
@@ -163,6 +161,8 @@ pub struct Measure<'a> {
     pub errors: &'a Errors,
     /// Whether medians are to be moved.
     pub adjust: bool,
+    /// Spectra of which all restarts are made where one stands for all, which tell all but how far off medians are.
+    pub intervals: u64,
     /// All chance follows from it.
     pub draw: Draw,
 }
@@ -176,8 +176,8 @@ impl Measure<'_> {
             session.agree(SpectrumMask::default().on(axis).map_err(|fault| CommandError::Usage(fault.to_string())))?;
         let mut spectra = Spectra::new(dataset, &on_axis, self.aspa);
         let count = count.min(dataset.manifest().count);
-        let one_is_enough = self.adjust && self.settings.first_stands_for_all();
-        let whole = if one_is_enough { count.min(WITH_ALL_RESTARTS) } else { count };
+        let one_is_enough = self.adjust && self.settings.first_as_observed();
+        let whole = if one_is_enough { count.min(self.intervals) } else { count };
         // First what the generator can make at all, of whole spectra without noise.
         let first = FitSettings { restarts: FIRST_RESTARTS, noise: false, ..self.settings.clone() };
         let guess = vec![UNMEASURED * UNMEASURED; self.aspa.points()];
@@ -206,11 +206,12 @@ impl Measure<'_> {
                 let (spectrum, _) = self.noisy(&mut spectra, record)?;
                 Ok(Subject { number: record, known: Known::Spectrum(spectrum) })
             };
-            for posterior in fit_all(session, &fit, records, names, subject, |_| false, read)? {
-                let (Spectrum { depths, observed, .. }, truth) =
-                    session.agree(self.noisy(&mut spectra, posterior.number))?;
-                trials.push(Trial { posterior, depths, observed, truth });
-            }
+            let posteriors = fit_all(session, &fit, records, names, subject, |_| false, read)?;
+            let known = posteriors.into_iter().map(|posterior| {
+                let (Spectrum { depths, observed, .. }, truth) = self.noisy(&mut spectra, posterior.number)?;
+                Ok::<Trial, CommandError>(Trial { posterior, depths, observed, truth })
+            });
+            trials.extend(session.agree(known.collect::<Result<Vec<Trial>, CommandError>>())?);
         }
         let adjustment = self.adjust.then(|| self.adjust(&mut trials, correlated));
         trials.truncate(whole as usize);
@@ -220,7 +221,8 @@ impl Measure<'_> {
         let usual = chi_squares[((1.0 - UNUSUAL) * (chi_squares.len() - 1) as f64).round() as usize];
         Ok(Calibration {
             of,
-            spectra: count,
+            spectra: whole,
+            trials: count,
             variance,
             correlated,
             adjustment,
@@ -229,8 +231,8 @@ impl Measure<'_> {
         })
     }
 
-    /// Learns how medians are to be moved, and moves each trial as if it had not been learned from. Ranks share the networks; all else is
-    /// rank 0's, so that all ranks have the same bits whatever their processors are.
+    /// Learns how medians are to be moved, and moves each trial as if it had not been learned from. Ranks share the networks, all else is
+    /// rank 0's, and all have the same bits in the end; which those are may hang on the processors where these differ.
     fn adjust(&self, trials: &mut [Trial], correlated: f64) -> Adjustment {
         let (rank, ranks) = (self.session.rank(), self.session.ranks());
         let lesson = Lesson::of(trials);
@@ -246,7 +248,7 @@ impl Measure<'_> {
             (scales, members.into_iter().map(|(_, member)| member).collect())
         });
         let (adjustment, off): (Adjustment, Vec<[f64; QUANTITIES.len()]>) =
-            self.from_first_rank(|| lesson.learn(trials.len(), networks));
+            self.from_first_rank(|| lesson.learn(networks));
         for (Trial { posterior, .. }, off) in trials.iter_mut().zip(&off) {
             posterior.shift(shift(posterior, off, correlated));
         }

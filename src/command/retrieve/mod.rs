@@ -39,7 +39,7 @@ use crate::rng::Draw;
 
 /// Retrieve the parameters of atmospheres from spectra.
 ///
-/// Latent numbers are fitted whose spectrum agrees with the observed one, many times an object, each time to another draw from
+/// Latent numbers are fitted whose spectrum agrees with the observed one, many times an object, each time but the first to another draw from
 /// its errors; what the generator makes beside the spectrum are the parameters. Each restart weighs by its likelihood, in which the
 /// variance of the generator itself stands beside that of the errors: --calibrate measures it on simulated spectra that the run has
 /// not learned from, and how far off medians are by what the fit leaves of a spectrum, and how wide intervals must be. TABLE gets a row
@@ -79,9 +79,13 @@ pub struct Arguments {
     /// learned from, and keeps it in the run; without it what the run has of these errors is taken
     #[arg(long, value_name = "DATASET")]
     calibrate: Option<PathBuf>,
-    /// Of which so many are taken: the more, the nearer medians come
+    /// Of which so many are taken: the more, the nearer medians come; from 4096 on networks learn how far off they are
     #[arg(long, default_value_t = calibrate::SPECTRA, value_parser = clap::value_parser!(u64).range(16..))]
     calibration_count: u64,
+    /// Of the first so many of these all restarts are made, for the generator's variance and the intervals; of the others one, for the
+    /// medians
+    #[arg(long, value_name = "COUNT", default_value_t = calibrate::SPECTRA, value_parser = clap::value_parser!(u64).range(16..))]
+    calibration_intervals: u64,
     /// Leaves medians where the generator has them; else a calibration also measures how far off they are, by what is left of the
     /// spectrum, and moves them
     #[arg(long)]
@@ -169,6 +173,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
                 mask: &mask,
                 errors: &errors,
                 adjust: !arguments.no_adjustment,
+                intervals: arguments.calibration_intervals,
                 draw,
             };
             let made = measure.on(&held_back, arguments.calibration_count, of)?;
@@ -245,6 +250,13 @@ fn tell_calibration(calibration: &Calibration) {
         calibration.correlated,
         calibration.usual
     );
+    if let Some(adjustment) = &calibration.adjustment {
+        let known = QUANTITIES.iter().zip(adjustment.by_networks()).filter(|(_, by_networks)| *by_networks);
+        let known: Vec<&str> = known.map(|(quantity, _)| quantity.name).collect();
+        let by_networks =
+            if known.is_empty() { String::new() } else { format!(", by networks those of {}", known.join(", ")) };
+        log::info!("medians are moved as {} spectra taught{by_networks}", calibration.trials);
+    }
     for (quantity, Widening { scale, scatter, tails }) in QUANTITIES.iter().zip(&calibration.widening) {
         log::debug!(
             "{}: restarts' spread times {scale:.3}, and {scatter:.4} {} besides, tails times {tails:.2}",

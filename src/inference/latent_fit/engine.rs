@@ -44,8 +44,10 @@ pub struct Fitted {
     pub misfit: Vec<f32>,
     /// `[r]`, iterations that were made.
     pub iterations: Vec<u32>,
-    /// The restart that stands for all: the first where the embedder began them, else the best.
+    /// The restart that stands for all: the first where it fitted what was observed, else the best.
     pub reference: usize,
+    /// Whether it is a draw as the others are.
+    pub reference_is_drawn: bool,
     /// The way that each restart took, where that was asked for: loss and latent numbers at each look.
     pub paths: Vec<Path>,
 }
@@ -252,8 +254,10 @@ impl<'a> LatentFit<'a> {
         let misfit = contextual(self.settings.loss, self.networks.codec.as_ref(), &maps, &prepared.truth);
         let scale = if matches!(prepared.truth, Aim::Depths { .. }) { 2.0 } else { 1.0 };
         let misfit = Vec::<f32>::try_from(misfit * scale).expect("a loss is a number");
-        let reference = if self.settings.first_stands_for_all() { 0 } else { place_of_least(&misfit) };
-        Fitted { number: prepared.number, latents, maps, misfit, iterations, reference, paths }
+        let first = self.settings.first_as_observed();
+        let reference = if first { 0 } else { place_of_least(&misfit) };
+        let reference_is_drawn = !(first && self.settings.noise);
+        Fitted { number: prepared.number, latents, maps, misfit, iterations, reference, reference_is_drawn, paths }
     }
 }
 

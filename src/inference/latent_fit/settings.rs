@@ -33,7 +33,7 @@ pub enum Start {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FitSettings {
-    /// Fits of an object, each with noise and a start of its own.
+    /// Fits of an object.
     pub restarts: usize,
     /// Iterations of a restart at the most.
     pub iterations: u32,
@@ -60,7 +60,7 @@ pub struct FitSettings {
     /// Standard deviation of a normal prior around the embedder's latent numbers, which know what spectra do not say, where all restarts
     /// begin there; 0 = there is none.
     pub anchor: f64,
-    /// Whether each restart but the first fits a draw of its own from the errors. The first fits what was observed.
+    /// Whether each restart fits a draw of its own from the errors, but for the first where that fits what was observed.
     pub noise: bool,
     /// Arithmetic of the networks on the way down; where a restart ends is looked at in single precision.
     pub precision: Precision,
@@ -101,9 +101,10 @@ impl Default for FitSettings {
 }
 
 impl FitSettings {
-    /// Whether restarts of an object all begin where the embedder sees it, and so end near each other: the first then stands for all.
-    pub fn first_stands_for_all(&self) -> bool {
-        self.start == Start::Embedder
+    /// Whether restarts of an object all begin where the embedder sees it, and so end near each other: the first then fits what was
+    /// observed, without a draw, and stands for all.
+    pub fn first_as_observed(&self) -> bool {
+        self.start == Start::Embedder && self.spread == 0.0 && self.hmc_trajectories == 0
     }
 
     /// For a run without an embedder: more restarts, and the time to come from anywhere.

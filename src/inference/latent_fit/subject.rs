@@ -50,7 +50,7 @@ pub struct Spectrum {
     pub parameters: Vec<f32>,
 }
 
-/// A subject on the networks' device, with noise and a start for each restart.
+/// A subject on the networks' device, with what each restart fits and where it begins.
 pub(super) struct Prepared {
     pub number: u64,
     /// `[r, z]`
@@ -131,7 +131,7 @@ impl Subject {
                 let mut noisy = Vec::with_capacity(settings.restarts * points);
                 for restart in 0..restarts {
                     let mut chance = chance(restart, Stream::Restart);
-                    let noise = settings.noise && restart > 0;
+                    let noise = settings.noise && !(restart == 0 && settings.first_as_observed());
                     noisy.extend((0..points).map(|point| spectrum.drawn(point, noise, &mut chance)));
                 }
                 let noisy = bring(&noisy).view([restarts, -1]);

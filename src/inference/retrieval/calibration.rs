@@ -25,6 +25,8 @@ pub struct Calibration {
     pub of: std::collections::BTreeMap<String, String>,
     /// Spectra that it was measured on.
     pub spectra: u64,
+    /// Spectra that the adjustment was learned on, these among them.
+    pub trials: u64,
     /// Variance of the depths that the generator makes, at each point of the axis.
     pub variance: Vec<f32>,
     /// Observed points over independent ones: residuals of neighbours go together.

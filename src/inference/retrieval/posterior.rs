@@ -2,6 +2,8 @@
 //!
 //! Shapes: r = restarts, w = points, p = 7 parameters.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -35,6 +37,8 @@ pub struct Posterior {
     pub parameters: Vec<[f32; PARAMETERS]>,
     /// The restart that stands for all (`Fitted::reference`).
     pub reference: usize,
+    /// Whether it is a sample as the others are. Else it is the nearest to what was observed by its making, and has no weight among others.
+    pub reference_is_drawn: bool,
     /// `[w]`, the depths that the generator makes of it.
     pub reference_depths: Vec<f32>,
     /// `[w]`, those of the restart of the least chi-square.
@@ -80,7 +84,7 @@ pub struct Reading {
     pub samples: [Vec<f32>; PARAMETERS],
     /// The weight of each, `[r DRAWS]`, adding up to 1.
     pub sample_weights: Vec<f32>,
-    /// Share of restarts that ended within 1 of the best chi-square.
+    /// Share of the samples' restarts that ended within 1 of the best chi-square among them.
     pub agreement: f32,
     /// (sum of weights)^2 over the sum of their squares.
     pub effective_samples: f32,
@@ -109,6 +113,7 @@ impl Posterior {
             iterations: fitted.iterations.clone(),
             parameters: parameters.to_vec(),
             reference: fitted.reference,
+            reference_is_drawn: fitted.reference_is_drawn,
             reference_depths,
             best_depths,
             depths,
@@ -129,18 +134,28 @@ impl Posterior {
         place_of_least(&self.chi_square)
     }
 
-    /// Likelihoods exp(-chi-square / 2) of the restarts, adding up to 1. Points whose residuals go together say less than as many
+    /// Likelihoods exp(-chi-square / 2) of the restarts that are samples, adding up to 1; 0 of one that is not. Points whose residuals go together say less than as many
     /// that do not: chi-square is divided by `correlated`, points over independent ones.
     pub fn weights(&self, correlated: f64) -> Vec<f32> {
-        let least = f64::from(self.chi_square[self.best()]);
+        let samples = self.samples();
+        let chi_square = &self.chi_square[samples.clone()];
+        let least = f64::from(chi_square[place_of_least(chi_square)]);
         let of = |chi_square: &f32| (-(f64::from(*chi_square) - least) / (2.0 * correlated)).exp();
-        let likelihoods: Vec<f64> = self.chi_square.iter().map(of).collect();
+        let likelihoods: Vec<f64> = chi_square.iter().map(of).collect();
         // A restart that ended nowhere has no weight; where all did, none is better.
         let total: f64 = likelihoods.iter().filter(|value| value.is_finite()).sum();
         let count = likelihoods.len() as f64;
         let share =
             |value: f64| if total > 0.0 { if value.is_finite() { value / total } else { 0.0 } } else { 1.0 / count };
-        likelihoods.into_iter().map(|value| share(value) as f32).collect()
+        let mut weights = vec![0.0; samples.start];
+        weights.extend(likelihoods.into_iter().map(|value| share(value) as f32));
+        weights
+    }
+
+    /// The restarts that are samples: without a first one that is not drawn, unless it is alone.
+    fn samples(&self) -> Range<usize> {
+        let all = self.chi_square.len();
+        usize::from(!self.reference_is_drawn && all > 1)..all
     }
 
     /// Samples of one parameter with what the generator itself leaves open, `[r DRAWS]`, and the weight of each. Standard normal
@@ -176,21 +191,22 @@ impl Posterior {
         let weights = self.weights(correlated);
         let best = self.best();
         let mut percentiles = [[0.0; SHARES.len()]; PARAMETERS];
-        let mut samples = [const { Vec::new() }; PARAMETERS];
+        let mut drawn = [const { Vec::new() }; PARAMETERS];
         let mut sample_weights = Vec::new();
         for parameter in 0..PARAMETERS {
             let (here, values, each) = self.percentiles(parameter, &weights, widening[parameter], draw);
             percentiles[parameter] = here;
-            samples[parameter] = values;
+            drawn[parameter] = values;
             sample_weights = each; // the same for all
         }
-        let least = self.chi_square[best];
-        let agree = self.chi_square.iter().filter(|value| **value - least <= AGREEMENT).count();
+        let samples = &self.chi_square[self.samples()];
+        let least = samples[place_of_least(samples)];
+        let agree = samples.iter().filter(|value| **value - least <= AGREEMENT).count();
         Reading {
             percentiles,
-            samples,
+            samples: drawn,
             sample_weights,
-            agreement: agree as f32 / self.chi_square.len() as f32,
+            agreement: agree as f32 / samples.len() as f32,
             effective_samples: weighted::effective_samples(&weights) as f32,
             weights,
             best,

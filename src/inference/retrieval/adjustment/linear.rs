@@ -37,28 +37,28 @@ pub struct Linear {
     per_deviation: Vec<f64>,
     /// Of each parameter, `[f]` in its unit over a standard deviation; without those of products with residuals where these do not help.
     slopes: [Vec<f32>; PARAMETERS],
-    /// Of each parameter at the mean of all features.
-    offsets: [f64; PARAMETERS],
+    /// Of each parameter at the mean of all features; none where nothing was learned.
+    offsets: [Option<f64>; PARAMETERS],
 }
 
 impl Linear {
     /// Learns from finite `evidence` how far parameters are `off`, NaN where nobody knows. Beside it what it says of each trial as if it
     /// had not been learned from (leave one out), by which strengths are chosen: those of the least mean absolute error.
     ///
-    /// A parameter that fewer than two trials know, or whose errors nothing makes smaller, is left as it is.
+    /// Of a parameter that fewer than two trials know, or whose errors nothing makes smaller, it says nothing, which is NaN.
     pub fn learn(evidence: &[&Evidence], off: &[[f64; PARAMETERS]]) -> (Self, Vec<[f64; PARAMETERS]>) {
         let learned_from = evidence.len().min(MOST_TRIALS);
         let some = &evidence[..learned_from];
         let residuals: Vec<&[f64]> = some.iter().map(|evidence| &evidence.residuals[..]).collect();
         let directions = directions(&residuals, (learned_from / TRIALS_PER_DIRECTION).min(MOST_DIRECTIONS));
-        let raw: Vec<Vec<f64>> = some.iter().map(|evidence| features(&directions, evidence)).collect();
-        let (mean, per_deviation) = moments(&raw);
-        let scaled: Vec<Vec<f64>> = raw.iter().map(|row| standard(row, &mean, &per_deviation)).collect();
+        let mut scaled: Vec<Vec<f64>> = some.iter().map(|evidence| features(&directions, evidence)).collect();
+        let (mean, per_deviation) = moments(&scaled);
+        scaled.iter_mut().for_each(|row| *row = standard(row, &mean, &per_deviation));
         let all = mean.len();
         let alone = all.saturating_sub(directions.len() * PARAMETERS); // no trial ended: there are no features
-        let (slopes, offsets) = (std::array::from_fn(|_| Vec::new()), [0.0; PARAMETERS]);
+        let (slopes, offsets) = (std::array::from_fn(|_| Vec::new()), [None; PARAMETERS]);
         let mut learned = Self { directions, mean, per_deviation, slopes, offsets };
-        let mut left_out = vec![[0.0; PARAMETERS]; learned_from];
+        let mut left_out = vec![[f64::NAN; PARAMETERS]; learned_from];
         let mut ridges: Vec<Ridge> = Vec::new();
         for parameter in 0..PARAMETERS {
             let known: Vec<usize> = (0..learned_from).filter(|trial| off[*trial][parameter].is_finite()).collect();
@@ -74,7 +74,7 @@ impl Linear {
             let solutions = ridges.iter().filter_map(|ridge| ridge.solve(&wanted));
             let Some(solution) = solutions.min_by(|a, b| a.off.total_cmp(&b.off)) else { continue };
             learned.slopes[parameter] = solution.slopes.iter().map(|slope| *slope as f32).collect();
-            learned.offsets[parameter] = solution.offset;
+            learned.offsets[parameter] = Some(solution.offset);
             for (trial, says) in known.iter().zip(&solution.left_out) {
                 left_out[*trial][parameter] = *says;
             }
@@ -83,13 +83,13 @@ impl Linear {
         (learned, left_out)
     }
 
-    /// How far parameters are off.
+    /// How far parameters are off, NaN where it has learned nothing.
     pub fn says(&self, evidence: &Evidence) -> [f64; PARAMETERS] {
         let row = standard(&features(&self.directions, evidence), &self.mean, &self.per_deviation);
         std::array::from_fn(|parameter| {
             let slopes = &self.slopes[parameter];
             let linear: f64 = slopes.iter().zip(&row).map(|(slope, value)| f64::from(*slope) * value).sum();
-            self.offsets[parameter] + linear
+            self.offsets[parameter].map_or(f64::NAN, |offset| offset + linear)
         })
     }
 }

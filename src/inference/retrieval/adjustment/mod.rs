@@ -41,6 +41,8 @@ struct Networks {
 
 /// What trials teach. Networks are learned one by one, so that ranks can share them.
 pub struct Lesson {
+    /// All, whether or not their fits ended.
+    trials: usize,
     /// Which trials' fits ended.
     ended: Vec<usize>,
     /// Of those, `[n]`.
@@ -52,7 +54,7 @@ pub struct Lesson {
 impl Lesson {
     /// Of `trials`.
     pub fn of(trials: &[Trial]) -> Self {
-        let mut lesson = Self { ended: Vec::new(), evidence: Vec::new(), off: Vec::new() };
+        let mut lesson = Self { trials: trials.len(), ended: Vec::new(), evidence: Vec::new(), off: Vec::new() };
         for (nth, Trial { posterior, depths, observed, truth }) in trials.iter().enumerate() {
             let evidence = Evidence::of(depths, observed, posterior);
             if evidence.is_finite() {
@@ -66,7 +68,7 @@ impl Lesson {
 
     /// The networks that are to be learned; none of few trials.
     pub fn members(&self) -> Range<usize> {
-        0..if self.evidence.len() < LEAST_TRIALS { 0 } else { MEMBERS }
+        0..if self.trials < LEAST_TRIALS { 0 } else { MEMBERS }
     }
 
     /// What networks look at.
@@ -81,26 +83,26 @@ impl Lesson {
     }
 
     /// Learns what is linear, and takes for each parameter what is nearer to the truth of trials that it has not learned from. Beside it
-    /// what it says of each of the trials as if that had not been learned from.
-    pub fn learn(
-        &self,
-        trials: usize,
-        networks: Option<(Scales, Vec<Member>)>,
-    ) -> (Adjustment, Vec<[f64; PARAMETERS]>) {
+    /// what it says of each of the trials as if that had not been learned from, NaN where it says nothing.
+    pub fn learn(&self, networks: Option<(Scales, Vec<Member>)>) -> (Adjustment, Vec<[f64; PARAMETERS]>) {
         let (linear, by_line) = Linear::learn(&self.all(), &self.off);
-        let networks = networks.filter(|(_, members)| !members.is_empty());
         let networks = networks.map(|(scales, members)| Networks { scales, members });
         let by_networks: Option<Vec<[f64; PARAMETERS]>> = networks.as_ref().map(|networks| {
             let trials = self.evidence.iter().enumerate();
             trials.map(|(nth, evidence)| networks.say(evidence, unseen_by(nth)..=unseen_by(nth))).collect()
         });
-        let left = |says: &[[f64; PARAMETERS]], at: usize| -> f64 {
-            let errors = self.off.iter().zip(says).map(|(off, says)| (off[at] - says[at]).abs());
-            errors.filter(|error| error.is_finite()).sum()
+        // What says nothing leaves parameters off as they are.
+        let left = |says: &dyn Fn(usize) -> f64, at: usize| -> f64 {
+            let known = (0..self.off.len()).filter(|trial| self.off[*trial][at].is_finite());
+            known.map(|trial| (self.off[trial][at] - says(trial)).abs()).sum()
         };
-        let better: [bool; PARAMETERS] =
-            std::array::from_fn(|at| by_networks.as_ref().is_some_and(|says| left(says, at) < left(&by_line, at)));
-        let mut all = vec![[0.0; PARAMETERS]; trials];
+        let better: [bool; PARAMETERS] = std::array::from_fn(|at| {
+            let line = |trial: usize| if by_line[trial][at].is_nan() { 0.0 } else { by_line[trial][at] };
+            // Networks that went astray are nowhere nearer.
+            by_networks.as_ref().is_some_and(|says| left(&|trial| says[trial][at], at) < left(&line, at))
+        });
+        let networks = networks.filter(|_| better.contains(&true));
+        let mut all = vec![[f64::NAN; PARAMETERS]; self.trials];
         for (place, nth) in self.ended.iter().enumerate() {
             all[*nth] = std::array::from_fn(|at| match &by_networks {
                 Some(says) if better[at] => says[place][at],
@@ -126,11 +128,12 @@ impl Networks {
 }
 
 impl Adjustment {
-    /// How far the parameters of a retrieval of `depths`, `[w]`, of which points with an `observed` of 1 are known, are off.
+    /// How far the parameters of a retrieval of `depths`, `[w]`, of which points with an `observed` of 1 are known, are off, NaN where it
+    /// says nothing: of a fit that ended nowhere, or of a parameter of which nothing was learned.
     pub fn says(&self, depths: &[f32], observed: &[f32], posterior: &Posterior) -> [f64; PARAMETERS] {
         let evidence = Evidence::of(depths, observed, posterior);
         if !evidence.is_finite() {
-            return [0.0; PARAMETERS]; // a fit that ended nowhere is not moved anywhere
+            return [f64::NAN; PARAMETERS];
         }
         let by_line = self.linear.says(&evidence);
         let Some(networks) = &self.networks else { return by_line };
@@ -145,7 +148,7 @@ impl Adjustment {
 }
 
 /// How far restarts are to be moved so that their median, each weighing by `correlated`, comes to where the restart that stands for all
-/// would lie if it were not `off`; within the parameter's range.
+/// would lie if it were not `off`; within the parameter's range. They stay where that is not known.
 pub fn shift(posterior: &Posterior, off: &[f64; PARAMETERS], correlated: f64) -> [f32; PARAMETERS] {
     let weights = posterior.weights(correlated);
     std::array::from_fn(|at| {
@@ -155,7 +158,6 @@ pub fn shift(posterior: &Posterior, off: &[f64; PARAMETERS], correlated: f64) ->
         let reference = f64::from(posterior.parameters[posterior.reference][at]);
         let (low, high) = QUANTITIES[at].range;
         let shift = (reference + off[at]).clamp(low.min(reference), high.max(reference)) - median;
-        // A fit that ended nowhere stays there.
         if shift.is_finite() { shift as f32 } else { 0.0 }
     })
 }

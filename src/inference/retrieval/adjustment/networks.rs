@@ -163,7 +163,9 @@ impl Member {
                 optimiser.set_lr(LEARNING_RATE * height);
                 let rows = Tensor::from_slice(&batch.iter().map(|at| mine[*at as usize]).collect::<Vec<i64>>());
                 let far = (say(&x.index_select(0, &rows)) - y.index_select(0, &rows)) * known.index_select(0, &rows);
-                optimiser.backward_step(&far.abs().mean(Kind::Float));
+                optimiser.zero_grad();
+                far.abs().mean(Kind::Float).backward();
+                optimiser.step(); // where that led is judged by trials that were not seen
             }
         }
         let numbers = |tensor: &Tensor| Vec::<f32>::try_from(tensor.detach().flatten(0, -1)).expect("they are numbers");

@@ -25,16 +25,21 @@ impl Principal {
     }
 }
 
-/// The first `count` directions in which `rows`, `[n, w]`, differ most, `[count, w]`, orthonormal; fewer where rows are shorter.
+/// Share of the largest eigenvalue below which rows do not differ but by rounding.
+const ROUNDING: f64 = 1e-10;
+
+/// The first `count` directions in which `rows`, `[n, w]`, differ most, `[count, w]`, orthonormal; fewer where they differ in fewer.
 pub fn directions(rows: &[&[f64]], count: usize) -> Vec<Vec<f32>> {
     let count = count.min(rows.first().map_or(0, |row| row.len()));
     if count == 0 {
         return Vec::new();
     }
     let flat: Vec<f64> = rows.iter().flat_map(|row| row.iter().copied()).collect();
-    let Principal { eigenvectors, .. } = Principal::of(&flat, rows.len());
+    let Principal { eigenvalues, eigenvectors, .. } = Principal::of(&flat, rows.len());
     let columns = eigenvectors.size()[1];
+    let largest = eigenvalues.double_value(&[columns - 1]);
     (1..=count as i64)
+        .take_while(|from_end| eigenvalues.double_value(&[columns - from_end]) > ROUNDING * largest)
         .map(|from_end| Vec::try_from(eigenvectors.select(1, columns - from_end).to_kind(Kind::Float)))
         .map(|direction| direction.expect("a vector of numbers"))
         .collect()
