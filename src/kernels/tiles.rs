@@ -13,8 +13,6 @@
 //!
 //! Slots and points lie a line more apart than they are long, so that those of a tile do not meet in the cache.
 
-#![expect(clippy::needless_range_loop, reason = "columns of squares have no iterator")]
-
 use std::arch::x86_64::{__m512, _mm_sfence};
 use std::marker::PhantomData;
 
@@ -298,13 +296,13 @@ macro_rules! tiled {
 
             #[target_feature(enable = $features)]
             unsafe fn evaluate_taps(&self, form: Form, weight: &[f32], taps: &mut Lines) {
-                // SAFETY: a vector of each tap, and lines of slots lie within `taps`.
+                // SAFETY: a vector of each tap, and lines of slots lie within `taps`. Zeros are numbers.
                 unsafe {
                     let Shape { wide, narrow, .. } = self.shape;
                     let to = taps.at_least(Self::COUNT * self.next_taps()).as_mut_ptr();
                     let (vectors, others) = if form == Form::Narrow { (narrow, wide) } else { (wide, narrow) };
                     let past_the_cache = Self::COUNT * self.next_taps() * size_of::<f32>() > TOO_LARGE_TO_STAY;
-                    let mut burst: Burst<$vector> = [[<$vector>::of(0.0); BURST]; LONGEST * LONGEST];
+                    let mut burst: Burst<$vector> = std::mem::zeroed();
                     for vector in (0..vectors).step_by(LANES) {
                         for first in (0..others).step_by(BURST) {
                             for (nth, other) in (first..first + BURST).enumerate() {
@@ -349,7 +347,7 @@ macro_rules! tiled {
                 // SAFETY: as for `evaluate_taps`.
                 unsafe {
                     let Shape { wide, narrow, .. } = self.shape;
-                    let mut burst: Burst<$vector> = [[<$vector>::of(0.0); BURST]; LONGEST * LONGEST];
+                    let mut burst: Burst<$vector> = std::mem::zeroed();
                     for n in (0..narrow).step_by(LANES) {
                         for first in (0..wide).step_by(BURST) {
                             for (slot, lines) in burst[..Self::COUNT].iter_mut().enumerate() {

@@ -6,6 +6,8 @@
 //! second are among those of the first, so that products at a point are added before they are interpolated.
 //! In two dimensions both axes are treated so: (2m + 3)^2 products for m^2 results, where the plain sum takes 25 m^2.
 
+#![expect(clippy::inline_always, reason = "the processor's features are those of the function that they are part of")]
+
 use super::vector::Vector;
 
 /// The most samples that the results of a tile take along an axis.

@@ -1,5 +1,7 @@
 //! Vectors of sixteen numbers, of AVX-512 or as a pair of AVX2's: the same arithmetic in the same order, so the same bits.
 
+#![expect(clippy::inline_always, reason = "the processor's features are those of the function that they are part of")]
+
 use std::arch::x86_64::{
     __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_storeu_ps,
     _mm256_stream_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps,

@@ -237,7 +237,7 @@ impl Measure<'_> {
         let (rank, ranks) = (self.session.rank(), self.session.ranks());
         let lesson = Lesson::of(trials);
         let networks = (!lesson.members().is_empty()).then(|| {
-            let scales = self.from_first_rank(|| lesson.scales());
+            let scales = self.first_rank_makes(|| lesson.scales());
             let mine = lesson.members().skip(rank).step_by(ranks);
             let mine: Vec<(usize, Member)> =
                 mine.map(|member| (member, lesson.member(&scales, member, self.draw))).collect();
@@ -248,7 +248,7 @@ impl Measure<'_> {
             (scales, members.into_iter().map(|(_, member)| member).collect())
         });
         let (adjustment, off): (Adjustment, Vec<[f64; QUANTITIES.len()]>) =
-            self.from_first_rank(|| lesson.learn(networks));
+            self.first_rank_makes(|| lesson.learn(networks));
         for (Trial { posterior, .. }, off) in trials.iter_mut().zip(&off) {
             posterior.shift(shift(posterior, off, correlated));
         }
@@ -256,7 +256,7 @@ impl Measure<'_> {
     }
 
     /// What rank 0 makes, on all ranks.
-    fn from_first_rank<T: Serialize + DeserializeOwned>(&self, make: impl FnOnce() -> T) -> T {
+    fn first_rank_makes<T: Serialize + DeserializeOwned>(&self, make: impl FnOnce() -> T) -> T {
         let made = (self.session.rank() == 0).then(make);
         let bytes = made.map_or(Vec::new(), |made| postcard::to_stdvec(&made).expect("it is numbers"));
         read_back(&self.session.comm().gather(&bytes)[0])

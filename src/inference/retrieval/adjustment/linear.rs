@@ -53,7 +53,9 @@ impl Linear {
         let directions = directions(&residuals, (learned_from / TRIALS_PER_DIRECTION).min(MOST_DIRECTIONS));
         let mut scaled: Vec<Vec<f64>> = some.iter().map(|evidence| features(&directions, evidence)).collect();
         let (mean, per_deviation) = moments(&scaled);
-        scaled.iter_mut().for_each(|row| *row = standard(row, &mean, &per_deviation));
+        for row in &mut scaled {
+            *row = standard(row, &mean, &per_deviation);
+        }
         let all = mean.len();
         let alone = all.saturating_sub(directions.len() * PARAMETERS); // no trial ended: there are no features
         let (slopes, offsets) = (std::array::from_fn(|_| Vec::new()), [None; PARAMETERS]);

@@ -135,7 +135,9 @@ impl Member {
                 let (inputs, outputs) = (size[0], size[1]);
                 let place = (member * sizes.len() + nth) as u64;
                 let mut weights = draw.at(Stream::Weights, place, 0).normals(inputs * outputs);
-                weights.iter_mut().for_each(|weight| *weight *= (inputs as f32).sqrt().recip());
+                for weight in &mut weights {
+                    *weight /= (inputs as f32).sqrt();
+                }
                 let weights = Tensor::from_slice(&weights).view([outputs as i64, inputs as i64]);
                 let path = store.root() / nth;
                 [path.var_copy("weight", &weights), path.zeros("bias", &[outputs as i64])]
@@ -182,7 +184,9 @@ impl Member {
         let mut x: Vec<f32> = numbers.to_vec();
         for (nth, Layer { weight, bias }) in self.layers.iter().enumerate() {
             if nth > 0 {
-                x.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp());
+                for x in &mut x {
+                    *x /= 1.0 + (-*x).exp();
+                }
             }
             let sum =
                 |(row, bias): (&[f32], &f32)| row.iter().zip(&x).map(|(weight, x)| weight * x).sum::<f32>() + bias;
