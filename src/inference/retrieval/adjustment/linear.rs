@@ -46,7 +46,7 @@ impl Linear {
     /// had not been learned from (leave one out), by which strengths are chosen: those of the least mean absolute error.
     ///
     /// Of a parameter that fewer than two trials know, or whose errors nothing makes smaller, it says nothing, which is NaN.
-    pub fn learn(evidence: &[&Evidence], off: &[[f64; PARAMETERS]]) -> (Self, Vec<[f64; PARAMETERS]>) {
+    pub fn learn(evidence: &[Evidence], off: &[[f64; PARAMETERS]]) -> (Self, Vec<[f64; PARAMETERS]>) {
         let learned_from = evidence.len().min(MOST_TRIALS);
         let some = &evidence[..learned_from];
         let residuals: Vec<&[f64]> = some.iter().map(|evidence| &evidence.residuals[..]).collect();

@@ -73,7 +73,7 @@ impl Lesson {
 
     /// What networks look at.
     pub fn scales(&self) -> Scales {
-        Scales::of(&self.all(), &self.off)
+        Scales::of(&self.evidence, &self.off)
     }
 
     /// Learns network number `member`. Chance follows from `draw`.
@@ -85,11 +85,11 @@ impl Lesson {
     /// Learns what is linear, and takes for each parameter what is nearer to the truth of trials that it has not learned from. Beside it
     /// what it says of each of the trials as if that had not been learned from, NaN where it says nothing.
     pub fn learn(&self, networks: Option<(Scales, Vec<Member>)>) -> (Adjustment, Vec<[f64; PARAMETERS]>) {
-        let (linear, by_line) = Linear::learn(&self.all(), &self.off);
+        let (linear, by_line) = Linear::learn(&self.evidence, &self.off);
         let networks = networks.map(|(scales, members)| Networks { scales, members });
         let by_networks: Option<Vec<[f64; PARAMETERS]>> = networks.as_ref().map(|networks| {
             let trials = self.evidence.iter().enumerate();
-            trials.map(|(nth, evidence)| networks.say(evidence, unseen_by(nth)..=unseen_by(nth))).collect()
+            trials.map(|(nth, evidence)| networks.say(evidence, &networks.members[unseen_by(nth)..][..1])).collect()
         });
         // What says nothing leaves parameters off as they are.
         let left = |says: &dyn Fn(usize) -> f64, at: usize| -> f64 {
@@ -111,17 +111,13 @@ impl Lesson {
         }
         (Adjustment { linear, networks, by_networks: better }, all)
     }
-
-    fn all(&self) -> Vec<&Evidence> {
-        self.evidence.iter().collect()
-    }
 }
 
 impl Networks {
     /// The mean of what some members say.
-    fn say(&self, evidence: &Evidence, members: std::ops::RangeInclusive<usize>) -> [f64; PARAMETERS] {
+    fn say(&self, evidence: &Evidence, members: &[Member]) -> [f64; PARAMETERS] {
         let numbers = self.scales.numbers(evidence);
-        let said: Vec<[f64; PARAMETERS]> = self.members[members].iter().map(|member| member.says(&numbers)).collect();
+        let said: Vec<[f64; PARAMETERS]> = members.iter().map(|member| member.says(&numbers)).collect();
         let mean = std::array::from_fn(|at| said.iter().map(|said| said[at]).sum::<f64>() / said.len() as f64);
         self.scales.off(&mean)
     }
@@ -137,7 +133,7 @@ impl Adjustment {
         }
         let by_line = self.linear.says(&evidence);
         let Some(networks) = &self.networks else { return by_line };
-        let by_networks = networks.say(&evidence, 0..=networks.members.len() - 1);
+        let by_networks = networks.say(&evidence, &networks.members);
         std::array::from_fn(|at| if self.by_networks[at] { by_networks[at] } else { by_line[at] })
     }
 

@@ -68,10 +68,10 @@ struct Layer {
 
 impl Scales {
     /// By finite `evidence`, whose parameters are `off` by so much, NaN where nobody knows.
-    pub fn of(evidence: &[&Evidence], off: &[[f64; PARAMETERS]]) -> Self {
+    pub fn of(evidence: &[Evidence], off: &[[f64; PARAMETERS]]) -> Self {
         let some = &evidence[..evidence.len().min(DIRECTIONS_OF)];
         let of = |part: fn(&Evidence) -> &[f64], count: usize| {
-            directions(&some.iter().map(|evidence| part(evidence)).collect::<Vec<&[f64]>>(), count)
+            directions(&some.iter().map(part).collect::<Vec<&[f64]>>(), count)
         };
         let residual_directions = of(|evidence| &evidence.residuals, RESIDUAL_DIRECTIONS);
         let fit_directions = of(|evidence| &evidence.fit, FIT_DIRECTIONS);
