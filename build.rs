@@ -1,5 +1,4 @@
-//! Lets the binary and the tests find libtorch without `LD_LIBRARY_PATH`, compiles the one file of C++, and records the
-//! git revision for provenance.
+//! Lets the binary and the tests find libtorch without `LD_LIBRARY_PATH`, and records the git revision for provenance.
 
 use std::process::Command;
 
@@ -7,7 +6,6 @@ fn main() {
     // Link arguments of tch's own build script do not reach the crates that depend on it.
     let libraries = std::env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys is a direct dependency");
     println!("cargo:rustc-link-arg=-Wl,-rpath,{libraries}");
-    kernels(std::path::Path::new(&libraries));
     let version = std::path::Path::new(&libraries).with_file_name("build-version");
     let version = std::fs::read_to_string(version).unwrap_or_else(|_| "unknown".into());
     println!("cargo:rustc-env=SKYFORGE_LIBTORCH={}", version.trim());
@@ -25,17 +23,4 @@ fn main() {
     for path in ["build.rs", "src"] {
         println!("cargo:rerun-if-changed={path}"); // uncommitted changes make the revision dirty
     }
-}
-
-/// The door between libtorch's autograd and our kernels, which is C++ as libtorch is.
-fn kernels(libraries: &std::path::Path) {
-    let include = libraries.with_file_name("include");
-    cc::Build::new()
-        .cpp(true)
-        .std("c++17")
-        .warnings(false)
-        .include(&include)
-        .include(include.join("torch/csrc/api/include"))
-        .file("src/kernels/layer.cpp")
-        .compile("skyforge_kernels");
 }

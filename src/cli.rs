@@ -3,15 +3,15 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
-    self, Session, bench, doctor, evaluate, fanout, ingest, inpaint, inspect, report, retrieve, sample, simulate,
-    stacks, status, submit, train, words,
+    self, bench, doctor, evaluate, fanout, ingest, inpaint, inspect, report, retrieve, sample, simulate, stacks,
+    status, submit, train, words,
 };
 use crate::exit::Exit;
 
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
 ///
 /// Results go to stdout, the story to stderr. Under mpirun or srun, simulate, ingest, train, sample, retrieve, inpaint and bench
-/// share their work out over the ranks, doctor looks at all of them; the others work on the first.
+/// share their work out over the ranks, doctor looks at all of them; the others do their work once, in the first process, and need no MPI.
 #[derive(Debug, Parser)]
 #[command(
     name = "skyforge",
@@ -95,51 +95,40 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Does it on this rank and says how the program ends.
+    /// Runs the command in this process and returns how the program ends.
     pub fn run(&self) -> Exit {
-        let act = |session: &Session| match self {
-            Verb::Simulate(what) => simulate::run(session, what),
-            Verb::Ingest(ingest::What::Maps(arguments)) => ingest::maps(session, arguments),
-            Verb::Ingest(ingest::What::Spectra(arguments)) => ingest::spectra(session, arguments),
-            Verb::Inspect(arguments) => inspect::run(session, arguments),
-            Verb::Train(arguments) => train::run(session, arguments),
-            Verb::Sample(arguments) => sample::run(session, arguments),
-            Verb::Retrieve(arguments) => retrieve::run(session, arguments),
-            Verb::Fanout(what) => fanout::run(session, what),
-            Verb::Inpaint(arguments) => inpaint::run(session, arguments),
-            Verb::Evaluate(arguments) => evaluate::run(session, arguments),
-            Verb::Report(arguments) => report::run(session, arguments),
-            Verb::Submit(arguments) => submit::run(session, arguments, &Cli::command()),
-            Verb::Status(arguments) => status::run(session, arguments),
-            Verb::Bench(kind) => bench::run(session, kind),
-            Verb::Doctor(arguments) => doctor::run(session, arguments),
-            Verb::TryStacks(arguments) => stacks::run(arguments),
-            Verb::Completions(arguments) => words::completions(session, arguments, Cli::command()),
-            Verb::Man(arguments) => words::man(session, arguments, Cli::command()),
-        };
-        if self.takes_any_world() { command::run_in_any_world(act) } else { command::run(act) }
-    }
-
-    /// Whether tasks that do not know of each other may run it: workers meet in their ledger, and the doctor tells what is wrong.
-    fn takes_any_world(&self) -> bool {
+        use command::{run, run_alone, run_in_any_world};
         match self {
-            Verb::Doctor(_) => true,
-            Verb::Retrieve(arguments) => arguments.is_for_workers(),
-            Verb::Inpaint(arguments) => arguments.is_for_workers(),
-            Verb::Fanout(what) => what.is_for_workers(),
-            Verb::Simulate(_)
-            | Verb::Ingest(_)
-            | Verb::Inspect(_)
-            | Verb::Train(_)
-            | Verb::Sample(_)
-            | Verb::Evaluate(_)
-            | Verb::Report(_)
-            | Verb::Submit(_)
-            | Verb::Status(_)
-            | Verb::Bench(_)
-            | Verb::TryStacks(_)
-            | Verb::Completions(_)
-            | Verb::Man(_) => false,
+            // These share their work out over ranks.
+            Verb::Simulate(what) => run(|session| simulate::run(session, what)),
+            Verb::Ingest(ingest::What::Maps(arguments)) => run(|session| ingest::maps(session, arguments)),
+            Verb::Ingest(ingest::What::Spectra(arguments)) => run(|session| ingest::spectra(session, arguments)),
+            Verb::Train(arguments) => run(|session| train::run(session, arguments)),
+            Verb::Sample(arguments) => run(|session| sample::run(session, arguments)),
+            Verb::Bench(kind) => run(|session| bench::run(session, kind)),
+            // Workers of a ledger need not know of each other, and the doctor says what is wrong with a world.
+            Verb::Doctor(arguments) => run_in_any_world(|session| doctor::run(session, arguments)),
+            Verb::Fanout(fanout::What::Drill(arguments)) => {
+                run_in_any_world(|session| fanout::drill(session, arguments))
+            }
+            Verb::Retrieve(arguments) if arguments.is_for_workers() => {
+                run_in_any_world(|session| retrieve::run(session, arguments))
+            }
+            Verb::Inpaint(arguments) if arguments.is_for_workers() => {
+                run_in_any_world(|session| inpaint::run(session, arguments))
+            }
+            Verb::Retrieve(arguments) => run(|session| retrieve::run(session, arguments)),
+            Verb::Inpaint(arguments) => run(|session| inpaint::run(session, arguments)),
+            // One process does these, whatever the environment says of a launcher.
+            Verb::Inspect(arguments) => run_alone(|| inspect::run(arguments)),
+            Verb::Evaluate(arguments) => run_alone(|| evaluate::run(arguments)),
+            Verb::Report(arguments) => run_alone(|| report::run(arguments)),
+            Verb::Fanout(what) => run_alone(|| fanout::run(what)),
+            Verb::Submit(arguments) => run_alone(|| submit::run(arguments, &Cli::command())),
+            Verb::Status(arguments) => run_alone(|| status::run(arguments)),
+            Verb::TryStacks(arguments) => run_alone(|| stacks::run(arguments)),
+            Verb::Completions(arguments) => run_alone(|| words::completions(arguments, Cli::command())),
+            Verb::Man(arguments) => run_alone(|| words::man(arguments, Cli::command())),
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device};
 
 use crate::exit::{Ends, Exit};
+pub use crate::kernels::{is_deterministic, set_deterministic};
 
 /// What a run asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

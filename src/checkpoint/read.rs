@@ -33,27 +33,32 @@ pub type Opened = Result<Checkpoint, CheckpointError>;
 
 /// The newest whole checkpoint in `checkpoints`, if there is any, and those newer than it that are damaged, with what is
 /// wrong with them.
+///
+/// # Errors
+/// A checkpoint that cannot be read (an I/O error) or has another format is not damaged: it is returned as the error, and
+/// no older one takes its place.
 pub fn newest(checkpoints: &Path) -> Result<Newest, CheckpointError> {
-    Ok(newest_of(finished(checkpoints)?))
+    newest_of(finished(checkpoints)?)
 }
 
-/// The same among those of a step that is a multiple of `every`.
+/// As [`newest`], among the checkpoints of a step that is a multiple of `every`.
 pub fn newest_scheduled(checkpoints: &Path, every: u64) -> Result<Newest, CheckpointError> {
-    Ok(newest_of(scheduled(finished(checkpoints)?, every)))
+    newest_of(scheduled(finished(checkpoints)?, every))
 }
 
 /// A whole checkpoint, and the damaged ones that are newer.
 pub type Newest = (Option<Checkpoint>, Vec<(PathBuf, CheckpointError)>);
 
-fn newest_of(folders: Vec<PathBuf>) -> Newest {
+fn newest_of(folders: Vec<PathBuf>) -> Result<Newest, CheckpointError> {
     let mut damaged = Vec::new();
     for folder in folders.into_iter().rev() {
         match Checkpoint::open(&folder) {
-            Ok(checkpoint) => return (Some(checkpoint), damaged),
-            Err(error) => damaged.push((folder, error)),
+            Ok(checkpoint) => return Ok((Some(checkpoint), damaged)),
+            Err(error @ CheckpointError::Damaged { .. }) => damaged.push((folder, error)),
+            Err(error) => return Err(error),
         }
     }
-    (None, damaged)
+    Ok((None, damaged))
 }
 
 /// Takes a damaged checkpoint out of the way, as `step-0001000.damaged`.
@@ -65,26 +70,42 @@ pub fn set_aside(folder: &Path) -> Result<(), CheckpointError> {
     files::rename(folder, &aside).map_err(at(folder))
 }
 
-/// The whole checkpoint with the smallest error, the newest of equals, if any was measured.
+/// The whole checkpoint with the smallest error, the newest of equals, if any was measured. Damaged ones are passed over.
 pub fn best(checkpoints: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
-    Ok(by_error(finished(checkpoints)?).into_iter().find_map(|folder| Checkpoint::open(&folder).ok()))
+    for folder in by_error(finished(checkpoints)?)? {
+        if let Some(checkpoint) = unless_damaged(Checkpoint::open(&folder))? {
+            return Ok(Some(checkpoint));
+        }
+    }
+    Ok(None)
 }
 
-/// Those of `folders` whose error was measured, the smallest first, of equals the newest; what each says of itself is all
-/// that is read.
-fn by_error(folders: Vec<PathBuf>) -> Vec<PathBuf> {
-    let mut measured: Vec<(f64, PathBuf)> = folders
-        .into_iter()
-        .rev()
-        .filter_map(|folder| {
-            let sums = read(&folder.join(CHECKSUMS)).ok()?;
-            let (_, bytes) = read_file(&folder, STATE, &sums).ok()?;
-            let error = parse_state(&folder.join(STATE), bytes).ok()?.error.filter(|error| error.is_finite())?;
-            Some((error, folder))
-        })
-        .collect();
+/// Those of `folders` whose error was measured, the smallest first, the newest of equals first. Only `state.toml` is read.
+fn by_error(folders: Vec<PathBuf>) -> Result<Vec<PathBuf>, CheckpointError> {
+    let mut measured: Vec<(f64, PathBuf)> = Vec::new();
+    for folder in folders.into_iter().rev() {
+        if let Some(Some(error)) = unless_damaged(measured_error(&folder))? {
+            measured.push((error, folder));
+        }
+    }
     measured.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    measured.into_iter().map(|(_, folder)| folder).collect()
+    Ok(measured.into_iter().map(|(_, folder)| folder).collect())
+}
+
+/// The error that the checkpoint in `folder` was measured to have, if it was and is finite.
+fn measured_error(folder: &Path) -> Result<Option<f64>, CheckpointError> {
+    let sums = read(&folder.join(CHECKSUMS))?;
+    let (_, bytes) = read_file(folder, STATE, &sums)?;
+    Ok(parse_state(&folder.join(STATE), bytes)?.error.filter(|error| error.is_finite()))
+}
+
+/// `None` where a checkpoint is damaged; all other errors stay errors.
+fn unless_damaged<T>(read: Result<T, CheckpointError>) -> Result<Option<T>, CheckpointError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(CheckpointError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Which checkpoints stay.
@@ -98,7 +119,7 @@ pub struct Keep {
     pub way_back: Option<u64>,
 }
 
-/// Removes all checkpoints but those that `keep` names, and the best.
+/// Removes all checkpoints but those that `keep` names, and the best. Where one cannot be read to tell which is the best, all stay.
 pub fn keep(checkpoints: &Path, keep: Keep) -> Result<(), CheckpointError> {
     if keep.newest == 0 {
         return Ok(());
@@ -115,7 +136,13 @@ pub fn keep(checkpoints: &Path, keep: Keep) -> Result<(), CheckpointError> {
     if too_many.is_empty() {
         return Ok(());
     }
-    let best = by_error(found.clone()).into_iter().next();
+    let best = match by_error(found.clone()) {
+        Ok(folders) => folders.into_iter().next(),
+        Err(error) => {
+            log::warn!("{error}: cannot tell which checkpoint is the best, none is removed");
+            return Ok(());
+        }
+    };
     for folder in too_many.into_iter().filter(|folder| Some(*folder) != best.as_ref()) {
         let part = files::part_of(folder); // half removed is no checkpoint
         files::rename(folder, &part).and_then(|()| files::remove_folder(&part)).map_err(at(folder))?;
@@ -127,8 +154,9 @@ pub fn keep(checkpoints: &Path, keep: Keep) -> Result<(), CheckpointError> {
 fn finished(checkpoints: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
     match fs::read_dir(checkpoints) {
         Ok(entries) => {
-            let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
-            let mut folders: Vec<PathBuf> = paths.filter(|path| step_of(path).is_some()).collect();
+            let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+            let mut folders = paths.map_err(at(checkpoints))?;
+            folders.retain(|path| step_of(path).is_some());
             folders.sort_by_key(|folder| step_of(folder));
             Ok(folders)
         }
@@ -232,8 +260,15 @@ impl Checkpoint {
     }
 }
 
+/// A file of a checkpoint. One that is not there, or is a folder, is damage; that it cannot be read is not.
 fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
-    fs::read(path).map_err(at(path))
+    use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+    files::read(path).map_err(|error| match error.kind() {
+        NotFound | NotADirectory | IsADirectory => {
+            CheckpointError::Damaged { path: path.to_owned(), fault: error.to_string() }
+        }
+        _ => at(path)(error),
+    })
 }
 
 /// A file of a checkpoint, held against `sums`: its line there, and its bytes.

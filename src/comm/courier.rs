@@ -144,6 +144,10 @@ impl Communicator for Courier {
         self.call("the library's sum", |wire| wire.library_sum(values))
     }
 
+    fn operations(&self) -> u64 {
+        self.flight.mark().operations
+    }
+
     fn post(&self, label: &str, work: Work<'static>) {
         let job = Job { label: label.to_owned(), work };
         let jobs = self.jobs.as_ref().expect("it is open until it is dropped");

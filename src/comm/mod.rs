@@ -10,7 +10,6 @@ mod flight;
 mod inquiry;
 #[cfg(feature = "mpi")]
 mod mpi;
-#[cfg(feature = "nccl")]
 mod nccl;
 mod solo;
 mod threads;
@@ -29,7 +28,6 @@ pub use courier::Courier;
 pub use first::First;
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;
-#[cfg(feature = "nccl")]
 pub use nccl::Nccl;
 pub use solo::Solo;
 pub use threads::Threads;
@@ -106,6 +104,11 @@ pub trait Communicator {
     /// not end ends all ranks.
     fn watch(&self, terms: Terms) -> Watchdog {
         Watchdog::start(Arc::default(), self.rank(), vec![machine::host()], terms)
+    }
+
+    /// Sends and receives of this rank up to now.
+    fn operations(&self) -> u64 {
+        0
     }
 
     /// Called by an idle communication thread now and then.

@@ -138,7 +138,7 @@ impl TreeSum {
                     continue;
                 }
                 let (right, sender) = rest.next().expect("the lowest blocks come in pairs");
-                debug_assert!(block.is_left_sibling_of(right), "{block:?} and {right:?} are siblings");
+                assert!(block.is_left_sibling_of(right), "{block:?} and {right:?} are siblings");
                 if sender == rank {
                     let (_, sum) = take(&mut mine, right);
                     if holder == rank {

@@ -85,6 +85,11 @@ impl Allocation {
         self.launched_rank.or(self.task).unwrap_or(0)
     }
 
+    /// Whether the launcher started no task before this one, or there is no launcher.
+    pub fn is_first(&self) -> bool {
+        self.number() == 0
+    }
+
     /// The launcher's number of this process on its machine, if it gave one.
     pub fn number_here(&self) -> Option<usize> {
         self.launched_rank_here.or(self.local_task)

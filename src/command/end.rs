@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::allocation::Allocation;
 use super::logging;
 use super::session::Session;
 use crate::catalog::TableError;
@@ -163,9 +164,27 @@ pub fn run(verb: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
 
 /// The same for a verb that may run even where tasks do not know of each other.
 pub fn run_in_any_world(verb: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
-    let session = Session::start();
-    match verb(&session) {
-        Ok(exit) => exit,
+    end(&Session::start(), verb)
+}
+
+/// Runs a command that one process does, without MPI and whatever the environment says of a launcher: of several tasks that a launcher
+/// started the first does it.
+pub fn run_alone(command: impl FnOnce() -> Result<Exit, CommandError>) -> Exit {
+    let allocation = Allocation::of_process();
+    if !allocation.is_first() {
+        let number = allocation.number();
+        let _ = writeln!(std::io::stderr(), "task {number}: nothing to do, task 0 runs this command alone");
+        return Exit::Done;
+    }
+    end(&Session::alone(), |_| command())
+}
+
+fn end(session: &Session, command: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
+    match command(session) {
+        Ok(exit) => {
+            log::debug!("{} sends and receives on this rank", session.comm().operations());
+            exit
+        }
         Err(error) => {
             // Rank 0 speaks for all; what another rank has to say is in its log, and in rank 0's sentence.
             logging::error(session.rank() == 0, &error.to_string());
@@ -174,17 +193,17 @@ pub fn run_in_any_world(verb: impl FnOnce(&Session) -> Result<Exit, CommandError
     }
 }
 
-/// Shows the help that was asked for, or says in a line why the command line cannot be read; once, whatever the ranks.
+/// Shows the help that was asked for, or says in a line why the command line cannot be read; once, in the first task of a launcher.
 pub fn refuse(error: &clap::Error, line: clap::Command) -> Exit {
     use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
-    let session = Session::start();
+    let first = Allocation::of_process().is_first();
     if matches!(error.kind(), DisplayHelp | DisplayVersion) {
-        if session.rank() == 0 {
+        if first {
             let _ = error.print();
         }
         return Exit::Done;
     }
-    if session.rank() == 0 {
+    if first {
         let verb = asked_for(line, std::env::args().skip(1));
         let _ = writeln!(std::io::stderr(), "{}", sentence(error, &verb));
     }

@@ -26,6 +26,7 @@ mod fits;
 mod game;
 mod logging;
 mod output;
+mod output_dataset;
 mod proof;
 mod provenance;
 mod records;
@@ -34,6 +35,6 @@ mod shards;
 mod staging;
 mod trained;
 
-pub use end::{CommandError, refuse, run, run_in_any_world};
+pub use end::{CommandError, refuse, run, run_alone, run_in_any_world};
 pub use session::Session;
 pub use trained::Trained;

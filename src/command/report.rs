@@ -9,7 +9,6 @@ use toml::{Table, Value};
 use super::CommandError;
 use super::evaluate::{Compared, Sets};
 use super::output::say;
-use super::session::Session;
 use crate::data::Dataset;
 use crate::exit::Exit;
 use crate::files;
@@ -31,10 +30,9 @@ pub struct Arguments {
     out: Option<PathBuf>,
 }
 
-/// Writes on rank 0.
-pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let result = if session.rank() == 0 { write(arguments) } else { Ok(()) };
-    session.agree(result)?;
+/// Writes the report.
+pub fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+    write(arguments)?;
     Ok(Exit::Done)
 }
 

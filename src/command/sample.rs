@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::counter::Counter;
+use super::output_dataset::OutputDataset;
 use super::session::Session;
 use super::trained::{Trained, Which};
 use super::{CommandError, shards};
@@ -57,6 +58,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     ))?;
 
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("samples"));
+    let out = OutputDataset::lock(session, &out)?;
     let mut source = toml::Table::new();
     source.insert(
         "run".into(),
@@ -82,7 +84,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         Kind::Maps => ["map", "maps"],
         Kind::Spectra => ["spectrum", "spectra"],
     };
-    let writer = session.agree(DatasetWriter::create(&out, header))?;
+    let writer = session.agree(DatasetWriter::create(out.folder(), header))?;
     let (mine, counter) = shards::share(session, &writer, one, many);
     let written: Result<Vec<ShardEntry>, DataError> =
         mine.into_iter().map(|shard| write_shard(&writer, &sampler, shard, &counter)).collect();
@@ -93,7 +95,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         arguments.count,
         checkpoint.state.step,
         begun.elapsed().as_secs_f64(),
-        out.display()
+        out.folder().display()
     );
     Ok(Exit::Done)
 }

@@ -4,9 +4,7 @@ use std::rc::Rc;
 
 use super::allocation::{Allocation, World};
 use super::{CommandError, logging};
-#[cfg(feature = "nccl")]
-use crate::comm::Nccl;
-use crate::comm::{Communicator, DeviceSum, Solo, agree, alarm};
+use crate::comm::{Communicator, DeviceSum, Nccl, Solo, agree, alarm};
 #[cfg(feature = "mpi")]
 use crate::comm::{Courier, Mpi};
 use crate::config::{ConfigError, Reduction};
@@ -23,7 +21,15 @@ pub struct Session {
 impl Session {
     /// Joins the other ranks, where a launcher started any.
     pub fn start() -> Self {
-        let comm = join();
+        Self::over(join())
+    }
+
+    /// A session of this process alone, without MPI.
+    pub fn alone() -> Self {
+        Self::over(Box::new(Solo))
+    }
+
+    fn over(comm: Box<dyn Communicator>) -> Self {
         logging::start(comm.rank(), comm.ranks());
         end_all_on_panic(comm.rank());
         // It is refused only where a pool is there already, and then that one does.
@@ -81,12 +87,14 @@ impl Session {
         Ok(agree(self.comm(), result)?)
     }
 
-    /// This rank's device, which is said in its log.
+    /// This rank's device, which is said in its log. Convolutions on GPUs give the same bits each time from then on, unless
+    /// [`device::set_deterministic`] lifts that.
     pub fn device(&self, choice: device::Choice, share: bool) -> Result<tch::Device, CommandError> {
         let here = self.here();
         let chosen = self.agree(device::choose(choice, here, share))?;
         let all = self.comm.gather(&[u8::from(chosen.device.is_cuda())]);
         device::alike(&all.iter().map(|on_gpu| *on_gpu == [1]).collect::<Vec<bool>>())?;
+        device::set_deterministic(true);
         log::info!("on {}", chosen.reason);
         let world = World { rank: self.rank(), ranks: self.ranks(), rank_here: here.rank };
         if let Some(differences) = self.allocation.differences(world) {
@@ -158,17 +166,11 @@ fn threads(comm: &dyn Communicator) -> usize {
 }
 
 /// NCCL for a rank that works on `device`, and its version.
-#[cfg(feature = "nccl")]
 fn nccl(comm: &dyn Communicator, device: tch::Device) -> Result<(Rc<dyn DeviceSum>, i32), String> {
     let tch::Device::Cuda(index) = device else { return Err("this run is on the CPU".into()) };
     let nccl = Nccl::start(comm, index)?;
     let version = nccl.version();
     Ok((Rc::new(nccl), version))
-}
-
-#[cfg(not(feature = "nccl"))]
-fn nccl(_: &dyn Communicator, _: tch::Device) -> Result<(Rc<dyn DeviceSum>, i32), String> {
-    Err("this program was built without the feature nccl".into())
 }
 
 /// The ranks that the launcher started, or this one alone.
@@ -190,4 +192,17 @@ fn end_all_on_panic(rank: usize) {
         let words = panic.payload_as_str().unwrap_or("without a word");
         alarm::raise(&format!("panicked at {place}: {words}"), Exit::Internal);
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_for_a_device_gets_deterministic_convolutions() {
+        device::set_deterministic(false);
+        assert!(!device::is_deterministic());
+        Session::alone().device(device::Choice::Cpu, false).expect("there is a CPU");
+        assert!(device::is_deterministic());
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::mpsc;
 use std::thread::{self, ScopedJoinHandle};
 
@@ -10,6 +9,7 @@ use rayon::prelude::*;
 
 use super::CommandError;
 use super::counter::Counter;
+use super::output_dataset::OutputDataset;
 use super::records::Record;
 use super::session::Session;
 use crate::comm::tree::leaves_of;
@@ -19,19 +19,19 @@ use crate::exit::Ends;
 /// A dataset in the new folder `out`: this rank's shards, each by `make` on any of its threads, then the manifest.
 pub fn write<E: Ends + Into<CommandError> + Send>(
     session: &Session,
-    out: &Path,
+    out: &OutputDataset,
     header: Header,
     [unit, units]: [&'static str; 2],
     make: impl Fn(&DatasetWriter, usize, &Counter) -> Result<ShardEntry, E> + Sync,
 ) -> Result<Dataset, CommandError> {
-    let writer = session.agree(DatasetWriter::create(out, header))?;
+    let writer = session.agree(DatasetWriter::create(out.folder(), header))?;
     // HDF5 makes one file at a time, but the records between are made on all threads.
     let (mine, counter) = share(session, &writer, unit, units);
     let written: Result<Vec<ShardEntry>, E> =
         mine.into_par_iter().map(|shard| make(&writer, shard, &counter)).collect();
     drop(counter);
     finish(session, writer, written)?;
-    session.agree(Dataset::open(out))
+    session.agree(Dataset::open(out.folder()))
 }
 
 /// A dataset in the new folder `out` whose records take long: each rank makes an even run of them, and writes the shards that begin in it.
@@ -40,13 +40,13 @@ pub fn write<E: Ends + Into<CommandError> + Send>(
 /// - `make`: hands over the records of a run, in order
 pub fn write_evenly(
     session: &Session,
-    out: &Path,
+    out: &OutputDataset,
     header: Header,
     [unit, units]: [&'static str; 2],
     make: impl FnOnce(Range<u64>, &mut dyn FnMut(Record) -> Result<(), CommandError>) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let (comm, count) = (session.comm(), header.count as usize);
-    let writer = session.agree(DatasetWriter::create(out, header))?;
+    let writer = session.agree(DatasetWriter::create(out.folder(), header))?;
     let run_of = |rank| {
         let run = leaves_of(rank, comm.ranks(), count);
         run.start as u64..run.end as u64

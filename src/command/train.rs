@@ -17,6 +17,7 @@ use crate::config::{CodecSection, ConfigError, ModelSection, Override, RunConfig
 use crate::data::loader::LoaderSettings;
 use crate::data::spectral_axis::in_words;
 use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
+use crate::device;
 use crate::exit::{Ends, Exit};
 use crate::files;
 use crate::model::dcgan::Norm;
@@ -25,7 +26,7 @@ use crate::trainer::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Tra
 
 /// Train networks; goes on by itself where the run folder has a checkpoint.
 ///
-/// USR2, TERM or HUP stop it after the step under way: a checkpoint is written, the exit code is 75, and the same
+/// USR1, USR2, TERM or HUP stop it after the step under way: a checkpoint is written, the exit code is 75, and the same
 /// command goes on from there, on any number of ranks up to batch.microbatches.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -118,6 +119,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     session.agree(session.check_threads(sections.trainer.threads_per_rank))?;
     Session::torch_threads(sections.trainer.threads_per_rank);
     let device = session.device(sections.trainer.device, sections.trainer.share_gpu)?;
+    device::set_deterministic(sections.trainer.deterministic);
     let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
     let lock = session.agree(lock)?;
     let staged = staging::stage(session, Arc::clone(&dataset), &arguments.run, &arguments.stage);
@@ -239,9 +241,13 @@ fn name(wavelength_um: &[f64]) -> String {
     format!("{} ({:016x})", in_words(wavelength_um), xxh3_64(&bytes))
 }
 
+/// Keys that change the arithmetic of a device and no more.
+const DEVICE_KEYS: [&str; 4] =
+    ["trainer.threads_per_rank", "trainer.device", "trainer.reduction", "trainer.deterministic"];
+
 /// What may differ from the checkpoint's run where it is said by hand.
 fn may_change(key: &str) -> bool {
-    key.starts_with("optimiser.") || ["trainer.threads_per_rank", "trainer.device", "trainer.reduction"].contains(&key)
+    key.starts_with("optimiser.") || DEVICE_KEYS.contains(&key)
 }
 
 /// The configuration for what the dataset holds, and the way of its records to the networks, which can take them.

@@ -7,7 +7,6 @@ use clap_complete::Shell;
 
 use super::CommandError;
 use super::output::say;
-use super::session::Session;
 use crate::exit::Exit;
 use crate::files;
 
@@ -30,31 +29,23 @@ pub struct ManArguments {
     out: Option<PathBuf>,
 }
 
-/// Prints completions of `line` on rank 0.
-pub fn completions(
-    session: &Session,
-    arguments: &CompletionArguments,
-    mut line: clap::Command,
-) -> Result<Exit, CommandError> {
-    if session.rank() == 0 {
-        let mut text = Vec::new();
-        clap_complete::generate(arguments.shell, &mut line, "skyforge", &mut text);
-        say(String::from_utf8_lossy(&text).trim_end())?;
-    }
+/// Prints completions of `line`.
+pub fn completions(arguments: &CompletionArguments, mut line: clap::Command) -> Result<Exit, CommandError> {
+    let mut text = Vec::new();
+    clap_complete::generate(arguments.shell, &mut line, "skyforge", &mut text);
+    say(String::from_utf8_lossy(&text).trim_end())?;
     Ok(Exit::Done)
 }
 
-/// Prints the manual page of `line` on rank 0, or writes those of all its verbs.
-pub fn man(session: &Session, arguments: &ManArguments, line: clap::Command) -> Result<Exit, CommandError> {
-    if session.rank() == 0 {
-        if let Some(folder) = &arguments.out {
-            files::expect_folder(folder, "a folder for the pages").map_err(CommandError::io(folder))?;
-            clap_mangen::generate_to(line, folder).map_err(CommandError::io(folder))?;
-        } else {
-            let mut text = Vec::new();
-            clap_mangen::Man::new(line).render(&mut text).map_err(CommandError::io("stdout"))?;
-            say(String::from_utf8_lossy(&text).trim_end())?;
-        }
+/// Prints the manual page of `line`, or writes those of all its commands.
+pub fn man(arguments: &ManArguments, line: clap::Command) -> Result<Exit, CommandError> {
+    if let Some(folder) = &arguments.out {
+        files::expect_folder(folder, "a folder for the pages").map_err(CommandError::io(folder))?;
+        clap_mangen::generate_to(line, folder).map_err(CommandError::io(folder))?;
+    } else {
+        let mut text = Vec::new();
+        clap_mangen::Man::new(line).render(&mut text).map_err(CommandError::io("stdout"))?;
+        say(String::from_utf8_lossy(&text).trim_end())?;
     }
     Ok(Exit::Done)
 }

@@ -200,6 +200,9 @@ impl RunConfig {
         forget("trainer", &["steps", "epochs", "checkpoint_every", "keep_checkpoints", "keep_every"]);
         forget("trainer", &["measure_every", "log_every", "compare_every"]);
         forget("trainer", &["not_finite", "device", "share_gpu", "overlap", "hang_seconds"]);
+        if self.file.trainer.deterministic {
+            forget("trainer", &["deterministic"]); // runs from before this key are the same
+        }
         table
     }
 

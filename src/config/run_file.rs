@@ -201,6 +201,8 @@ pub struct TrainerSection {
     pub device: Choice,
     /// Whether ranks may share a GPU.
     pub share_gpu: bool,
+    /// Whether convolutions on GPUs are restricted to algorithms that give the same bits each time; false = the fastest ones.
+    pub deterministic: bool,
     /// What sums gradients that live on GPUs.
     pub reduction: Reduction,
     /// Threads of libtorch in each rank: they decide the bits of its sums.
@@ -240,6 +242,7 @@ impl Default for TrainerSection {
             precision: Precision::default(),
             device: Choice::Auto,
             share_gpu: false,
+            deterministic: true,
             reduction: Reduction::default(),
             threads_per_rank: 1,
             overlap: true,

@@ -15,6 +15,7 @@ pub mod loader;
 pub mod manifest;
 pub mod mask;
 pub mod normalise;
+pub mod output_lock;
 pub mod sampler;
 mod seal;
 pub mod shard;
@@ -29,6 +30,7 @@ pub use loader::{BatchPlan, Damaged, Loader, LoaderSettings, Microbatch};
 pub use manifest::{Blocks, Dtype, Field, Header, Kind, Layout, Manifest, Parameter, ShardEntry, Split};
 pub use mask::{AxisMask, MapMask, Mask, MaskError, SpectrumMask};
 pub use normalise::{DomainError, Transform};
+pub use output_lock::OutputLock;
 pub use sampler::{Piece, Place, Sampler, Window};
 pub use shard::Rows;
 pub use spectral_axis::{Channel, SpectralAxis};
@@ -111,6 +113,12 @@ pub enum DataError {
         /// Which number of it, and what was wanted.
         source: AspaError,
     },
+    /// Another program is writing a dataset there.
+    #[error("{} is being written by another program, expected a folder for this one alone", folder.display())]
+    InUse {
+        /// The folder of the dataset.
+        folder: PathBuf,
+    },
     /// The caller asked for what is not there or cannot be.
     #[error("{0}")]
     Usage(String),
@@ -122,7 +130,7 @@ pub enum DataError {
 impl Ends for DataError {
     fn exit(&self) -> Exit {
         match self {
-            Self::File { .. } => Exit::FileSystem,
+            Self::File { .. } | Self::InUse { .. } => Exit::FileSystem,
             Self::Hdf5 { .. }
             | Self::Manifest { .. }
             | Self::Shard { .. }

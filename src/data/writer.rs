@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::DataError;
 use super::manifest::{FILE_NAME, Header, Layout, Manifest, ShardEntry};
+use super::output_lock;
 use super::shard::{Block, Rows, Shard, ShardWriter};
 use crate::files;
 
-/// A dataset being written. Each rank makes its own, writes the shards that fall to it, and shares its `ShardEntry`s; one
+/// A dataset being written, in a folder of which one rank holds the [`OutputLock`](super::OutputLock). Each rank makes its own, writes the shards that fall to it, and shares its `ShardEntry`s; one
 /// rank calls `finish` with all of them. The folder is a dataset only from then on.
 #[derive(Debug)]
 pub struct DatasetWriter {
@@ -41,7 +42,7 @@ impl DatasetWriter {
         files::expect_folder(folder, "a new or empty folder").map_err(DataError::file(folder))?;
         for entry in fs::read_dir(folder).map_err(DataError::file(folder))? {
             let name = entry.map_err(DataError::file(folder))?.file_name().to_string_lossy().into_owned();
-            if !is_ours(&name) {
+            if !is_ours(&name) && name != output_lock::FILE_NAME {
                 return Err(refused(&format!("holds {name}")));
             }
         }

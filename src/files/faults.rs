@@ -16,6 +16,7 @@ pub enum Operation {
     Create,
     Open,
     CreateFolder,
+    Read,
     Write,
     Sync,
     SyncFolder,

@@ -13,8 +13,10 @@ use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 
 #[doc(hidden)]
 pub mod faults;
+mod lock;
 
 use faults::{Operation, reach};
+pub use lock::FileLock;
 
 /// Whether the folder that a user names is there: `wanted` says which, as in "the folder of a dataset".
 pub fn expect_folder(path: &Path, wanted: &str) -> io::Result<()> {
@@ -132,6 +134,12 @@ pub fn create_new(path: &Path) -> io::Result<File> {
 pub fn open(path: &Path) -> io::Result<File> {
     reach(Operation::Open, path, || {})?;
     File::options().read(true).write(true).open(path)
+}
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    reach(Operation::Read, path, || {})?;
+    fs::read(path)
 }
 
 /// Writes `bytes` into `file`, called `path`, from byte `place` on.

@@ -21,6 +21,17 @@ impl Default for EmbedderSize {
     }
 }
 
+impl EmbedderSize {
+    /// Multiplications, each with its addition, of one map's forward through the embedder beside `model`, counted as
+    /// [`DcganSettings::macs`] counts them.
+    pub fn macs(&self, model: &DcganSettings) -> u64 {
+        let (_, discriminator) = model.macs();
+        let narrowest = model.narrowest();
+        let dense = narrowest * self.hidden + self.hidden * model.latent_dim;
+        discriminator - narrowest as u64 + dense as u64
+    }
+}
+
 /// Halvings as the discriminator has them, without batch norm, since each map is looked at alone; then two dense layers.
 #[derive(Debug)]
 pub struct Embedder {

@@ -8,8 +8,7 @@
 
 use std::f64::consts::{PI, TAU};
 
-use rustfft::FftPlanner;
-use rustfft::num_complex::Complex;
+use skyforge_fft::Complex;
 
 use crate::simulate::ConvergencePower;
 
@@ -103,7 +102,7 @@ impl Grid {
     /// Fourier transform of a real, even function on the grid, which is real and even, and its own inverse times n^2.
     fn transform(&self, even: &[f64]) -> Vec<f64> {
         let n = self.n;
-        let fft = FftPlanner::new().plan_fft_forward(n);
+        let fft = skyforge_fft::forward_f64(n);
         let mut values: Vec<Complex<f64>> = even.iter().map(|&value| Complex::new(value, 0.0)).collect();
         for _ in 0..2 {
             fft.process(&mut values); // row by row

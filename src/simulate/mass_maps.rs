@@ -9,10 +9,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use realfft::{ComplexToReal, RealFftPlanner};
-use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
 use serde::{Deserialize, Serialize};
+use skyforge_fft::{Complex, ComplexToReal, Fft};
 
 use crate::data::Transform;
 use crate::rng::{Draw, Stream};
@@ -216,8 +214,8 @@ impl MassMaps {
             gaussian_variance: grid.variance(&gaussian),
             made,
             clipped_power,
-            columns: FftPlanner::new().plan_fft_inverse(n),
-            rows: RealFftPlanner::new().plan_fft_inverse(n),
+            columns: skyforge_fft::inverse_f64(n),
+            rows: skyforge_fft::real_inverse_f64(n),
         })
     }
 

@@ -5,8 +5,7 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use realfft::num_complex::Complex;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use skyforge_fft::{Complex, ComplexToReal, RealToComplex};
 
 use super::maps::Maps;
 use super::profiles::Profiles;
@@ -55,8 +54,7 @@ struct Plan {
 
 impl Plan {
     fn new(side: usize, mean: f32) -> Self {
-        let mut planner = RealFftPlanner::new();
-        let (forward, backward) = (planner.plan_fft_forward(2 * side), planner.plan_fft_inverse(2 * side));
+        let (forward, backward) = (skyforge_fft::real_forward_f32(2 * side), skyforge_fft::real_inverse_f32(2 * side));
         Self { side, mean, forward, backward }
     }
 }

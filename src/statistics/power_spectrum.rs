@@ -11,9 +11,7 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
-use rustfft::{Fft, FftPlanner};
+use skyforge_fft::{Complex, Fft, RealToComplex};
 
 use super::maps::Maps;
 use super::profiles::Profiles;
@@ -89,8 +87,8 @@ impl Plan {
         let pixels = (side * side) as f64;
         Self {
             side,
-            along_rows: RealFftPlanner::new().plan_fft_forward(side),
-            along_columns: FftPlanner::new().plan_fft_forward(side),
+            along_rows: skyforge_fft::real_forward_f32(side),
+            along_columns: skyforge_fft::forward_f32(side),
             bin_of_mode,
             weight: modes_per_bin(side).iter().map(|&modes| 1.0 / (f64::from(modes) * pixels)).collect(),
         }

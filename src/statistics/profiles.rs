@@ -48,7 +48,7 @@ impl Scatter {
 impl Profiles {
     /// `values` is `[n, bins]`.
     pub(super) fn new(values: Vec<f32>, bins: usize) -> Self {
-        debug_assert!(bins > 0 && values.len().is_multiple_of(bins), "profiles are [n, bins]");
+        assert!(bins > 0 && values.len().is_multiple_of(bins), "profiles are [n, bins]");
         Self { bins, values }
     }
 

@@ -1,18 +1,18 @@
 //! One program at a time in a run folder.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::TrainError;
-use crate::files;
+use crate::files::{self, FileLock};
 
 /// A run folder that nobody else may train in. The system takes the lock back when the program ends, however it ends.
 #[derive(Debug)]
 pub struct RunLock {
     folder: PathBuf,
     made: bool,
-    _file: File,
+    lock: FileLock,
 }
 
 impl RunLock {
@@ -32,22 +32,16 @@ impl RunLock {
         let made = !folder.exists();
         files::create_folder(folder).map_err(io(folder))?;
         let path = folder.join("lock");
-        let file = File::create(&path).map_err(io(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { folder: folder.to_owned(), made, _file: file }),
-            Err(TryLockError::WouldBlock) => Err(TrainError::InUse { folder: folder.to_owned() }),
-            // Some file systems know no locks: better no guard than no run.
-            Err(TryLockError::Error(error)) => {
-                log::warn!("{}: cannot be locked ({error}), nothing keeps a second program out", path.display());
-                Ok(Self { folder: folder.to_owned(), made, _file: file })
-            }
+        match FileLock::take(&path).map_err(io(&path))? {
+            Some(lock) => Ok(Self { folder: folder.to_owned(), made, lock }),
+            None => Err(TrainError::InUse { folder: folder.to_owned() }),
         }
     }
 
     /// Gives a folder up in which nothing was begun: one that was made for it goes.
     pub fn abandon(self) {
         if self.made {
-            let _ = fs::remove_file(self.folder.join("lock"));
+            let _ = self.lock.remove();
             let _ = fs::remove_dir(&self.folder); // stays where somebody put something into it
         }
     }

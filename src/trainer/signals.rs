@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 
 use crate::exit::Exit;
@@ -21,19 +21,19 @@ impl StopFlag {
         Self::default()
     }
 
-    /// A flag that USR2, TERM, HUP and INT raise; the handlers do nothing else.
+    /// A flag that USR1, USR2, TERM, HUP and INT raise; the handlers do nothing else.
     ///
-    /// USR2 is what a batch system is told to send ahead of the time limit. A second INT does not wait for the loop:
+    /// USR2 is what our batch scripts ask for ahead of the time limit; other launchers send USR1. A second INT does not wait for the loop:
     /// the process ends at once with [`Exit::Stopped`], since the last checkpoint is whole and can be resumed.
     /// HUP stays ignored where it was (`nohup`).
     pub fn install() -> Self {
         let stop = Self::new();
         let interrupted = Arc::new(AtomicBool::new(false));
-        let caught = "USR2, TERM, HUP and INT can be caught";
+        let caught = "USR1, USR2, TERM, HUP and INT can be caught";
         // Handlers run in the order they are registered: the first INT finds the flag down and raises it.
         flag::register_conditional_shutdown(SIGINT, Exit::Stopped as i32, Arc::clone(&interrupted)).expect(caught);
         flag::register(SIGINT, interrupted).expect(caught);
-        for signal in [SIGUSR2, SIGTERM, SIGHUP, SIGINT] {
+        for signal in [SIGUSR1, SIGUSR2, SIGTERM, SIGHUP, SIGINT] {
             if signal == SIGHUP && is_ignored(SIGHUP) {
                 continue;
             }

@@ -247,7 +247,6 @@ impl<'a, O: Objective> Stepper<'a, O> {
         }
         for player in &mut self.players {
             player.commit(step);
-            #[cfg(debug_assertions)]
             player.space.check();
         }
         self.early = early.map(|begun| (step + 1, begun));
@@ -268,7 +267,7 @@ impl<'a, O: Objective> Stepper<'a, O> {
                 self.players[player].clear(microbatch == run.start);
                 let tally = begun.as_mut().map(|begun| {
                     let as_they_were = |(player, was): &(usize, u64)| self.players[*player].space.generation() == *was;
-                    debug_assert!(begun.read.iter().all(as_they_were), "weights do not change under a graph");
+                    assert!(begun.read.iter().all(as_they_were), "weights do not change under a graph");
                     let finish = || self.objective.finish(&a_move, player, &place, &mut begun.graph);
                     Spent::on(&self.spent, |spent| &mut spent.networks, finish)
                 });

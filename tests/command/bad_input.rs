@@ -325,9 +325,56 @@ fn two_programs_in_one_run_folder_are_refused() {
     assert!(line.contains("is in use by another program"), "{line}");
 }
 
+/// Two programs once wrote the same half-finished files, and each took the other's for its own.
+#[test]
+fn two_programs_in_one_output_folder_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("new/maps");
+    let count = "2000000";
+    let mut first = crate::program::spawn(1, &["simulate", "maps", "--out", arg(&out), "--count", count]);
+    let begun = std::time::Instant::now();
+    while !out.join("shard-00000.h5.part").exists() {
+        assert!(begun.elapsed().as_secs() < 60, "a dataset begins within a minute");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let names = || crate::program::bytes(&out).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let map = folder.path().join("map.npy");
+    fs::write(&map, b"not looked at").expect("the disk has room");
+    for words in [
+        &["simulate", "maps", "--count", "16"][..],
+        &["simulate", "spectra", "--count", "16"],
+        &["ingest", "maps", arg(&map), "--side", "16"],
+    ] {
+        let (code, line) = refused(&[words, &["--out", arg(&out)]].concat());
+        assert_eq!(code, 74, "{line}");
+        assert_eq!(
+            line,
+            format!(
+                "error: {} is being written by another program, expected a folder for this one alone",
+                out.display()
+            )
+        );
+    }
+    assert!(names().contains(&"lock".to_owned()), "{:?}", names());
+    first.kill().expect("it runs");
+    first.wait().expect("it ends");
+    // The lock of a program that was killed is nobody's, and what is finished has none.
+    fs::remove_dir_all(&out).expect("it is ours");
+    fs::create_dir_all(&out).expect("room");
+    fs::write(out.join("lock"), "").expect("room");
+    must(1, &["simulate", "maps", "--out", arg(&out), "--count", "16"]);
+    assert_eq!(names(), ["manifest.toml", "shard-00000.h5"]);
+    // What fails before anything was written leaves nothing, the folders above it included.
+    let other = folder.path().join("other/maps");
+    let (code, line) = refused(&["ingest", "maps", arg(&map), "--side", "16", "--out", arg(&other)]);
+    assert_eq!(code, 65, "{line}");
+    assert!(!folder.path().join("other").exists());
+}
+
 #[test]
 fn a_launcher_that_is_not_ours_is_noticed() {
-    let mut command = crate::program::command(1, &["inspect", "somewhere"]);
+    let scene = scene();
+    let mut command = crate::program::command(1, &["sample", arg(&scene.run), "--count", "2"]);
     let output = command.env("SLURM_STEP_NUM_TASKS", "2").output().expect("it can be started");
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(69), "{text}");

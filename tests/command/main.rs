@@ -1,7 +1,9 @@
 //! The binary as users run it: real ranks, real signals, real files.
 
+mod fixtures;
 mod program;
 
+mod alone;
 mod bad_input;
 mod bench;
 mod disk;
@@ -18,7 +20,7 @@ mod inpaint;
 mod inspect;
 mod killed;
 mod ledgers;
-#[path = "../shared/spectra.rs"]
+#[path = "../library/shared/spectra.rs"]
 mod made_spectra;
 mod main_job;
 mod memory;

@@ -1,6 +1,8 @@
 //! The main job from end to end: simulate, train, sample, evaluate, report.
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::program::{CONFIG, arg, must, simulated, word};
 
@@ -34,14 +36,40 @@ fn from_nothing_to_a_report() {
     assert!(records() == before);
 }
 
+/// Statistics once went into the run that the samples' manifest names, whichever run was evaluated.
 #[test]
-fn samples_elsewhere_leave_their_statistics_in_the_run_that_made_them() {
+fn an_evaluation_writes_into_the_run_that_it_was_given_and_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (maps, run, samples) = (folder.path().join("maps"), folder.path().join("run"), folder.path().join("s"));
+    let (maps, run, copy) = (folder.path().join("maps"), folder.path().join("run"), folder.path().join("copy"));
+    let samples = folder.path().join("samples");
     simulated(&maps, 128);
     must(1, &["train", CONFIG, "--run", arg(&run), "--data", arg(&maps), "--set", "trainer.steps=2"]);
-    must(1, &["sample", arg(&run), "--count", "10", "--out", arg(&samples), "--weights", "live"]);
+    must(1, &["sample", arg(&run), "--count", "10", "--weights", "live"]);
+    must(1, &["sample", arg(&run), "--count", "12", "--weights", "live", "--out", arg(&samples)]);
+    assert!(Command::new("cp").args(["-r", arg(&run), arg(&copy)]).status().expect("cp is there").success());
+
+    let before = tree(folder.path());
     must(1, &["evaluate", arg(&samples), "--against", arg(&maps)]);
-    assert!(run.join("statistics.json").is_file());
-    assert!(run.join("examples/reference/manifest.toml").is_file());
+    must(1, &["evaluate", arg(&copy.join("samples")), "--against", arg(&maps)]);
+    assert!(tree(folder.path()) == before, "a dataset's statistics go to --out alone");
+
+    must(1, &["evaluate", arg(&copy), "--against", arg(&maps)]);
+    assert!(copy.join("statistics.json").is_file() && copy.join("examples/reference/manifest.toml").is_file());
+    let outside = |found: Vec<(PathBuf, Vec<u8>)>| found.into_iter().filter(|(path, _)| !path.starts_with(&copy));
+    assert!(outside(tree(folder.path())).eq(outside(before)), "the run that made the samples is left alone");
+}
+
+/// Every file below a folder with its bytes, in the order of their paths.
+fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            found.extend(tree(&path))
+        } else {
+            found.push((path.clone(), fs::read(&path).expect("a file")))
+        }
+    }
+    found.sort();
+    found
 }

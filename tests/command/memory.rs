@@ -84,13 +84,22 @@ fn buffers(maps: &Path, ranks: usize, steps: Range<usize>) -> Vec<f64> {
 
 #[test]
 fn a_rank_holds_the_buffers_that_the_formula_counts() {
+    assert_buffers(if cfg!(feature = "mpi") { &[(2, 1.0), (3, 2.0)] } else { &[(1, 2.0)] });
+}
+
+#[test]
+#[ignore = "half a minute: the other numbers of ranks"]
+fn a_rank_holds_the_buffers_that_the_formula_counts_on_one_rank_and_on_four() {
+    assert_buffers(if cfg!(feature = "mpi") { &[(1, 2.0), (4, 0.0)] } else { &[(1, 2.0)] });
+}
+
+/// Trains on each number of ranks, where that many sums wait.
+fn assert_buffers(worlds: &[(usize, f64)]) {
     let folder = tempfile::tempdir().expect("a folder");
     let maps = folder.path().join("maps");
     simulated(&maps, 128);
     // Parameters, gradient, two moments, three for the way back, the average; then sums that wait and the exchange.
     let always = 1 + 1 + 2 + 3 + 1;
-    let worlds: &[(usize, f64)] =
-        if cfg!(feature = "mpi") { &[(1, 2.0), (2, 1.0), (3, 2.0), (4, 0.0)] } else { &[(1, 2.0)] };
     for &(ranks, waiting) in worlds {
         let held = buffers(&maps, ranks, 3..8);
         eprintln!("{ranks} ranks hold {held:.2?} buffers, predicted {}", f64::from(always) + waiting);
@@ -109,7 +118,7 @@ fn memory_does_not_grow_with_the_steps() {
     let maps = folder.path().join("maps");
     simulated(&maps, 128);
     let ranks = if cfg!(feature = "mpi") { 2 } else { 1 };
-    let spans = [10..15, 100..105];
+    let spans = [10..15, 50..55];
     let kept = between_pieces_of_work(&maps, ranks, LATENT[1], &spans, &[]);
     let returned =
         between_pieces_of_work(&maps, ranks, LATENT[1], &spans, &[("MALLOC_MMAP_THRESHOLD_", MAPPED_FROM_BYTES)]);
@@ -117,7 +126,7 @@ fn memory_does_not_grow_with_the_steps() {
     // Where nothing freed is held, what is held is in use; what is kept besides may settle a little later, by when threads free it.
     for (held, most) in [(&returned, 1.02), (&kept, 1.1)] {
         for (early, late) in held[0].iter().zip(&held[1]) {
-            assert!(*late as f64 <= most * *early as f64, "{early} bytes after 10 steps, {late} after 100");
+            assert!(*late as f64 <= most * *early as f64, "{early} bytes after 10 steps, {late} after 50");
         }
     }
     // The environment is heard: there nothing that was freed is held.

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::fixtures;
+
 /// The debug configuration, small enough for tests of the whole.
 pub const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/debug_mass_maps.toml");
 
@@ -19,7 +21,8 @@ pub fn launcher() -> Command {
     launcher.env("OMPI_MCA_mpi_yield_when_idle", "1");
     // Launchers that begin and end at the same time would trip over each other's folders.
     let launch = LAUNCHES.fetch_add(1, Ordering::Relaxed);
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mpi-{launch}"));
+    let process = std::process::id(); // nextest runs each test in one of its own
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mpi-{process}-{launch}"));
     fs::create_dir_all(&folder).expect("the disk has room");
     launcher.env("OMPI_MCA_orte_tmpdir_base", folder);
     launcher
@@ -88,8 +91,13 @@ pub fn arg(path: &Path) -> &str {
     path.to_str().expect("test paths are UTF-8")
 }
 
-/// A dataset of `count` maps.
+/// A dataset of `count` maps, as [`simulate`] makes it.
 pub fn simulated(folder: &Path, count: u64) {
+    fixtures::copy(&format!("maps-{count}"), folder, |folder| simulate(folder, count));
+}
+
+/// Simulates `count` maps, here and now.
+pub fn simulate(folder: &Path, count: u64) {
     must(1, &["simulate", "maps", "--out", arg(folder), "--count", &count.to_string(), "--seed", "1"]);
 }
 

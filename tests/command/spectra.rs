@@ -37,12 +37,12 @@ fn simulated_spectra_have_the_same_bytes_on_any_number_of_ranks() {
 fn a_killed_simulation_goes_on_where_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
-    must(1, &simulate(&whole, "1600", &[]));
+    must(1, &simulate(&whole, "800", &[]));
     let shards = || {
         let names = fs::read_dir(&killed).into_iter().flatten().flatten().map(|entry| entry.file_name());
         names.filter(|name| name.to_string_lossy().ends_with(".h5")).count()
     };
-    let mut child = spawn(1, &simulate(&killed, "1600", &[]));
+    let mut child = spawn(1, &simulate(&killed, "800", &[]));
     while shards() == 0 {
         sleep(Duration::from_millis(2));
     }
@@ -50,7 +50,7 @@ fn a_killed_simulation_goes_on_where_it_was() {
     child.wait().expect("it ends");
     let kept = shards();
     assert!(kept < bytes(&whole).len() - 1 && !killed.join("manifest.toml").exists(), "it was cut off");
-    let end = run(1, &simulate(&killed, "1600", &[]));
+    let end = run(1, &simulate(&killed, "800", &[]));
     assert!(end.status.success());
     let story = String::from_utf8_lossy(&end.stderr).into_owned();
     assert_eq!(story.matches("is whole from an earlier attempt, kept").count(), kept, "{story}");

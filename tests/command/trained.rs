@@ -7,6 +7,7 @@ use skyforge::data::spectral_axis::{OBSERVED, SpectralAxis, named_grid};
 use skyforge::data::{DataError, DatasetWriter, Header, Kind, Split, Transform, atmosphere};
 use tempfile::TempDir;
 
+use crate::fixtures;
 use crate::made_spectra;
 use crate::program::{CONFIG, arg, must, simulated};
 
@@ -27,30 +28,38 @@ pub struct Scene {
     pub data: PathBuf,
 }
 
-fn scene(config: &str, make: impl FnOnce(&Path), sets: &[&str]) -> Scene {
+fn scene(name: &str, config: &str, make: impl FnOnce(&Path), sets: &[&str]) -> Scene {
     let folder = tempfile::tempdir().expect("a folder");
-    let place = folder.path().to_owned();
+    let place = folder.path().join("scene");
+    fixtures::copy(name, &place, |place| {
+        let (run, data) = (place.join("run"), place.join("data"));
+        make(&data);
+        let mut arguments = vec!["train", config, "--run", arg(&run), "--data", arg(&data), "--set", "trainer.steps=4"];
+        arguments.extend(sets.iter().flat_map(|set| ["--set", *set]));
+        must(1, &arguments);
+    });
     let (run, data) = (place.join("run"), place.join("data"));
-    make(&data);
-    let mut arguments = vec!["train", config, "--run", arg(&run), "--data", arg(&data), "--set", "trainer.steps=4"];
-    arguments.extend(sets.iter().flat_map(|set| ["--set", *set]));
-    must(1, &arguments);
     Scene { _folder: folder, place, run, data }
 }
 
 /// A run on spectra of ExoGAN's grid, with an embedder.
 pub fn on_spectra() -> Scene {
-    scene(EXOGAN, |data| made_spectra::write(data, "exogan", 64, |_, _| ()), &["objective.embedder.hidden=32"])
+    scene(
+        "on-spectra",
+        EXOGAN,
+        |data| made_spectra::write(data, "exogan", 64, |_, _| ()),
+        &["objective.embedder.hidden=32"],
+    )
 }
 
 /// A run on maps of 64 px, without one.
 pub fn on_maps() -> Scene {
-    scene(CONFIG, |data| simulated(data, 64), &[])
+    scene("on-maps", CONFIG, |data| simulated(data, 64), &[])
 }
 
 /// The same with one.
 pub fn on_maps_with_embedder() -> Scene {
-    scene(CONFIG, |data| simulated(data, 64), &["objective.embedder.hidden=32"])
+    scene("on-maps-with-embedder", CONFIG, |data| simulated(data, 64), &["objective.embedder.hidden=32"])
 }
 
 /// A dataset of observed spectra of ExoGAN's grid, with ids that are not their numbers: those that `seen` gives for (record, point)

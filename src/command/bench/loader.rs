@@ -12,6 +12,7 @@ use super::pace::{Pace, PaceArguments};
 use super::temporary::Temporary;
 use super::{figures, limit, median, range};
 use crate::command::output::say;
+use crate::command::output_dataset::OutputDataset;
 use crate::command::session::Session;
 use crate::command::{CommandError, shards};
 use crate::data::{
@@ -172,7 +173,8 @@ fn random_maps(session: &Session, folder: &Path, arguments: &Arguments) -> Resul
     let draw = Draw::new(0);
     let length = side * side;
     let normals = draw.at(Stream::Simulation, 0, 0).normals(length + (1 << 18));
-    let writer = session.agree(DatasetWriter::create(folder, header))?;
+    let out = OutputDataset::lock(session, folder)?;
+    let writer = session.agree(DatasetWriter::create(out.folder(), header))?;
     let (mine, counter) = shards::share(session, &writer, "map", "maps");
     let written: Result<Vec<_>, DataError> = mine
         .into_iter()

@@ -11,6 +11,7 @@ mod spectra;
 mod statistics;
 mod step;
 mod temporary;
+mod workload;
 
 use clap::Subcommand;
 use serde_json::{Value, json};

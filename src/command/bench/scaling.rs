@@ -8,6 +8,7 @@ use tch::Device;
 use super::allreduce::KnownSum;
 use super::model::{Forecast, Model, fit};
 use super::step::{Contestant, RunArguments};
+use super::workload::encoding;
 use super::{median, of_all};
 use crate::comm::{Communicator, First};
 use crate::command::CommandError;
@@ -15,7 +16,7 @@ use crate::command::game::game;
 use crate::command::output::say;
 use crate::command::session::Session;
 use crate::config::RunConfig;
-use crate::data::{Encoding, Transform};
+use crate::device;
 use crate::exit::Exit;
 use crate::machine;
 
@@ -102,6 +103,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let trainer = &config.sections().trainer;
     session.agree(session.check_threads(trainer.threads_per_rank))?;
     let device = session.device(trainer.device, trainer.share_gpu)?;
+    device::set_deterministic(trainer.deterministic);
     Session::torch_threads(trainer.threads_per_rank);
     let groups: Vec<usize> = (0..=session.ranks().ilog2()).map(|power| 1 << power).collect();
     let mut rows: Vec<Row> = Vec::new();
@@ -146,9 +148,9 @@ fn measure(
         arguments.run.load(&[microbatches, global, format!("trainer.overlap={overlap}")])
     };
     let configs = [with(config.sections().trainer.overlap)?, with(false)?];
-    let encoding = Encoding::Transform(Transform::default());
+    let encoding = encoding(config)?;
     let games = [game(&configs[0], &encoding, device), game(&configs[1], &encoding, device)];
-    let contestant = |at: usize| Contestant::new(session, group, &configs[at], &games[at], device);
+    let contestant = |at: usize| Contestant::new(session, group, &configs[at], &encoding, &games[at], device);
     let mut contestants = [contestant(0), contestant(1)];
     let numbers = contestants[0].sums();
     // By form: seconds of a step of the slowest rank; of all ranks, without waiting and waiting.
@@ -252,6 +254,7 @@ fn tell(
     if arguments.json {
         let sums: Vec<_> = times.iter().map(|(n, seconds)| json!({ "numbers": n, "seconds": seconds })).collect();
         let all = json!({
+            "records": if config.sections().data.codec.is_some() { "spectra" } else { "maps" },
             "records_per_rank": records, "measured": rows, "sums_measured": sums, "model": model, "given": given,
             "model_of_measured": fitted, "foretold": foretold, "assumptions": ASSUMPTIONS,
         });

@@ -8,6 +8,7 @@ use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::pace::{Pace, PaceArguments};
+use super::workload::{encoding, microbatch};
 use super::{figures, limit, median, range};
 use crate::comm::Communicator;
 use crate::command::CommandError;
@@ -15,10 +16,12 @@ use crate::command::game::game;
 use crate::command::output::say;
 use crate::command::session::{Session, check_ranks};
 use crate::config::{ConfigError, ModelSection, Override, RunConfig};
-use crate::data::{Encoding, Transform};
+use crate::data::Encoding;
+use crate::device;
 use crate::exit::Exit;
+use crate::model::embedder::EmbedderSize;
 use crate::objective::gan::{Gan, GanSettings, Noise, Update};
-use crate::rng::{Draw, Stream};
+use crate::rng::Draw;
 use crate::trainer::{Ended, Stepper};
 
 /// Training steps on random data.
@@ -73,21 +76,25 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let trainer = &configs[0].sections().trainer;
     let place = |config: &RunConfig| {
         let trainer = &config.sections().trainer;
-        (trainer.device, trainer.share_gpu, trainer.threads_per_rank)
+        (trainer.device, trainer.share_gpu, trainer.deterministic, trainer.threads_per_rank)
     };
     if configs.iter().any(|config| place(config) != place(&configs[0])) {
-        let wanted = "expected the same device, share_gpu and threads_per_rank, which are the whole program's";
+        let wanted =
+            "expected the same device, share_gpu, deterministic and threads_per_rank, which are the whole program's";
         return Err(CommandError::Usage(format!("--against {}: {wanted}", arguments.against.join(" "))));
     }
     session.agree(session.check_threads(trainer.threads_per_rank))?;
     let device = session.device(trainer.device, trainer.share_gpu)?;
+    device::set_deterministic(trainer.deterministic);
     Session::torch_threads(trainer.threads_per_rank);
+    let encodings = session.agree(configs.iter().map(encoding).collect::<Result<Vec<Encoding>, _>>())?;
     let games: Vec<Gan> =
-        configs.iter().map(|config| game(config, &Encoding::Transform(Transform::default()), device)).collect();
+        configs.iter().zip(&encodings).map(|(config, encoding)| game(config, encoding, device)).collect();
     let mut contestants: Vec<Contestant> = configs
         .iter()
+        .zip(&encodings)
         .zip(&games)
-        .map(|(config, game)| Contestant::new(session, session.comm(), config, game, device))
+        .map(|((config, encoding), game)| Contestant::new(session, session.comm(), config, encoding, game, device))
         .collect();
     let products = || [Kind::Float, Kind::BFloat16].map(|kind| limit::products(session.comm(), kind));
     let before = (device == Device::Cpu).then(products);
@@ -118,13 +125,16 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     if session.rank() == 0 && !rates[0].is_empty() {
         let flops = flops_per_record(&configs[0]);
         let shares = limits.map(|limits| limits.map(|limit| median(&rates[0]) * flops / limit));
-        tell(session, arguments, &rates, &Beside { outside, waiting, flops, limits, shares })?;
+        let records = if matches!(encodings[0], Encoding::Aspa(_)) { "spectra" } else { "maps" };
+        tell(session, arguments, &rates, &Beside { records, outside, waiting, flops, limits, shares })?;
     }
     Ok(Exit::Done)
 }
 
 /// What is told beside the rate of the first contestant.
 struct Beside {
+    /// What a step trains on.
+    records: &'static str,
     /// Share of rank 0's time outside networks and sums.
     outside: f64,
     /// Share of all ranks' time that they wait for sums.
@@ -138,7 +148,7 @@ struct Beside {
 }
 
 /// Nominal FLOPs of a step for each record that it takes in: a backward costs a forward for the data and one for the
-/// weights, which are left out where nobody asks for them.
+/// weights, which are left out where nobody asks for them. An embedder works once a step.
 fn flops_per_record(config: &RunConfig) -> f64 {
     let ModelSection::Dcgan(model) = &config.sections().model;
     let (generator, discriminator) = model.macs();
@@ -151,6 +161,14 @@ fn flops_per_record(config: &RunConfig) -> f64 {
         (Update::Alternating, Noise::Shared) => k * (generator + judging) + m * teaching,
         (Update::Simultaneous, _) => generator + judging + teaching - discriminator, // one forward for both
     };
+    let macs = macs
+        + config.embedder().map_or(0, |settings| {
+            let embedder = EmbedderSize { hidden: settings.hidden }.macs(model);
+            // The latent vectors of generated maps; real maps made again, veiled for the embedder and whole for the generator.
+            let latent = generator + 3 * embedder;
+            let reconstruction = (3 * embedder + 2 * generator) + (embedder + 3 * generator);
+            latent + if settings.reconstruction > 0.0 { reconstruction } else { 0 }
+        });
     let records = if update == Update::Simultaneous { 1 } else { k };
     2.0 * (macs as f64) / records as f64
 }
@@ -184,6 +202,7 @@ impl<'a> Contestant<'a> {
         session: &Session,
         comm: &'a dyn Communicator,
         config: &RunConfig,
+        encoding: &Encoding,
         game: &'a Gan,
         device: Device,
     ) -> Self {
@@ -195,15 +214,10 @@ impl<'a> Contestant<'a> {
         if let Some(sum) = session.device_sum(comm, sections.trainer.reduction, device) {
             stepper.sum_on_devices(&sum);
         }
-        let shape = [cut.microbatch() as i64, 1, model.side, model.side];
-        let count = shape.iter().product::<i64>() as usize;
-        let draw = |batch: usize, microbatch: usize| {
-            let values = Draw::new(0).at(Stream::Simulation, batch as u64, microbatch as u32).normals(count);
-            Tensor::from_slice(&values).view(shape).tanh().to_device(device)
-        };
+        let size = [cut.microbatch(), model.side as usize];
         let run = stepper.run_of_microbatches();
         let records = (0..stepper.batches()).flat_map(|batch| run.clone().map(move |m| (batch, m)));
-        let records = records.map(|(batch, microbatch)| draw(batch, microbatch)).collect();
+        let records = records.map(|place| microbatch(encoding, size, place, device)).collect();
         let samples_per_step = (cut.global * stepper.batches()) as f64;
         Self { stepper, records, samples_per_step, step: 0, seconds: 0.0 }
     }
@@ -247,7 +261,7 @@ fn tell(session: &Session, arguments: &Arguments, rates: &[Vec<f64>], beside: &B
     let ratios: Option<Vec<f64>> = rates.get(1).map(|others| ours.iter().zip(others).map(|(a, b)| a / b).collect());
     if arguments.json {
         let mut all = json!({
-            "ranks": session.ranks(), "steps": arguments.steps, "rounds": ours.len(), "samples_per_second": figures(ours),
+            "ranks": session.ranks(), "records": beside.records, "steps": arguments.steps, "rounds": ours.len(), "samples_per_second": figures(ours),
             "outside_share": beside.outside, "waiting_share": beside.waiting, "flops_per_sample": beside.flops,
         });
         for (at, kind) in ["fp32", "bf16"].into_iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Arguments, CommandError, records_of};
 use crate::command::output::say;
@@ -92,8 +92,8 @@ pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     if let Some(out) = &arguments.out {
         files::write_whole(out, text.as_bytes()).map_err(CommandError::io(out))?;
     }
-    let run = if is_run { Some(arguments.records.clone()) } else { made_by(&generated) };
-    if let Some(run) = run {
+    if is_run {
+        let run = &arguments.records;
         let path = run.join("statistics.json");
         files::write_whole(&path, text.as_bytes()).map_err(CommandError::io(path))?;
         let length = side * side * shape[0];
@@ -101,12 +101,6 @@ pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
         keep_examples(&run.join("examples/reference"), &reference, &reference_maps, length)?;
     }
     if arguments.json { say(&text) } else { say(&summary(&comparison)) }
-}
-
-/// The run that sampled a dataset, if it is still there.
-fn made_by(dataset: &Dataset) -> Option<PathBuf> {
-    let run = PathBuf::from(dataset.manifest().source.get("run")?.as_str()?);
-    run.join("checkpoints").is_dir().then_some(run)
 }
 
 /// A small dataset of the first maps, so that a report needs nothing outside its run.

@@ -12,15 +12,14 @@ pub(super) use maps::Sets;
 pub(super) use table::Compared;
 
 use super::CommandError;
-use super::session::Session;
 use crate::data::{DataError, Dataset};
 use crate::exit::Exit;
 
 /// Compare records, or retrieved parameters, with a reference.
 ///
 /// Maps: the reference is held in two halves; records are compared with the first, and the second half too, which gives the
-/// distance that equal sets have. A run's folder stands for RUN/samples. What is measured goes to --out, and into the run
-/// that made the records, for its report.
+/// distance that equal sets have. A run's folder stands for RUN/samples, and its statistics and some maps are kept in it for
+/// `skyforge report`; those of a dataset go to --out alone.
 ///
 /// A retrieval's table: each row is held against the true parameters of the record with its id. What is measured goes to
 /// --out, or to NAME.statistics.json beside the table; `skyforge report RUN` shows that of RUN/retrieval/table.parquet.
@@ -48,10 +47,9 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Compares on rank 0.
-pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let result = if session.rank() == 0 { evaluate(arguments) } else { Ok(()) };
-    session.agree(result)?;
+/// Compares the records, or the table, with the reference.
+pub fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+    evaluate(arguments)?;
     Ok(Exit::Done)
 }
 

@@ -26,25 +26,17 @@ pub enum What {
     Drill(drill::Arguments),
 }
 
-impl What {
-    /// Whether each who runs it is a worker.
-    pub fn is_for_workers(&self) -> bool {
-        match self {
-            Self::Drill(_) => true,
-            Self::Status(_) | Self::Retry(_) | Self::Merge(_) => false,
-        }
+/// Looks after a ledger.
+pub fn run(what: &What) -> Result<Exit, CommandError> {
+    match what {
+        What::Status(arguments) => status::run(arguments),
+        What::Retry(arguments) => retry::run(arguments),
+        What::Merge(arguments) => merge::run(arguments),
+        What::Drill(_) => unreachable!("a drill has workers on all ranks"),
     }
 }
 
-/// Looks on rank 0; a drill works on every rank.
-pub fn run(session: &Session, what: &What) -> Result<Exit, CommandError> {
-    let first = session.rank() == 0;
-    let done = match what {
-        What::Status(arguments) if first => status::run(arguments),
-        What::Retry(arguments) if first => retry::run(arguments),
-        What::Merge(arguments) if first => merge::run(arguments),
-        What::Status(_) | What::Retry(_) | What::Merge(_) => Ok(Exit::Done),
-        What::Drill(arguments) => drill::run(session, arguments),
-    };
-    session.agree(done)
+/// Works on the made-up objects of a drill, on every rank.
+pub fn drill(session: &Session, arguments: &drill::Arguments) -> Result<Exit, CommandError> {
+    session.agree(drill::run(session, arguments))
 }

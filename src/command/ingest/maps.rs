@@ -8,10 +8,11 @@ use clap::Args;
 use rayon::prelude::*;
 
 use super::super::counter::Counter;
+use super::super::output_dataset::OutputDataset;
 use super::super::session::Session;
 use super::super::{CommandError, shards, stacks};
 use super::{checksum, file_name, in_order};
-use crate::data::{DatasetWriter, Field, Header, Kind, Split, Transform};
+use crate::data::{Field, Header, Kind, Split, Transform};
 use crate::exit::Exit;
 use crate::ingest::gather::Sources;
 use crate::ingest::patches::{Part, Way};
@@ -97,7 +98,7 @@ type Found = (u64, MapScan);
 /// Ingests this rank's shards of a dataset of patches.
 pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
-    session.agree(DatasetWriter::check_folder(&arguments.out))?; // looking at all maps may take long
+    let out = OutputDataset::lock(session, &arguments.out)?; // looking at all maps may take long
     let inputs = open(session, arguments)?;
     let stride = arguments.stride.unwrap_or(arguments.side);
     let cut = Cut { side: arguments.side, stride, test: arguments.test, augment: arguments.augment };
@@ -119,7 +120,7 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
         About { arguments, inputs: &inputs, survey: &survey, scans: &scans, order: &order, checksums: &checksums };
     let header = session.agree(about.header(&sky))?;
     let sources = Sources { inputs: &inputs, survey: &survey, scans: &scans, order: &order, fill };
-    let dataset = shards::write(session, &arguments.out, header, ["patch", "patches"], |writer, shard, counter| {
+    let dataset = shards::write(session, &out, header, ["patch", "patches"], |writer, shard, counter| {
         let mut gatherer = Gatherer::new(sources);
         writer.write_blocks(shard, |records, rows| {
             let patches = rows.values.chunks_exact_mut(cut.side * cut.side);

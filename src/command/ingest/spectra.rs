@@ -9,12 +9,13 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::super::counter::Counter;
+use super::super::output_dataset::OutputDataset;
 use super::super::session::Session;
 use super::super::{CommandError, shards, stacks};
 use super::{checksum, file_name, in_order};
 use crate::data::atmosphere::parameters;
 use crate::data::spectral_axis::OBSERVED;
-use crate::data::{Channel, DatasetWriter, Header, Kind, Rows, SpectralAxis, Transform};
+use crate::data::{Channel, Header, Kind, Rows, SpectralAxis, Transform};
 use crate::exit::Exit;
 use crate::ingest::IngestError;
 use crate::ingest::spectra::{
@@ -138,7 +139,7 @@ struct Way<'a> {
 pub fn spectra(session: &Session, arguments: &SpectrumArguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
     session.agree(check(arguments))?;
-    session.agree(DatasetWriter::check_folder(&arguments.out))?; // looking at all files may take long
+    let out = OutputDataset::lock(session, &arguments.out)?; // looking at all files may take long
     let inputs = session.agree(inputs(arguments))?;
     let grid = session.agree(grid(&arguments.grid))?;
     let way = Way { inputs: &inputs, reading: reading(arguments), grid, coverage: arguments.coverage };
@@ -153,7 +154,7 @@ pub fn spectra(session: &Session, arguments: &SpectrumArguments) -> Result<Exit,
         })
         .collect();
     let header = way.header(arguments, &found);
-    let dataset = shards::write(session, &arguments.out, header, ["spectrum", "spectra"], |writer, shard, counter| {
+    let dataset = shards::write(session, &out, header, ["spectrum", "spectra"], |writer, shard, counter| {
         let mut opened = None;
         writer.write_blocks(shard, |records, rows| {
             way.fill(&ends, records.clone(), rows, &mut opened)?;

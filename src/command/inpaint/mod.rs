@@ -21,6 +21,7 @@ use super::fanout::hand::OfWorkers;
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
 use super::fits::{Post, fit_in_order};
+use super::output_dataset::OutputDataset;
 use super::provenance::PROGRAM;
 use super::records::{Record, Records};
 use super::retrieve::calibrate::{self, Errors};
@@ -29,7 +30,7 @@ use super::trained::{Facts, Trained, Which};
 use super::{CommandError, fit_settings, shards};
 use crate::config::ConfigError;
 use crate::data::mask::Mask;
-use crate::data::{Dataset, DatasetWriter, Encoding, Header, Kind};
+use crate::data::{Dataset, Encoding, Header, Kind};
 use crate::device::Choice;
 use crate::exit::Exit;
 use crate::fanout::{Ledger, Terms};
@@ -97,7 +98,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let trained = Trained::open(session, &arguments.run, &arguments.which)?;
     let settings = settings(arguments, &trained)?;
     let mask = session.agree(Mask::parse(&arguments.mask))?;
-    session.agree(arguments.out.as_deref().map_or(Ok(()), DatasetWriter::check_folder))?;
+    let out = arguments.out.as_deref().map(|out| OutputDataset::lock(session, out)).transpose()?;
     let dataset = Arc::new(session.agree(open(&arguments.dataset, &trained.facts))?);
     let word = mask.to_string();
     let draw = Draw::new(arguments.seed);
@@ -119,7 +120,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     };
     let fit = LatentFit::new(&networks, settings, variance, draw);
     let filler = Filler::new(&holes, &trained.facts.encoding);
-    let Some(out) = &arguments.out else {
+    let Some(out) = &out else {
         let OfWorkers { ledger, objects_per_block: asked, max_wall } = &arguments.workers;
         let ledger = ledger.as_deref().expect("the command line has one of them");
         let work = worker::work(header, asked.unwrap_or(objects_per_block));
@@ -154,7 +155,13 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         )
     })?;
     tell(session, off, &header);
-    log::info!("{} {} filled in {:.1} s: {}", header.count, names[1], begun.elapsed().as_secs_f64(), out.display());
+    log::info!(
+        "{} {} filled in {:.1} s: {}",
+        header.count,
+        names[1],
+        begun.elapsed().as_secs_f64(),
+        out.folder().display()
+    );
     Ok(Exit::Done)
 }
 

@@ -9,7 +9,7 @@ use crate::command::CommandError;
 use crate::command::fits::{Post, fit_ledger};
 use crate::command::records::{Record, Records};
 use crate::command::shards;
-use crate::data::{Dataset, DatasetWriter, Header, Manifest};
+use crate::data::{Dataset, DatasetWriter, Header, Manifest, OutputLock};
 use crate::exit::Exit;
 use crate::fanout::merge::{Finished, Merged};
 use crate::fanout::{Block, Ledger, Work, ledger};
@@ -53,6 +53,7 @@ pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merg
     if header.count == 0 {
         return Err(wrong("has nothing but objects in quarantine, expected some that are done".into()));
     }
+    let _lock = OutputLock::take(out)?;
     let writer = DatasetWriter::create(out, header.clone())?;
     let shards: Vec<usize> = (0..writer.shards()).collect();
     let (mut merged, mut off) = (Merged::default(), Deviation::default());

@@ -17,7 +17,6 @@ use serde_json::Value;
 
 use super::CommandError;
 use super::output::say;
-use super::session::Session;
 use crate::catalog::parquet_file;
 use crate::checkpoint::Checkpoint;
 use crate::exit::Exit;
@@ -59,10 +58,9 @@ struct Found {
 /// Maps of a picture.
 const DRAWN: u64 = 16;
 
-/// Looks on rank 0.
-pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let result = if session.rank() == 0 { tell(arguments) } else { Ok(()) };
-    session.agree(result)?;
+/// Describes what is at the path.
+pub fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+    tell(arguments)?;
     Ok(Exit::Done)
 }
 

@@ -185,11 +185,11 @@ impl Measure<'_> {
         let best = |fitted: &_| Posterior::of(self.networks, fitted, false).best_depths;
         let names = ["spectrum", "spectra"];
         let made = fit_all(session, &fit, 0..whole, names, |record| clean(&mut spectra, record), |_| false, best)?;
-        let mut residuals = Vec::new();
-        for (record, made) in made.iter().enumerate() {
-            let depths = session.agree(spectra.observation(record as u64))?.spectrum.depths;
-            residuals.push(made.iter().zip(&depths).map(|(made, depth)| made - depth).collect::<Vec<f32>>());
-        }
+        let residuals = made.iter().enumerate().map(|(record, made)| {
+            let depths = spectra.observation(record as u64)?.spectrum.depths;
+            Ok::<Vec<f32>, CommandError>(made.iter().zip(&depths).map(|(made, depth)| made - depth).collect())
+        });
+        let residuals = session.agree(residuals.collect::<Result<Vec<_>, _>>())?;
         let variance = model_variance(&residuals);
         let errors: Vec<f32> =
             self.errors.below.iter().zip(&self.errors.above).map(|(a, b)| f32::midpoint(*a, *b)).collect();

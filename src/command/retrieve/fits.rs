@@ -1,10 +1,10 @@
 //! The spectra that a retrieval makes of its objects, as a dataset.
 
 use std::ops::Range;
-use std::path::Path;
 
 use super::table::Retrieved;
 use crate::catalog::Facts;
+use crate::command::output_dataset::OutputDataset;
 use crate::command::session::Session;
 use crate::command::{CommandError, fit_spectra, shards};
 use crate::data::{DataError, Dataset, Header};
@@ -13,7 +13,7 @@ use crate::inference::retrieval::Posterior;
 /// Writes the best fit of each of `objects` with its medians as parameters and its id in `dataset`.
 pub fn write(
     session: &Session,
-    out: &Path,
+    out: &OutputDataset,
     dataset: &Dataset,
     made: &[(&Posterior, &Retrieved)],
     about: &Facts,

@@ -20,6 +20,7 @@ use super::fanout::hand::OfWorkers;
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
 use super::fits::{Post, fit_all};
+use super::output_dataset::OutputDataset;
 use super::provenance::PROGRAM;
 use super::session::Session;
 use super::trained::{Trained, Which};
@@ -27,7 +28,7 @@ use super::{CommandError, fit_settings};
 use crate::catalog::Facts;
 use crate::data::atmosphere::QUANTITIES;
 use crate::data::mask::Mask;
-use crate::data::{Dataset, DatasetWriter, Encoding};
+use crate::data::{Dataset, Encoding};
 use crate::device::Choice;
 use crate::exit::Exit;
 use crate::fanout::{Ledger, Terms};
@@ -148,7 +149,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let dataset = Arc::new(session.agree(fit_spectra::open(&arguments.spectra, aspa))?);
     let axis = dataset.manifest().axis.as_ref().expect("it holds spectra");
     let on_axis = session.agree(mask.on(axis))?;
-    session.agree(arguments.fits.as_deref().map_or(Ok(()), DatasetWriter::check_folder))?;
+    let fits = arguments.fits.as_deref().map(|fits| OutputDataset::lock(session, fits)).transpose()?;
     let objects = within(arguments.records.clone(), dataset.manifest().count)?;
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("retrieval/table.parquet"));
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty() && arguments.workers.ledger.is_none());
@@ -214,7 +215,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     )?;
     let seconds = fitting.elapsed().as_secs_f64();
     let (all, shown) = session.agree(read(&mut spectra, &posteriors, &reader))?;
-    if let Some(fits) = &arguments.fits {
+    if let Some(fits) = &fits {
         let made: Vec<(&Posterior, &Retrieved)> = posteriors.iter().map(|(posterior, _)| posterior).zip(&all).collect();
         fits::write(session, fits, &dataset, &made, &about)?;
     }

@@ -10,6 +10,7 @@ use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
 use super::counter::Counter;
+use super::output_dataset::OutputDataset;
 use super::session::Session;
 use super::{CommandError, shards};
 use crate::config::{ConfigError, Override, apply};
@@ -55,7 +56,8 @@ fn write<E: Ends + Into<CommandError> + Send>(
     names: [&'static str; 2],
     make: impl Fn(&DatasetWriter, usize, &Counter) -> Result<ShardEntry, E> + Sync,
 ) -> Result<Dataset, CommandError> {
-    shards::write(session, out, header, names, |writer, shard, counter| {
+    let out = OutputDataset::lock(session, out)?;
+    shards::write(session, &out, header, names, |writer, shard, counter| {
         let Some(entry) = writer.kept(shard) else { return make(writer, shard, counter) };
         log::info!("{} is whole from an earlier attempt, kept", entry.file);
         counter.add(entry.rows);

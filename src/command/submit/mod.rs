@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::session::Session;
 use super::{CommandError, proof};
 use crate::exit::Exit;
 use crate::files;
@@ -65,10 +64,9 @@ pub(super) enum Standing {
     Left,
 }
 
-/// Submits on rank 0.
-pub fn run(session: &Session, arguments: &Arguments, line: &clap::Command) -> Result<Exit, CommandError> {
-    let result = if session.rank() == 0 { submit(arguments, line) } else { Ok(()) };
-    session.agree(result)?;
+/// Submits the campaign; `line` reads the command lines of its stages.
+pub fn run(arguments: &Arguments, line: &clap::Command) -> Result<Exit, CommandError> {
+    submit(arguments, line)?;
     Ok(Exit::Done)
 }
 

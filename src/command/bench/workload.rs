@@ -1,0 +1,60 @@
+//! What a timed step trains on: random records, encoded as a training on real ones encodes them.
+
+use std::sync::Arc;
+
+use tch::{Device, Tensor};
+
+use crate::command::CommandError;
+use crate::config::{CodecSection, ModelSection, RunConfig};
+use crate::data::atmosphere::QUANTITIES;
+use crate::data::spectral_axis::named_grid;
+use crate::data::{Aspa, Encoding};
+use crate::rng::{Draw, Stream};
+
+/// Wavelengths of the random spectra: those of ExoGAN's training set.
+const GRID: &str = "exogan";
+
+/// The encoding of the records that `config` trains on: spectra where it sets `data.codec`, else maps.
+pub(super) fn encoding(config: &RunConfig) -> Result<Encoding, CommandError> {
+    let data = &config.sections().data;
+    let Some(CodecSection::Aspa(settings)) = &data.codec else {
+        return Ok(Encoding::Transform(data.transform.unwrap_or_default()));
+    };
+    let grid = named_grid(GRID).expect("the grid is built in");
+    let aspa = Aspa::new(settings.clone(), &grid);
+    let aspa = aspa.map_err(|fault| CommandError::Usage(format!("data.codec: {fault}, on the grid {GRID}")))?;
+    let ModelSection::Dcgan(model) = &config.sections().model;
+    if model.side != aspa.side() as i64 {
+        let wanted = format!("expected `data.codec.side`: {}", aspa.side());
+        return Err(CommandError::Usage(format!("`model.side` is {}, {wanted}", model.side)));
+    }
+    Ok(Encoding::Aspa(Arc::new(aspa)))
+}
+
+/// One microbatch of random records in the range of the networks.
+///
+/// - returns: `[count, 1, side, side]`
+pub(super) fn microbatch(
+    encoding: &Encoding,
+    [count, side]: [usize; 2],
+    (batch, microbatch): (usize, usize),
+    device: Device,
+) -> Tensor {
+    let mut chance = Draw::new(0).at(Stream::Simulation, batch as u64, microbatch as u32);
+    let shape = [count as i64, 1, side as i64, side as i64];
+    let Encoding::Aspa(aspa) = encoding else {
+        return Tensor::from_slice(&chance.normals(count * side * side)).view(shape).tanh().to_device(device);
+    };
+    let mut images = vec![0.0; count * side * side];
+    let (least, greatest) = (aspa.settings().depth_min, aspa.settings().depth_max);
+    for image in images.chunks_exact_mut(side * side) {
+        let depths: Vec<f32> =
+            (0..aspa.points()).map(|_| (least + (greatest - least) * chance.uniform()) as f32).collect();
+        let parameters = QUANTITIES.map(|quantity| {
+            let (low, high) = quantity.range;
+            (low + (high - low) * chance.uniform()) as f32
+        });
+        aspa.encode(&depths, &parameters, image).expect("depths and parameters lie in the range of the codec");
+    }
+    Tensor::from_slice(&images).view(shape).to_device(device)
+}

@@ -1,0 +1,4 @@
+//! Laws of checkpoints: whole or not at all, damage is named and never used.
+
+mod crash;
+mod files;

@@ -1,0 +1,360 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use proptest::prelude::*;
+use skyforge::data::{DataError, Dataset, DatasetWriter, Header, Layout, Split};
+use skyforge::exit::{Ends, Exit};
+use tempfile::TempDir;
+
+use crate::data::folder::{BLOCK, SIDE, dataset, fill, flip, header, line, shard, sign, value, with_parameters, write};
+
+/// Names and bytes of everything in a folder.
+fn everything(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+fn edit(folder: &TempDir, from: &str, to: &str) {
+    let path = folder.path().join("manifest.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let folder = dataset(3 * BLOCK + 5);
+    let dataset = Dataset::open(folder.path()).unwrap();
+    let records = BLOCK - 2..3 * BLOCK + 3;
+    let maps = dataset.read(records.clone()).unwrap();
+    assert_eq!(maps.len() as u64, (records.end - records.start) * (SIDE * SIDE) as u64);
+    for (record, map) in records.clone().zip(maps.chunks_exact(SIDE * SIDE)) {
+        assert!(map.iter().enumerate().all(|(pixel, &x)| x == value(record, pixel)), "record {record}");
+    }
+    assert_eq!(dataset.read_ids(records.clone()).unwrap(), records.collect::<Vec<_>>());
+    assert!(dataset.read(5..5).unwrap().is_empty());
+    dataset.verify().unwrap();
+}
+
+#[test]
+fn parameters_come_back_with_unknown_ones_unknown() {
+    let folder = TempDir::new().unwrap();
+    let writer = DatasetWriter::create(folder.path(), with_parameters(BLOCK + 1)).unwrap();
+    let entries = (0..writer.shards())
+        .map(|index| {
+            writer.write_blocks::<DataError>(index, |records, rows| {
+                for (record, parameters) in records.zip(rows.parameters.chunks_exact_mut(2)) {
+                    parameters[0] = record as f32;
+                }
+                rows.ids.iter_mut().for_each(|id| *id += 1_000_000);
+                Ok(())
+            })
+        })
+        .collect::<Result<_, _>>()
+        .unwrap();
+    writer.finish(entries).unwrap();
+    let dataset = Dataset::open(folder.path()).unwrap();
+    let parameters = dataset.read_parameters(BLOCK - 1..BLOCK + 1).unwrap();
+    assert_eq!([parameters[0], parameters[2]], [15.0, 16.0]);
+    assert!(parameters[1].is_nan() && parameters[3].is_nan());
+    assert_eq!(dataset.read_ids(BLOCK..BLOCK + 1).unwrap(), [1_000_016]);
+}
+
+#[test]
+fn the_same_bytes_are_written_whenever_and_in_whichever_order() {
+    let first = dataset(5 * BLOCK);
+    std::thread::sleep(std::time::Duration::from_millis(1100)); // a time stamp counts seconds
+    let second = TempDir::new().unwrap();
+    let ranks: Vec<_> = (0..2).map(|_| DatasetWriter::create(second.path(), header(5 * BLOCK)).unwrap()).collect();
+    let entries =
+        [4, 1, 0, 3, 2].iter().map(|&index| ranks[index % 2].write_shard(index, fill).unwrap()).collect::<Vec<_>>();
+    ranks.into_iter().next().unwrap().finish(entries).unwrap();
+    assert_eq!(everything(first.path()).len(), 6);
+    assert!(everything(first.path()) == everything(second.path()));
+}
+
+#[test]
+fn a_new_file_can_be_read_by_the_group_as_the_umask_says() {
+    let folder = dataset(1);
+    let plain = folder.path().join("plain");
+    fs::write(&plain, "").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&shard(&folder, 0)), mode(&plain));
+    assert_eq!(mode(&folder.path().join("manifest.toml")), mode(&plain));
+}
+
+#[test]
+fn maps_begin_at_a_multiple_of_4096() {
+    let folder = dataset(BLOCK);
+    let file = hdf5::File::open(shard(&folder, 0)).unwrap();
+    assert_eq!(file.dataset("x").unwrap().offset().unwrap() % 4096, 0);
+}
+
+#[test]
+fn a_chunked_shard_is_read_as_well() {
+    let folder = dataset(BLOCK + 3);
+    let path = shard(&folder, 1);
+    {
+        let file = hdf5::File::open_rw(&path).unwrap();
+        let values = file.dataset("x").unwrap().read_raw::<f32>().unwrap();
+        file.unlink("x").unwrap();
+        let x = file.new_dataset::<f32>().chunk((1, 1, SIDE, SIDE)).shape((3, 1, SIDE, SIDE)).create("x").unwrap();
+        x.write_raw(&values).unwrap();
+        assert_eq!(x.offset(), None);
+    }
+    let entry = Dataset::open(folder.path());
+    let bytes = fs::metadata(&path).unwrap().len();
+    let size = line(entry).split(" bytes").next().unwrap().rsplit(' ').next().unwrap().to_string();
+    assert_eq!(size, bytes.to_string());
+    let manifest = fs::read_to_string(folder.path().join("manifest.toml")).unwrap();
+    let listed = manifest.rsplit("bytes = ").next().unwrap().lines().next().unwrap().to_string();
+    let (head, tail) = manifest.rsplit_once(&format!("bytes = {listed}")).unwrap();
+    fs::write(folder.path().join("manifest.toml"), format!("{head}bytes = {bytes}{tail}")).unwrap();
+    sign(folder.path());
+    let maps = Dataset::open(folder.path()).unwrap().read(BLOCK + 1..BLOCK + 2).unwrap();
+    assert_eq!(maps[7], value(BLOCK + 1, 7));
+}
+
+#[test]
+fn a_missing_shard_is_named() {
+    let folder = dataset(2 * BLOCK);
+    let bytes = fs::metadata(shard(&folder, 1)).unwrap().len();
+    fs::remove_file(shard(&folder, 1)).unwrap();
+    let error = Dataset::open(folder.path()).unwrap_err();
+    assert_eq!(error.exit(), Exit::Data);
+    assert_eq!(error.to_string(), format!("shard-00001.h5 is missing, expected {bytes} bytes from manifest.toml"));
+}
+
+#[test]
+fn a_cut_off_shard_is_named_with_its_sizes() {
+    let folder = dataset(2 * BLOCK);
+    let bytes = fs::metadata(shard(&folder, 1)).unwrap().len();
+    fs::File::options().write(true).open(shard(&folder, 1)).unwrap().set_len(1000).unwrap();
+    let message = line(Dataset::open(folder.path()));
+    assert_eq!(message, format!("shard-00001.h5 is 1000 bytes, expected {bytes} from manifest.toml"));
+}
+
+#[test]
+fn a_flipped_bit_is_named_by_shard_and_rows_and_hurts_no_other_block() {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), header(17 * BLOCK)).unwrap(); // the last shard has two blocks
+    flip(&shard(&folder, 15), BLOCK + 1, 100);
+    let dataset = Dataset::open(folder.path()).unwrap();
+    let error = dataset.read(16 * BLOCK..16 * BLOCK + 1).unwrap_err();
+    assert!(error.is_damage());
+    assert!(error.to_string().starts_with("shard-00015.h5: rows 16..32 are damaged: checksum "), "{error}");
+    assert_eq!(line(dataset.verify()), error.to_string());
+    dataset.read(0..16 * BLOCK).unwrap();
+}
+
+#[test]
+fn a_shard_of_another_dataset_is_refused() {
+    let folder = dataset(2 * BLOCK);
+    fs::copy(shard(&folder, 0), shard(&folder, 1)).unwrap();
+    let dataset = Dataset::open(folder.path()).unwrap();
+    dataset.read(0..BLOCK).unwrap();
+    let message = line(dataset.read(BLOCK..BLOCK + 1));
+    assert!(message.starts_with("shard-00001.h5 has checksum "), "{message}");
+}
+
+#[test]
+fn a_value_that_is_no_number_is_found_when_read_and_when_written() {
+    let folder = TempDir::new().unwrap();
+    let poisoned = |record: u64, map: &mut [f32]| map[9] = if record == BLOCK + 2 { f32::NAN } else { 0.0 };
+    let writer = DatasetWriter::create(folder.path(), header(2 * BLOCK)).unwrap();
+    writer.write_shard(0, poisoned).unwrap();
+    let message = line(writer.write_shard(1, poisoned));
+    assert_eq!(message, "shard-00001.h5: row 2 holds NaN at value 9, expected finite numbers");
+    assert_eq!(everything(folder.path()).len(), 1, "nothing is left of the shard");
+
+    // A file with right checksums and an infinite value, as another program may write it.
+    let folder = dataset(BLOCK);
+    let path = shard(&folder, 0);
+    let mut bytes = fs::read(&path).unwrap();
+    let (x, ids, sums) = {
+        let file = hdf5::File::open(&path).unwrap();
+        let place = |name: &str| file.dataset(name).unwrap().offset().unwrap() as usize;
+        (place("x"), place("id"), place("block_checksums"))
+    };
+    let map_bytes = 4 * SIDE * SIDE;
+    let at = x + 3 * map_bytes + 4 * 11;
+    bytes[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    let n = BLOCK as usize;
+    let block = [&bytes[x..x + n * map_bytes], &bytes[ids..ids + 8 * n]].concat();
+    let sum = xxhash_rust::xxh3::xxh3_64(&block);
+    bytes[sums..sums + 8].copy_from_slice(&sum.to_le_bytes());
+    let length = bytes.len();
+    bytes.truncate(length - 64); // such a program knows nothing of our seal
+    fs::write(&path, bytes).unwrap();
+    edit(&folder, &format!("bytes = {length}"), &format!("bytes = {}", length - 64));
+    let hex = |sum: u64| format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&sum.to_le_bytes()));
+    let text = fs::read_to_string(folder.path().join("manifest.toml")).unwrap();
+    let listed = |key: &str, from: &str| from.split(key).nth(1).unwrap().split('"').next().unwrap().to_string();
+    let shard_sum = listed("checksum = \"", text.split("[[shards]]").nth(1).unwrap());
+    let whole = listed("checksum = \"", &text);
+    let shard_hex = hex(sum);
+    let whole_hex = hex(u64::from_str_radix(&shard_hex, 16).unwrap());
+    edit(&folder, &shard_sum, &shard_hex);
+    edit(&folder, &whole, &whole_hex);
+    sign(folder.path());
+    let message = line(Dataset::open(folder.path()).unwrap().read(0..1));
+    assert_eq!(message, "shard-00000.h5: row 3 holds inf at value 11, expected finite numbers");
+}
+
+#[test]
+fn a_manifest_that_is_not_understood_is_refused() {
+    for (from, to, wanted) in [
+        ("unit = \"1\"", "unit = \"1\"\ncolour = 3", "unknown field `colour`"),
+        ("format = 1", "format = 2\ncolour = 3", "`format` is 2, expected 1"),
+        ("format = 1", "", "`format` is missing, expected 1"),
+        ("dtype = \"f32\"", "dtype = \"f16\"", "`dtype` is \"f16\""),
+        ("kind = \"maps\"", "kind = \"mops\"", "unknown variant `mops`"),
+        ("count = 17", "count = 18", "`shards` hold 17 records, expected `count`: 18"),
+        ("[[0, 17]]", "[[0, 18]]", "split `train` has records 0..18, expected some of 0..17"),
+        ("[[0, 17]]", "[[0, 9], [8, 17]]", "split `train` has records 8..17 after 9"),
+        ("kind = \"identity\"", "kind = \"ratio\"\nk = 0.0", "`k` is 0"),
+        ("block_rows = 16", "block_rows = 0", "`block_rows` is 0, expected at least 1"),
+        ("rows = 16", "rows = \"x\"", "invalid type"),
+        ("\nrows = 16", "\nrows = 15", "`shards` hold 16 records"),
+        ("shard-00000", "../shard-00000", "is a path"),
+        ("made_by = \"a test\"", "made_by", "line "),
+        ("checksum = \"", "checksum = \"0", "expected"),
+    ] {
+        let folder = dataset(BLOCK + 1);
+        edit(&folder, from, to);
+        let error = Dataset::open(folder.path()).unwrap_err();
+        assert_eq!(error.exit(), Exit::Data);
+        let message = line::<()>(Err(error));
+        assert!(message.contains(wanted) && message.contains("manifest.toml: "), "{message}");
+    }
+}
+
+#[test]
+fn a_manifest_that_was_changed_by_hand_says_what_to_do() {
+    let folder = dataset(BLOCK + 1);
+    let path = folder.path().join("manifest.toml");
+    edit(&folder, "unit = \"1\"", "unit = \"Jy\"");
+    let message = line(Dataset::open(folder.path()));
+    assert!(message.contains("manifest.toml: was changed after it was written"), "{message}");
+    let sum = message.rsplit("write ").next().unwrap().split(' ').next().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let said = text.trim_end().rsplit(' ').next().unwrap();
+    assert!(sum.len() == 16 && message.contains(said), "both checksums are told: {message}");
+    fs::write(&path, text.replace(said, sum)).unwrap();
+    assert_eq!(Dataset::open(folder.path()).unwrap().manifest().unit, "Jy");
+    // Without the line, or from a program that knows nothing of it: the line that is missing is told.
+    let lines = text.trim_end().rsplit_once('\n').unwrap().0;
+    fs::write(&path, format!("{lines}\n")).unwrap();
+    let message = line(Dataset::open(folder.path()));
+    let (_, last) = message.split_once("expected a last line: ").expect("it is told");
+    fs::write(&path, format!("{lines}\n{last}\n")).unwrap();
+    assert_eq!(Dataset::open(folder.path()).unwrap().manifest().unit, "Jy");
+}
+
+#[test]
+fn a_folder_without_a_manifest_is_no_dataset() {
+    let folder = TempDir::new().unwrap();
+    assert!(line(Dataset::open(folder.path())).contains("manifest.toml: is missing"));
+    let error = Dataset::open(&folder.path().join("nowhere")).unwrap_err();
+    assert_eq!(error.exit(), Exit::FileSystem);
+    assert!(line::<()>(Err(error)).ends_with("nowhere: is not there, expected the folder of a dataset"));
+    fs::write(folder.path().join("file"), "").unwrap();
+    let message = line(Dataset::open(&folder.path().join("file")));
+    assert!(message.ends_with("file: is a file, expected the folder of a dataset"), "{message}");
+    let writer = DatasetWriter::create(&folder.path().join("gone"), header(1)).unwrap();
+    fs::remove_dir(folder.path().join("gone")).unwrap();
+    assert_eq!(writer.write_shard(0, fill).unwrap_err().exit(), Exit::FileSystem);
+}
+
+#[test]
+fn a_dataset_is_never_written_over_but_leftovers_are() {
+    let folder = dataset(BLOCK);
+    let before = everything(folder.path());
+    let error = DatasetWriter::create(folder.path(), header(3)).unwrap_err();
+    assert_eq!(error.exit(), Exit::Usage);
+    assert!(everything(folder.path()) == before);
+
+    let crashed = TempDir::new().unwrap();
+    fs::write(crashed.path().join("shard-00000.h5.part"), "half").unwrap();
+    fs::write(crashed.path().join("manifest.toml.part"), "half").unwrap();
+    write(crashed.path(), header(BLOCK)).unwrap();
+    assert!(everything(crashed.path()) == before);
+}
+
+#[test]
+fn an_error_in_the_middle_leaves_nothing_half_written() {
+    let folder = TempDir::new().unwrap();
+    let writer = DatasetWriter::create(folder.path(), header(40 * BLOCK)).unwrap();
+    let mut blocks = 0;
+    let result = writer.write_blocks(0, |_, _| {
+        blocks += 1;
+        if blocks == 2 { Err(DataError::Usage("the simulator stopped".into())) } else { Ok(()) }
+    });
+    assert_eq!(line(result), "the simulator stopped");
+    assert!(everything(folder.path()).is_empty());
+    let entry = writer.write_shard(1, fill).unwrap();
+    let message = line(writer.finish(vec![entry]));
+    assert_eq!(message, "1 shards with 48 records are written, expected 16 with 640");
+    assert!(!folder.path().join("manifest.toml").exists());
+}
+
+#[test]
+fn asking_for_what_is_not_there_is_wrong_use() {
+    let folder = dataset(3);
+    let dataset = Dataset::open(folder.path()).unwrap();
+    for error in [
+        dataset.read(2..4).unwrap_err(),
+        dataset.read_block(1).unwrap_err(),
+        dataset.split("test").unwrap_err(),
+        DatasetWriter::create(folder.path(), header(0)).unwrap_err(),
+    ] {
+        assert_eq!(error.exit(), Exit::Usage, "{error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_layout_holds_every_record_once_in_whole_blocks(total in 1_u64..1 << 38, record_bytes in 1_u64..600_000_000) {
+        let count = total.div_ceil(record_bytes);
+        let layout = Layout::new(count, record_bytes);
+        let mut next = 0;
+        for records in &layout.shard_rows {
+            prop_assert_eq!(records.start, next);
+            prop_assert!(records.end > next);
+            prop_assert!(records.end == count || records.end % layout.block_rows == 0);
+            let bytes = (records.end - records.start) * record_bytes;
+            prop_assert!(bytes <= 256 << 20 || records.end - records.start == 1);
+            next = records.end;
+        }
+        prop_assert_eq!(next, count);
+        let blocks = count.div_ceil(layout.block_rows);
+        prop_assert!(layout.shard_rows.len() as u64 >= blocks.min(16));
+    }
+}
+
+#[test]
+fn splits_follow_the_records_that_are_left() {
+    let gone = [0, 3, 4, 9];
+    let splits = [("train", [0..4, 5..8]), ("test", [3..4, 4..5]), ("rest", [8..9, 9..12])];
+    let named = |splits: Vec<(&str, Split)>| splits.into_iter().map(|(name, split)| (name.to_owned(), split)).collect();
+    let full = splits.clone().map(|(name, ranges)| (name, Split::new(ranges)));
+    let header = Header { splits: named(full.into()), ..header(12) }.without(&gone);
+    // By hand: the places among those that are left.
+    let left: Vec<u64> = (0..12).filter(|record| !gone.contains(record)).collect();
+    let members = |ranges: &[std::ops::Range<u64>]| -> Vec<u64> {
+        let inside = |record: &u64| ranges.iter().any(|range| range.contains(record));
+        (0..).zip(&left).filter(|(_, record)| inside(record)).map(|(place, _)| place).collect()
+    };
+    assert_eq!((header.count, header.splits.len()), (8, 2), "a split of which nothing is left is none");
+    for (name, ranges) in &splits {
+        let got: Vec<u64> = header.splits.get(*name).into_iter().flat_map(Split::ranges).flatten().collect();
+        assert_eq!(got, members(ranges), "{name}");
+    }
+    header.validate().expect("it can be written");
+}

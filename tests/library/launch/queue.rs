@@ -1,0 +1,49 @@
+//! SLURM's answers, as it writes them.
+
+use skyforge::launch::campaign::Submitted;
+use skyforge::launch::slurm::{read_ends, read_queue};
+use skyforge::launch::{Campaign, campaign};
+
+use crate::launch::own_job;
+
+#[test]
+fn a_queue_is_read_with_arrays_that_wait_in_one_line() {
+    let queue = read_queue(
+        "12|N/A|RUNNING|n[1-2]|7:58:02\n13|N/A|PENDING|(Dependency)|8:00:00\n14|3-99%50|PENDING|(JobArrayTaskLimit)|8:00:00\n\
+         14|0|RUNNING|n1|59:10\n14|2|RUNNING|n2|59:12\nnonsense\n",
+    );
+    assert_eq!(queue.keys().copied().collect::<Vec<u64>>(), [12, 13, 14]);
+    assert_eq!((queue[&12].states["RUNNING"], queue[&12].places[0].as_str()), (1, "n[1-2]"));
+    assert_eq!((queue[&14].states["PENDING"], queue[&14].states["RUNNING"]), (97, 2));
+    assert_eq!(queue[&14].places, ["(JobArrayTaskLimit)", "n1", "n2"]);
+}
+
+#[test]
+fn of_an_arrays_tasks_the_worst_end_counts() {
+    let ends = read_ends("12|COMPLETED\n13|CANCELLED by 1000\n14_0|COMPLETED\n14_1|NODE_FAIL\n14_2|COMPLETED\n");
+    let ends: Vec<(u64, &str)> = ends.iter().map(|(job, state)| (*job, state.as_str())).collect();
+    assert_eq!(ends, [(12, "COMPLETED"), (13, "CANCELLED"), (14, "NODE_FAIL")]);
+}
+
+#[test]
+fn a_campaign_keeps_all_jobs_and_knows_the_last_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert_eq!(Campaign::read(folder.path()).expect("nothing there"), None);
+    let submitted =
+        |id, submission, stage: &str, link| Submitted { id, submission, stage: stage.into(), link, tasks: 0 };
+    let mut kept = Campaign {
+        site: "sandbox".into(),
+        here: "/home/me".into(),
+        job: own_job("exogan_campaign.toml"),
+        jobs: vec![submitted(1, 1, "train", 1), submitted(2, 1, "train", 2), submitted(3, 1, "merge", 1)],
+    };
+    kept.jobs.extend([submitted(4, 2, "train", 1), submitted(5, 2, "train", 2)]);
+    kept.write(folder.path()).expect("written");
+    let read = Campaign::read(folder.path()).expect("readable").expect("there");
+    assert_eq!(read, kept);
+    let last = |stage: &str| read.last_of(stage).iter().map(|job| job.id).collect::<Vec<u64>>();
+    assert_eq!((last("train"), last("merge"), last("report")), (vec![4, 5], vec![3], vec![]));
+    assert_eq!(read.next_submission(), 3);
+    std::fs::write(folder.path().join(campaign::FILE_NAME), "name = 1").expect("written");
+    assert!(Campaign::read(folder.path()).expect_err("damaged").to_string().contains("campaign.toml: "));
+}

@@ -1,0 +1,25 @@
+//! Tests of the library, in folders that mirror `src/`. One binary, since each costs seconds to link and more in CI.
+//!
+//! Any two of these tests may run at the same time in one process. A test that needs a process of its own (signal handlers, limits,
+//! a crash) starts this binary again with its own name.
+
+mod catalog;
+mod checkpoint;
+mod comm;
+mod config;
+mod data;
+mod fanout;
+mod fuzz;
+mod inference;
+mod ingest;
+mod kernels;
+mod launch;
+mod model;
+mod objective;
+mod optim;
+mod report;
+mod rooms;
+mod shared;
+mod simulate;
+mod statistics;
+mod trainer;

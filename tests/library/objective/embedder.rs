@@ -1,0 +1,146 @@
+//! The embedder beside the GAN's players: whose loss moves whom, and what it sees.
+
+use std::sync::Arc;
+
+use skyforge::data::spectral_axis::named_grid;
+use skyforge::data::{Aspa, AspaSettings, Encoding, Transform};
+use skyforge::model::dcgan::{DcganSettings, Latent, Output};
+use skyforge::objective::embedder::EmbedderSettings;
+use skyforge::objective::gan::{Gan, GanSettings, Noise, Update};
+use skyforge::objective::{Batch, Objective, Place, Tally};
+use skyforge::rng::{Draw, Stream};
+use tch::{Device, Tensor};
+
+use crate::objective::gan;
+use crate::shared::networks::SMALL;
+
+const WITH_SPECTRA: DcganSettings =
+    DcganSettings { side: 33, latent: Latent::Uniform, output: Output::Sigmoid, depth: 4, ..SMALL };
+
+fn settings() -> GanSettings {
+    GanSettings { generator_moves: 2, ..gan::settings(Update::Alternating, Noise::Fresh) }
+}
+
+fn with(embedder: &EmbedderSettings) -> Gan {
+    let embedder = EmbedderSettings { hidden: 16, ..embedder.clone() };
+    Gan::new(&SMALL, settings(), 1, Device::Cpu).with_embedder(&SMALL, embedder, &maps_as_they_are(), 1)
+}
+
+fn maps_as_they_are() -> Encoding {
+    Encoding::Transform(Transform::default())
+}
+
+fn real_maps(side: i64) -> Tensor {
+    let count = (8 * side * side) as usize;
+    Tensor::from_slice(&Draw::new(9).at(Stream::Simulation, 0, 0).normals(count)).view([8, 1, side, side]).sigmoid()
+}
+
+/// Gradients of all players, in name order, and what they report, after the moves of a step from the same weights.
+fn moved(gan: &Gan, maps: &Tensor) -> Vec<(Vec<f32>, Tally)> {
+    let place = Place { draw: Draw::new(3), step: 5, microbatch: 0, microbatches: 1 };
+    let mut tallies: Vec<Option<Tally>> = gan.players().iter().map(|_| None).collect();
+    for a_move in gan.moves() {
+        let batch = if a_move.wants_records { Batch::Records(maps) } else { Batch::Size(8) };
+        let mut graph = gan.begin(&a_move, &place, batch);
+        for &player in &a_move.players {
+            tallies[player] = Some(gan.finish(&a_move, player, &place, &mut graph));
+        }
+    }
+    let gradients = gan.players().into_iter().map(|player| {
+        let mut named: Vec<_> = player.store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        let grads = named.iter().filter(|(_, t)| t.grad().defined());
+        grads.flat_map(|(_, t)| Vec::<f32>::try_from(t.grad().flatten(0, -1)).expect("numbers")).collect()
+    });
+    gradients.zip(tallies).map(|(gradient, tally)| (gradient, tally.expect("everybody moves"))).collect()
+}
+
+#[test]
+fn who_sees_generated_maps_only_moves_nobody_else() {
+    let maps = real_maps(16);
+    let alone = moved(&Gan::new(&SMALL, settings(), 1, Device::Cpu), &maps);
+    let watched = moved(&with(&EmbedderSettings { reconstruction: 0.0, ..EmbedderSettings::default() }), &maps);
+    assert_eq!(alone.len(), 2);
+    assert_eq!(watched.len(), 3);
+    for player in 0..2 {
+        assert_eq!(alone[player].0, watched[player].0, "player {player}");
+    }
+    assert!(watched[2].0.iter().any(|gradient| *gradient != 0.0));
+    assert_eq!(watched[2].1.metrics.len(), 1);
+}
+
+#[test]
+fn reconstruction_teaches_generator_and_embedder_but_not_the_discriminator() {
+    let maps = real_maps(16);
+    let without = moved(&with(&EmbedderSettings { reconstruction: 0.0, ..EmbedderSettings::default() }), &maps);
+    let taught = moved(&with(&EmbedderSettings { reconstruction: 50.0, ..EmbedderSettings::default() }), &maps);
+    assert_eq!(without[0].0, taught[0].0, "the discriminator does not know of it");
+    assert_ne!(without[1].0, taught[1].0);
+    assert_ne!(without[2].0, taught[2].0);
+    assert_eq!(taught[2].1.metrics.len(), 3);
+}
+
+#[test]
+fn a_step_down_the_gradient_brings_the_embedder_nearer() {
+    let maps = real_maps(16);
+    let gan = with(&EmbedderSettings { reconstruction: 10.0, restraint: 0.0, ..EmbedderSettings::default() });
+    let loss = |tally: &Tally| {
+        let of = |metric: usize| tally.metrics[metric].double_value(&[]);
+        of(0) + 10.0 * of(1)
+    };
+    let before = loss(&moved(&gan, &maps)[2].1);
+    {
+        let _guard = tch::no_grad_guard();
+        for (_, mut weight) in gan.players()[2].store.variables() {
+            let step = weight.grad() * 1e-3;
+            weight -= step;
+        }
+    }
+    for player in gan.players() {
+        player.store.variables().values().for_each(|tensor| {
+            if tensor.requires_grad() && tensor.grad().defined() {
+                let _ = tensor.grad().zero_();
+            }
+        });
+    }
+    // The same place, so the same noise and veils.
+    let after = loss(&moved(&gan, &maps)[2].1);
+    assert!(after < before, "{after} after {before}");
+}
+
+#[test]
+fn spectra_are_veiled_and_noisy_for_the_embedder_alone() {
+    let grid = named_grid("exogan-362").expect("a grid");
+    let aspa = Aspa::new(AspaSettings { depth_min: 0.005, depth_max: 0.04, ..AspaSettings::default() }, &grid);
+    let encoding = Encoding::Aspa(Arc::new(aspa.expect("it fits")));
+    let maps = real_maps(33);
+    let of = |veiled: f64, noise_ppm: [f64; 2]| {
+        let embedder =
+            EmbedderSettings { hidden: 16, reconstruction: 10.0, veiled, noise_ppm, ..EmbedderSettings::default() };
+        moved(
+            &Gan::new(&WITH_SPECTRA, settings(), 1, Device::Cpu).with_embedder(&WITH_SPECTRA, embedder, &encoding, 1),
+            &maps,
+        )
+    };
+    let (bare, veiled, noisy) = (of(0.0, [1.0, 1.0]), of(1.0, [1.0, 1.0]), of(1.0, [1000.0, 1000.0]));
+    for player in 0..2 {
+        assert_eq!(bare[player].0, veiled[player].0, "player {player} sees whole maps");
+        assert_eq!(bare[player].0, noisy[player].0, "player {player} sees no noise");
+    }
+    assert_ne!(bare[2].0, veiled[2].0);
+    assert_ne!(veiled[2].0, noisy[2].0);
+    for (gradient, _) in &noisy {
+        assert!(gradient.iter().all(|value| value.is_finite()));
+    }
+}
+
+#[test]
+fn instance_noise_is_before_the_discriminator_only() {
+    let maps = real_maps(16);
+    let of = |instance_noise: f64| {
+        moved(&Gan::new(&SMALL, GanSettings { instance_noise, ..settings() }, 1, Device::Cpu), &maps)
+    };
+    let (none, some, again) = (of(0.0), of(0.1), of(0.1));
+    assert_ne!(none[0].0, some[0].0);
+    assert_eq!(some[0].0, again[0].0, "its noise is a function of place");
+}

@@ -1,0 +1,4 @@
+//! Laws of the objectives.
+
+mod embedder;
+mod gan;

@@ -1,0 +1,296 @@
+//! Who may import whom (`docs/design.md`): the arrows between the rooms go one way.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Open to all, and importing nothing but what the table says.
+const GROUND: &[&str] = &["device", "exit", "files", "kernels", "machine", "one_line", "pages", "rng"];
+
+/// A room, or a file beside the rooms, and the rooms it may import.
+const TABLE: &[(&str, &[&str])] = &[
+    ("exit", &[]),
+    ("fft", &[]), // a package of its own
+    ("device", &["exit", "kernels"]),
+    ("files", &[]),
+    ("kernels", &[]), // a package of its own
+    ("machine", &[]),
+    ("one_line", &[]),
+    ("pages", &[]),
+    ("rng", &[]),
+    ("data", &[]),
+    ("model", &[]),
+    ("comm", &[]),
+    ("statistics", &[]),
+    ("optim", &[]),
+    ("simulate", &["data"]),
+    ("ingest", &["data"]),
+    ("objective", &["data", "model"]),
+    ("checkpoint", &["optim"]),
+    ("trainer", &["data", "objective", "comm", "optim", "checkpoint", "statistics"]),
+    ("inference", &["data", "model", "comm", "checkpoint", "statistics"]),
+    ("fanout", &["comm"]),
+    ("catalog", &["data", "statistics"]),
+    ("report", &["statistics"]),
+    // A run's configuration is made of the rooms' own sections.
+    ("config", &["data", "model", "objective", "optim", "trainer", "simulate"]),
+    ("launch", &["config"]),
+    ("command", &EVERY_ROOM),
+    ("cli", &["command"]),
+    ("main", &["cli", "command"]),
+];
+
+const EVERY_ROOM: [&str; 16] = [
+    "data",
+    "model",
+    "comm",
+    "statistics",
+    "optim",
+    "simulate",
+    "ingest",
+    "objective",
+    "checkpoint",
+    "trainer",
+    "inference",
+    "fanout",
+    "catalog",
+    "report",
+    "config",
+    "launch",
+];
+
+fn may_import(room: &str) -> Option<&'static [&'static str]> {
+    TABLE.iter().find(|(name, _)| *name == room).map(|(_, rooms)| *rooms)
+}
+
+/// What is wrong with the source `text` of a file of `room` that lies `depth` modules below the root of the crate.
+fn complaints(room: &str, depth: usize, text: &str) -> Vec<String> {
+    let Some(allowed) = may_import(room) else {
+        return vec![format!("`{room}` is not in the table of tests/library/rooms.rs")];
+    };
+    let ground = if GROUND.contains(&room) { &[] } else { GROUND };
+    let fine = |other: &str| other == room || allowed.contains(&other) || ground.contains(&other);
+    let imported = imports(text, depth, room == "main");
+    imported.iter().filter(|other| !fine(other)).map(|other| format!("`{room}` imports `{other}`")).collect()
+}
+
+/// The first names after `crate::`, after enough `super::` to leave the room and, in the binary, after `skyforge::`.
+fn imports(text: &str, depth: usize, binary: bool) -> BTreeSet<String> {
+    let code = without_comments_and_strings(text);
+    let words: Vec<&str> = words(&code);
+    let mut found = BTreeSet::new();
+    for (at, pair) in words.windows(2).enumerate() {
+        let [root, "::"] = pair else { continue };
+        let after = names(&words[at + 2..]);
+        match *root {
+            "crate" => found.extend(after),
+            "skyforge" if binary => found.extend(after),
+            // Tests inside a file are one module deeper than it, so that only names of rooms count here.
+            "super" if supers_before(&words, at) + 1 >= depth => {
+                found.extend(after.into_iter().filter(|name| may_import(name).is_some()));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// How many `super::` stand directly before the word at `at`.
+fn supers_before(words: &[&str], at: usize) -> usize {
+    (1..=at / 2).take_while(|step| words[at - 2 * step] == "super" && words[at + 1 - 2 * step] == "::").count()
+}
+
+/// The first names of a path or of a group of paths.
+fn names(words: &[&str]) -> Vec<String> {
+    if words.first() != Some(&"{") {
+        return words.first().map(|name| (*name).to_owned()).into_iter().collect();
+    }
+    let (mut depth, mut fresh, mut found) = (0, false, Vec::new());
+    for word in words {
+        match *word {
+            "{" => {
+                depth += 1;
+                fresh = depth == 1;
+            }
+            "}" if depth == 1 => break,
+            "}" => depth -= 1,
+            "," => fresh = depth == 1,
+            name if fresh => {
+                found.push(name.to_owned());
+                fresh = false;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Identifiers, `::`, and every other sign on its own.
+fn words(code: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = code.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let is_word = |sign: char| sign.is_alphanumeric() || sign == '_';
+        let length = if is_word(first) {
+            rest.find(|sign| !is_word(sign)).unwrap_or(rest.len())
+        } else if rest.starts_with("::") {
+            2
+        } else {
+            first.len_utf8()
+        };
+        let (word, tail) = rest.split_at(length);
+        words.push(word);
+        rest = tail.trim_start();
+    }
+    words
+}
+
+/// Comments and the insides of strings are words about rooms, not imports.
+fn without_comments_and_strings(text: &str) -> String {
+    let mut code = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let skip = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if rest.starts_with("'\"'") {
+            3
+        } else if rest.starts_with("r#\"") {
+            rest.find("\"#").map_or(rest.len(), |end| end + 2)
+        } else if first == '"' {
+            string_length(rest)
+        } else {
+            code.push(first);
+            rest = &rest[first.len_utf8()..];
+            continue;
+        };
+        code.push(' ');
+        rest = &rest[skip..];
+    }
+    code
+}
+
+/// The length of the string that `text` begins with, both quotes counted.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, sign) in text.char_indices().skip(1) {
+        match sign {
+            '"' if !escaped => return at + 1,
+            '\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    text.len()
+}
+
+/// Every `.rs` file below `folder`, in the order of their paths.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("its entries can be read").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn source_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+#[test]
+fn no_room_imports_what_it_may_not() {
+    let root = source_folder();
+    let files = sources(&root);
+    assert!(files.len() > TABLE.len() / 2, "{} files are too few: src was not found", files.len());
+    let mut wrong = Vec::new();
+    for file in files {
+        // data/ingest/fits.rs: room data, modules data, ingest, fits.
+        let path = file.strip_prefix(&root).expect("it lies in src").with_extension("");
+        let parts: Vec<&str> = path.iter().map(|part| part.to_str().expect("our names are text")).collect();
+        let depth = parts.len() - usize::from(parts.ends_with(&["mod"]));
+        if parts == ["lib"] {
+            continue; // it names all rooms and imports none
+        }
+        let text = fs::read_to_string(&file).expect("sources are text");
+        wrong.extend(
+            complaints(parts[0], depth, &text).into_iter().map(|what| format!("src/{}.rs: {what}", path.display())),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_room_is_in_the_table() {
+    for entry in fs::read_dir(source_folder()).expect("src is there") {
+        let path = entry.expect("its entries can be read").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("our names are text");
+        assert!(name == "lib" || may_import(name).is_some(), "`{name}` is not in the table of tests/library/rooms.rs");
+    }
+}
+
+#[test]
+fn the_table_has_no_circle_and_knows_all_its_names() {
+    // Whoever imports only rooms that are settled is settled; a circle never is.
+    let mut settled = BTreeSet::new();
+    while settled.len() < TABLE.len() {
+        let ready = |(name, rooms): &&(&str, &[&str])| {
+            !settled.contains(name) && rooms.iter().all(|room| settled.contains(room))
+        };
+        let next = TABLE.iter().find(ready).map(|(name, _)| *name);
+        settled.insert(next.expect("a room is left that imports neither itself nor an unknown one over others"));
+    }
+}
+
+#[test]
+fn nobody_but_the_command_line_imports_the_verbs() {
+    let importers: Vec<&str> = TABLE.iter().filter(|row| row.1.contains(&"command")).map(|row| row.0).collect();
+    assert_eq!(importers, ["cli", "main"]);
+}
+
+#[test]
+fn a_forbidden_import_is_found_however_it_is_written() {
+    for text in [
+        "use crate::comm::Solo;",
+        "use crate::{data::Dataset, comm};",
+        "use crate::{\n    data::{Dataset, Manifest},\n    comm::{self, Solo},\n};",
+        "fn f() { let c = crate::comm::Solo; }",
+        "pub(crate) use crate :: comm as other;",
+        "use super::super::comm::Solo;",
+        "let quote = '\"'; use crate::comm; let other = '\"';",
+        "let path = \"a // b\"; use crate::comm;",
+        "let slash = \"\\\\\"; use crate::comm;",
+    ] {
+        assert_eq!(complaints("objective", 2, text), ["`objective` imports `comm`"], "{text}");
+    }
+    assert_eq!(complaints("exit", 1, "use crate::rng::Draw;"), ["`exit` imports `rng`"]);
+    assert_eq!(complaints("main", 1, "use skyforge::{command, trainer};"), ["`main` imports `trainer`"]);
+    assert_eq!(complaints("report", 1, "use super::trainer::metrics;"), ["`report` imports `trainer`"]);
+    assert_eq!(complaints("attic", 2, ""), ["`attic` is not in the table of tests/library/rooms.rs"]);
+    assert_eq!(complaints("data", 2, "use crate::Anything;"), ["`data` imports `Anything`"]);
+}
+
+#[test]
+fn what_is_allowed_and_what_is_only_said_is_no_complaint() {
+    for text in [
+        "use crate::{data, model::dcgan, exit::Exit, rng::{Draw, Stream}, objective::loss};",
+        "/// Like [`crate::comm::Solo`].\n// use crate::trainer;\n/* crate::comm */ fn f() {}",
+        "const NAME: &str = \"crate::comm\";",
+        "const NAME: &str = r#\"use \"crate::comm\" \"#;",
+        "use super::loss::hinge; pub(crate) fn f() {}",
+        "use self::comm::x; use other::crate_comm::comm;",
+    ] {
+        assert_eq!(complaints("objective", 2, text), [""; 0], "{text}");
+    }
+    assert_eq!(complaints("data", 3, "use super::super::shard::Shard;"), [""; 0]);
+    assert_eq!(complaints("rng", 1, "mod tests { use super::*; use super::Draw; }"), [""; 0]);
+    assert_eq!(
+        complaints("main", 1, "use skyforge::exit::{Ends, Exit}; fn main() { skyforge::command::run() }"),
+        [""; 0]
+    );
+}

@@ -1,0 +1,11 @@
+//! The trainer's rooms: what is recorded, what is told, what stops a run.
+
+mod chance;
+mod embedder;
+mod metrics;
+mod progress;
+mod quality;
+mod signals;
+mod step;
+mod tensorboard;
+mod whole_batch;
