@@ -65,9 +65,9 @@ fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("readable").path();
         if path.is_dir() {
-            found.extend(tree(&path))
+            found.extend(tree(&path));
         } else {
-            found.push((path.clone(), fs::read(&path).expect("a file")))
+            found.push((path.clone(), fs::read(&path).expect("a file")));
         }
     }
     found.sort();
