@@ -155,7 +155,7 @@ fn uniform_latent_numbers_stay_in_their_range() {
 #[test]
 fn halves_lead_as_far_down() {
     let settings =
-        FitSettings { loss: Contextual::ChiSquare, iterations: 120, half_life: 30.0, patience: 0, ..settings() };
+        FitSettings { loss: Contextual::ChiSquare, iterations: 240, half_life: 60.0, patience: 0, ..settings() };
     let [single, half] = [Precision::Fp32, Precision::Bf16].map(|precision| {
         let networks = of_spectra(precision);
         let fit = |iterations| {
