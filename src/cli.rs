@@ -10,8 +10,8 @@ use crate::exit::Exit;
 
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
 ///
-/// Results go to stdout, the story to stderr. Under mpirun or srun, simulate, ingest, train, sample, retrieve, inpaint and bench
-/// share their work out over the ranks, doctor looks at all of them; the others do their work once, in the first process, and need no MPI.
+/// Results go to stdout, logs to stderr. Under mpirun or srun, simulate, ingest, train, sample, retrieve, inpaint and bench
+/// share their work out over the ranks, doctor looks at all of them. The other commands need no MPI; evaluate, report, submit and fanout run in the first of several tasks only.
 #[derive(Debug, Parser)]
 #[command(
     name = "skyforge",
@@ -97,7 +97,7 @@ pub enum Verb {
 impl Verb {
     /// Runs the command in this process and returns how the program ends.
     pub fn run(&self) -> Exit {
-        use command::{run, run_alone, run_in_any_world};
+        use command::{run, run_alone, run_in_any_world, run_once};
         match self {
             // These share their work out over ranks.
             Verb::Simulate(what) => run(|session| simulate::run(session, what)),
@@ -119,12 +119,12 @@ impl Verb {
             }
             Verb::Retrieve(arguments) => run(|session| retrieve::run(session, arguments)),
             Verb::Inpaint(arguments) => run(|session| inpaint::run(session, arguments)),
-            // One process does these, whatever the environment says of a launcher.
+            // These need no MPI, whatever the environment says of a launcher. Those that write do so once.
+            Verb::Evaluate(arguments) => run_once(|| evaluate::run(arguments)),
+            Verb::Report(arguments) => run_once(|| report::run(arguments)),
+            Verb::Fanout(what) => run_once(|| fanout::run(what)),
+            Verb::Submit(arguments) => run_once(|| submit::run(arguments, &Cli::command())),
             Verb::Inspect(arguments) => run_alone(|| inspect::run(arguments)),
-            Verb::Evaluate(arguments) => run_alone(|| evaluate::run(arguments)),
-            Verb::Report(arguments) => run_alone(|| report::run(arguments)),
-            Verb::Fanout(what) => run_alone(|| fanout::run(what)),
-            Verb::Submit(arguments) => run_alone(|| submit::run(arguments, &Cli::command())),
             Verb::Status(arguments) => run_alone(|| status::run(arguments)),
             Verb::TryStacks(arguments) => run_alone(|| stacks::run(arguments)),
             Verb::Completions(arguments) => run_alone(|| words::completions(arguments, Cli::command())),

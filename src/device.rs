@@ -110,8 +110,10 @@ pub fn visible_list() -> String {
     std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default()
 }
 
-/// The device of a rank. `share` lets ranks share GPUs.
+/// The device of a rank. `share` lets ranks share GPUs. Convolutions on GPUs give the same bits each time from then on, unless
+/// `set_deterministic` lifts that.
 pub fn choose(choice: Choice, here: Here, share: bool) -> Result<Chosen, DeviceError> {
+    set_deterministic(true);
     let cpu = |reason: String| Ok(Chosen { device: Device::Cpu, reason });
     match choice {
         Choice::Cpu => return cpu("the CPU, as asked for".into()),
@@ -264,6 +266,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn whoever_gets_a_device_gets_deterministic_convolutions() {
+        set_deterministic(false);
+        assert!(!is_deterministic());
+        choose(Choice::Cpu, Here { rank: 0, ranks: 1, lists_differ: false }, false).expect("there is a CPU");
+        assert!(is_deterministic());
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Allocation {
     /// Tasks that a launcher of the MPI started, by its own word, and which of them this is.
     pub launched: Option<usize>,
     pub launched_rank: Option<usize>,
+    /// Its rank by the word of a launcher that says nothing else: PMIx alone, or Cray's.
+    pub wired_rank: Option<usize>,
     /// And which of those on its machine.
     pub launched_rank_here: Option<usize>,
     pub job: Option<String>,
@@ -58,6 +60,7 @@ impl Allocation {
         Self {
             launched: number(&["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]),
             launched_rank: number(&["OMPI_COMM_WORLD_RANK", "PMI_RANK"]),
+            wired_rank: number(&["PMIX_RANK", "PALS_RANKID"]),
             launched_rank_here: number(&["OMPI_COMM_WORLD_LOCAL_RANK"]),
             job: word("SLURM_JOB_ID"),
             step: word("SLURM_STEP_ID"),
@@ -82,7 +85,7 @@ impl Allocation {
 
     /// The launcher's number of this process, whatever the ranks know of each other.
     pub fn number(&self) -> usize {
-        self.launched_rank.or(self.task).unwrap_or(0)
+        self.launched_rank.or(self.task).or(self.wired_rank).unwrap_or(0)
     }
 
     /// Whether the launcher started no task before this one, or there is no launcher.

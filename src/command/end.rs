@@ -167,16 +167,20 @@ pub fn run_in_any_world(verb: impl FnOnce(&Session) -> Result<Exit, CommandError
     end(&Session::start(), verb)
 }
 
-/// Runs a command that one process does, without MPI and whatever the environment says of a launcher: of several tasks that a launcher
-/// started the first does it.
+/// Runs a command that only prints, in every process, without MPI and whatever the environment says of a launcher.
 pub fn run_alone(command: impl FnOnce() -> Result<Exit, CommandError>) -> Exit {
+    end(&Session::alone(), |_| command())
+}
+
+/// Runs a command that writes files or submits jobs, without MPI: of several tasks that a launcher started only the first does it.
+pub fn run_once(command: impl FnOnce() -> Result<Exit, CommandError>) -> Exit {
     let allocation = Allocation::of_process();
     if !allocation.is_first() {
         let number = allocation.number();
         let _ = writeln!(std::io::stderr(), "task {number}: nothing to do, task 0 runs this command alone");
         return Exit::Done;
     }
-    end(&Session::alone(), |_| command())
+    run_alone(command)
 }
 
 fn end(session: &Session, command: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {

@@ -35,6 +35,6 @@ mod shards;
 mod staging;
 mod trained;
 
-pub use end::{CommandError, refuse, run, run_alone, run_in_any_world};
+pub use end::{CommandError, refuse, run, run_alone, run_in_any_world, run_once};
 pub use session::Session;
 pub use trained::Trained;

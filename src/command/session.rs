@@ -87,14 +87,12 @@ impl Session {
         Ok(agree(self.comm(), result)?)
     }
 
-    /// This rank's device, which is said in its log. Convolutions on GPUs give the same bits each time from then on, unless
-    /// [`device::set_deterministic`] lifts that.
+    /// This rank's device, which is said in its log.
     pub fn device(&self, choice: device::Choice, share: bool) -> Result<tch::Device, CommandError> {
         let here = self.here();
         let chosen = self.agree(device::choose(choice, here, share))?;
         let all = self.comm.gather(&[u8::from(chosen.device.is_cuda())]);
         device::alike(&all.iter().map(|on_gpu| *on_gpu == [1]).collect::<Vec<bool>>())?;
-        device::set_deterministic(true);
         log::info!("on {}", chosen.reason);
         let world = World { rank: self.rank(), ranks: self.ranks(), rank_here: here.rank };
         if let Some(differences) = self.allocation.differences(world) {
@@ -192,17 +190,4 @@ fn end_all_on_panic(rank: usize) {
         let words = panic.payload_as_str().unwrap_or("without a word");
         alarm::raise(&format!("panicked at {place}: {words}"), Exit::Internal);
     }));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whoever_asks_for_a_device_gets_deterministic_convolutions() {
-        device::set_deterministic(false);
-        assert!(!device::is_deterministic());
-        Session::alone().device(device::Choice::Cpu, false).expect("there is a CPU");
-        assert!(device::is_deterministic());
-    }
 }

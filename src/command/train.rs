@@ -241,7 +241,7 @@ fn name(wavelength_um: &[f64]) -> String {
     format!("{} ({:016x})", in_words(wavelength_um), xxh3_64(&bytes))
 }
 
-/// Keys that change the arithmetic of a device and no more.
+/// Keys that choose the device and its arithmetic.
 const DEVICE_KEYS: [&str; 4] =
     ["trainer.threads_per_rank", "trainer.device", "trainer.reduction", "trainer.deterministic"];
 

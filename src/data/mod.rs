@@ -114,7 +114,7 @@ pub enum DataError {
         source: AspaError,
     },
     /// Another program is writing a dataset there.
-    #[error("{} is being written by another program, expected a folder for this one alone", folder.display())]
+    #[error("{} is being written by another program, expected a folder that no other program writes to", folder.display())]
     InUse {
         /// The folder of the dataset.
         folder: PathBuf,

@@ -9,7 +9,7 @@ use crate::files::{self, FileLock};
 /// The lock file inside the folder of a dataset that is being written.
 pub(super) const FILE_NAME: &str = "lock";
 
-/// A folder into which nobody else writes a dataset until this is dropped. Of all ranks, one holds it for all.
+/// A folder into which nobody else writes a dataset until this is dropped. Rank 0 holds it for all ranks.
 #[derive(Debug)]
 pub struct OutputLock {
     folder: PathBuf,

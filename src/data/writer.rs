@@ -10,8 +10,9 @@ use super::output_lock;
 use super::shard::{Block, Rows, Shard, ShardWriter};
 use crate::files;
 
-/// A dataset being written, in a folder of which one rank holds the [`OutputLock`](super::OutputLock). Each rank makes its own, writes the shards that fall to it, and shares its `ShardEntry`s; one
-/// rank calls `finish` with all of them. The folder is a dataset only from then on.
+/// A dataset being written, in a folder of which rank 0 holds the [`OutputLock`](super::OutputLock). Each rank makes a writer of its own,
+/// writes the shards that fall to it, and shares its `ShardEntry`s; one rank calls `finish` with all of them. The folder is a dataset only
+/// from then on.
 #[derive(Debug)]
 pub struct DatasetWriter {
     folder: PathBuf,

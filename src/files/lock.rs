@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::faults::{Operation, reach};
 
+/// Attempts to lock a file that others remove.
+const MOST_TRIES: u32 = 100;
+
 /// A locked file. The system releases the lock when the program ends, however it ends.
 #[derive(Debug)]
 pub struct FileLock {
@@ -17,21 +20,25 @@ pub struct FileLock {
 impl FileLock {
     /// Locks `path`, which is created if it does not exist; `None` if another program has locked it.
     ///
-    /// Some file systems have no locks. There it is granted, with a warning in the log: an unguarded run beats none.
+    /// Some file systems have no locks. There it is granted, with a warning in the log, since refusing to run would be worse.
     pub fn take(path: &Path) -> io::Result<Option<Self>> {
+        let mut tries = 0;
         loop {
             reach(Operation::Create, path, || {})?;
             let file = File::options().create(true).truncate(false).write(true).open(path)?;
-            match file.try_lock() {
+            let fault = match file.try_lock() {
                 // Its last owner may have removed the file after we opened it: then the lock guards nothing.
-                Ok(()) if !is_at(&file, path)? => {}
+                Ok(()) if !is_at(&file, path)? && tries < MOST_TRIES => {
+                    tries += 1;
+                    continue;
+                }
+                Ok(()) if tries == MOST_TRIES => "the file system shows another file each time".to_owned(),
                 Ok(()) => return Ok(Some(Self { path: path.to_owned(), _file: file })),
                 Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => {
-                    log::warn!("{}: cannot be locked ({error}), nothing keeps a second program out", path.display());
-                    return Ok(Some(Self { path: path.to_owned(), _file: file }));
-                }
-            }
+                Err(TryLockError::Error(error)) => error.to_string(),
+            };
+            log::warn!("{}: cannot be locked ({fault}), nothing keeps a second program out", path.display());
+            return Ok(Some(Self { path: path.to_owned(), _file: file }));
         }
     }
 

@@ -8,7 +8,6 @@
 //! the wide side has one channel. All arithmetic is single precision; results are those of the plain sum but for rounding
 //! (about five times that of a plain sum, `tests/library/kernels`), and the same bits with either kind of `vector`. Whatever does not
 //! fit stays with libtorch.
-
 //!
 //! A package of its own: it is compiled once, at full speed in every profile, and its C++ with it.
 

@@ -62,7 +62,8 @@ impl MetricsLog {
     /// a killed run is often torn) are left out with a warning, since no log should keep a run from going on.
     pub fn open(path: &Path, resume_step: Option<u64>) -> Result<Self, MetricsError> {
         match resume_step {
-            Some(step) if path.exists() => keep_until(path, step)?,
+            // Where it cannot be told whether there is one, nothing may be written over it.
+            Some(step) if path.try_exists().map_err(MetricsError::file(path))? => keep_until(path, step)?,
             _ => drop(File::create(path).map_err(MetricsError::file(path))?),
         }
         let file = OpenOptions::new().append(true).open(path).map_err(MetricsError::file(path))?;

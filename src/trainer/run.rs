@@ -483,12 +483,13 @@ impl<'a, O: Objective> Run<'a, O> {
             Some(format!("what is made is nearly always the same: its variance is {diversity:.3} of that of the data"))
         });
         if let Some(told) = told {
-            let best = checkpoint::best(&checkpoints(self.training)).ok().flatten();
+            let best = checkpoint::best(&checkpoints(self.training));
             let newest = self.newest.as_ref().map(|(name, _)| name.clone());
             let back = match (best, newest) {
-                (Some(best), _) => format!("the best checkpoint so far is {}", name_of(best.folder())),
-                (None, Some(newest)) => format!("the newest checkpoint is {newest}"),
-                (None, None) => "there is no checkpoint yet".into(),
+                (Err(error), _) => format!("which checkpoint is the best cannot be told: {error}"),
+                (Ok(Some(best)), _) => format!("the best checkpoint so far is {}", name_of(best.folder())),
+                (Ok(None), Some(newest)) => format!("the newest checkpoint is {newest}"),
+                (Ok(None), None) => "there is no checkpoint yet".into(),
             };
             log::warn!("step {}: {told}; {back}", self.step);
         }

@@ -51,16 +51,28 @@ fn commands_that_only_read_run_in_an_interactive_allocation() {
     assert_eq!(wrong.status.code(), Some(64));
 }
 
+/// What the same launchers tell the second.
+const SECOND: [&[(&str, &str)]; 4] = [
+    &[("SLURM_STEP_NUM_TASKS", "2"), ("SLURM_PROCID", "1"), ("SLURM_JOB_ID", "7")],
+    &[("OMPI_COMM_WORLD_SIZE", "2"), ("OMPI_COMM_WORLD_RANK", "1")],
+    &[("PMI_SIZE", "4"), ("PMI_RANK", "1")],
+    &[("PMIX_RANK", "1")],
+];
+
 #[test]
-fn of_several_tasks_the_first_does_the_work_and_the_others_say_so() {
+fn of_several_tasks_the_first_writes_and_each_may_look() {
     let folder = tempfile::tempdir().expect("a folder");
     let maps = folder.path().join("maps");
     simulated(&maps, 64);
-    let second = [("OMPI_COMM_WORLD_SIZE", "2"), ("OMPI_COMM_WORLD_RANK", "1")];
-    let output = command(1, &["inspect", arg(&maps)]).envs(second).output().expect("it can be started");
-    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "task 1: nothing to do, task 0 runs this command alone\n");
-    if cfg!(feature = "mpi") {
-        assert_eq!(must(2, &["inspect", arg(&maps)]), must(1, &["inspect", arg(&maps)]));
+    let plain = must(1, &["inspect", arg(&maps)]);
+    let out = folder.path().join("statistics.json");
+    for variables in SECOND {
+        let run = |words: &[&str]| command(1, words).envs(variables.iter().copied()).output().expect("it starts");
+        let looked = run(&["inspect", arg(&maps)]);
+        assert_eq!(String::from_utf8_lossy(&looked.stdout), plain, "{variables:?}");
+        let written = run(&["evaluate", arg(&maps), "--against", arg(&maps), "--split", "train", "--out", arg(&out)]);
+        assert!(written.status.success() && written.stdout.is_empty() && !out.exists(), "{variables:?}: {written:?}");
+        let told = String::from_utf8_lossy(&written.stderr).into_owned();
+        assert_eq!(told, "task 1: nothing to do, task 0 runs this command alone\n", "{variables:?}");
     }
 }

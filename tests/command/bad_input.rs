@@ -307,6 +307,25 @@ fn a_damaged_checkpoint_is_set_aside_and_made_again() {
     assert_eq!(crate::program::word(&scene.run, "status"), "failed");
 }
 
+/// A checkpoint that cannot be read is left where it is, and no older one is taken.
+#[test]
+fn an_io_error_on_the_newest_checkpoint_ends_training_and_renames_nothing() {
+    let scene = scene();
+    let arguments = ["train", CONFIG, "--run", arg(&scene.run), "--data", arg(&scene.maps)];
+    must(1, &arguments);
+    let newest = scene.run.join("checkpoints/step-0000040");
+    let (file, kept) = (newest.join("optimiser.safetensors"), newest.join("kept"));
+    fs::rename(&file, &kept).expect("it can be moved");
+    std::os::unix::fs::symlink("/proc/self/mem", &file).expect("room"); // whose first page is never there
+    let (code, line) = refused(&[&arguments[..], &["--set", "trainer.steps=44"]].concat());
+    assert_eq!(code, 74, "{line}");
+    assert!(line.contains("step-0000040/optimiser.safetensors: Input/output error"), "{line}");
+    assert!(newest.is_dir() && !newest.with_extension("damaged").exists(), "nothing is set aside");
+    fs::rename(&kept, &file).expect("it can come back");
+    must(1, &[&arguments[..], &["--set", "trainer.steps=44"]].concat());
+    assert_eq!(crate::program::word(&scene.run, "step"), "44");
+}
+
 #[test]
 fn two_programs_in_one_run_folder_are_refused() {
     let scene = scene();
@@ -325,13 +344,23 @@ fn two_programs_in_one_run_folder_are_refused() {
     assert!(line.contains("is in use by another program"), "{line}");
 }
 
+/// A program that does not outlive its test.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill(); // it may have ended
+        let _ = self.0.wait();
+    }
+}
+
 /// Two programs once wrote the same half-finished files, and each took the other's for its own.
 #[test]
 fn two_programs_in_one_output_folder_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("new/maps");
     let count = "2000000";
-    let mut first = crate::program::spawn(1, &["simulate", "maps", "--out", arg(&out), "--count", count]);
+    let mut first = Killed(crate::program::spawn(1, &["simulate", "maps", "--out", arg(&out), "--count", count]));
     let begun = std::time::Instant::now();
     while !out.join("shard-00000.h5.part").exists() {
         assert!(begun.elapsed().as_secs() < 60, "a dataset begins within a minute");
@@ -350,14 +379,14 @@ fn two_programs_in_one_output_folder_are_refused() {
         assert_eq!(
             line,
             format!(
-                "error: {} is being written by another program, expected a folder for this one alone",
+                "error: {} is being written by another program, expected a folder that no other program writes to",
                 out.display()
             )
         );
     }
     assert!(names().contains(&"lock".to_owned()), "{:?}", names());
-    first.kill().expect("it runs");
-    first.wait().expect("it ends");
+    first.0.kill().expect("it runs");
+    first.0.wait().expect("it ends");
     // The lock of a program that was killed is nobody's, and what is finished has none.
     fs::remove_dir_all(&out).expect("it is ours");
     fs::create_dir_all(&out).expect("room");

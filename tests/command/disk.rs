@@ -103,7 +103,7 @@ fn a_full_disk_ends_a_simulation_with_one_line_and_the_next_start_goes_on() {
     let whole = size_kib(&straight);
     let pages = |file: &(String, Vec<u8>)| 4 * (file.1.len() as u64).div_ceil(4096);
     let shards: u64 = bytes(&straight).iter().filter(|file| file.0.starts_with("shard-")).map(pages).sum();
-    for free in [0, 8, whole / 2, shards] {
+    for free in [0, 8, whole / 2, shards - 4, shards] {
         let maps = disk.path().join("maps");
         disk.fill(free);
         let (code, line) = refused(&["simulate", "maps", "--out", arg(&maps), "--count", "128", "--seed", "1"]);

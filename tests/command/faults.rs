@@ -171,6 +171,7 @@ fn a_rank_that_fails_ends_all_within_seconds_with_the_cause() {
         ("panic@6:1", 70, "drill panic@6:1: a panic, as was asked for"),
         ("panic@6:0", 70, "drill panic@6:0: a panic, as was asked for"),
         ("data@6:2", 65, "error: rank 2: drill data@6:2: no records could be loaded, as was asked for"),
+        ("data@6:0", 65, "error: drill data@6:0: no records could be loaded, as was asked for"),
         ("kill@6:0", 137, "signal 9"),
     ] {
         let begun = Instant::now();

@@ -64,9 +64,9 @@ fn training_and_sampling_have_the_same_bits_on_any_number_of_ranks() {
     for (form, sets) in forms.iter().enumerate() {
         let alone = folder.path().join(format!("{form}-1"));
         must(1, &train(&alone, &maps, sets));
-        // Every form on every number of ranks that are threads: library trainer::step. Here one form on all, the others on three, which is
-        // no power of two.
-        for &ranks in worlds()[1..].iter().filter(|ranks| form == 0 || **ranks == 3) {
+        // Every form on every number of ranks that are threads: library trainer::step. Here one form on all, our own kernels on three and
+        // four, the others on three, which is no power of two.
+        for &ranks in worlds()[1..].iter().filter(|ranks| form == 0 || **ranks == 3 || (form == 1 && **ranks == 4)) {
             let run = folder.path().join(format!("{form}-{ranks}"));
             must(ranks, &train(&run, &maps, sets));
             assert_eq!(word(&run, "checksum"), word(&alone, "checksum"), "{ranks} ranks, {sets:?}");
@@ -207,7 +207,11 @@ fn a_run_stopped_by_a_signal_ends_as_one_that_was_not() {
     let straight = folder.path().join("straight");
     must(1, &train(&straight, &maps, &[]));
     // Our batch scripts ask for USR2, submitit and Lightning users send USR1; mpirun forwards both.
-    let worlds = if cfg!(feature = "mpi") { vec![(2, 1, "-USR1"), (2, 4, "-USR2")] } else { vec![(1, 1, "-USR1")] };
+    let worlds = if cfg!(feature = "mpi") {
+        vec![(1, 2, "-USR1"), (2, 1, "-USR1"), (2, 4, "-USR2")]
+    } else {
+        vec![(1, 1, "-USR1")]
+    };
     for (before, after, signal) in worlds {
         let run = folder.path().join(format!("stopped-{before}-{after}"));
         let mut child = spawn(before, &train(&run, &maps, &[]));

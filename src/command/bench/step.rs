@@ -24,7 +24,7 @@ use crate::objective::gan::{Gan, GanSettings, Noise, Update};
 use crate::rng::Draw;
 use crate::trainer::{Ended, Stepper};
 
-/// Training steps on random data.
+/// Training steps on random data: spectra where the configuration sets data.codec, else maps.
 ///
 /// Prints `samples_per_second NUMBER`, the median over rounds, records of all ranks. With --against the same is timed
 /// with other values of the configuration, round by round in turn, and the ratio of each pair of rounds is told.

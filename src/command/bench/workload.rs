@@ -6,7 +6,6 @@ use tch::{Device, Tensor};
 
 use crate::command::CommandError;
 use crate::config::{CodecSection, ModelSection, RunConfig};
-use crate::data::atmosphere::QUANTITIES;
 use crate::data::spectral_axis::named_grid;
 use crate::data::{Aspa, Encoding};
 use crate::rng::{Draw, Stream};
@@ -50,10 +49,7 @@ pub(super) fn microbatch(
     for image in images.chunks_exact_mut(side * side) {
         let depths: Vec<f32> =
             (0..aspa.points()).map(|_| (least + (greatest - least) * chance.uniform()) as f32).collect();
-        let parameters = QUANTITIES.map(|quantity| {
-            let (low, high) = quantity.range;
-            (low + (high - low) * chance.uniform()) as f32
-        });
+        let parameters = aspa.settings().full_scale.all().map(|scale| (scale * chance.uniform()) as f32);
         aspa.encode(&depths, &parameters, image).expect("depths and parameters lie in the range of the codec");
     }
     Tensor::from_slice(&images).view(shape).to_device(device)

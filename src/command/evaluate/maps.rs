@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{Arguments, CommandError, records_of};
 use crate::command::output::say;
 use crate::data::{DataError, Dataset, DatasetWriter, Header, Kind};
-use crate::files;
+use crate::files::{self, FileLock};
 use crate::statistics::{Comparison, ComparisonSettings, Maps, compare};
 
 /// Which sets were compared: beside the numbers in `statistics.json`.
@@ -97,8 +97,13 @@ pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
         let path = run.join("statistics.json");
         files::write_whole(&path, text.as_bytes()).map_err(CommandError::io(path))?;
         let length = side * side * shape[0];
+        let examples = run.join("examples");
+        files::create_folder(&examples).map_err(CommandError::io(&examples))?;
+        let lock = FileLock::take(&examples.join("lock")).map_err(CommandError::io(&examples))?;
+        let lock = lock.ok_or_else(|| DataError::InUse { folder: examples.clone() })?;
         keep_examples(&run.join("examples/generated"), &generated, &generated_maps, length)?;
         keep_examples(&run.join("examples/reference"), &reference, &reference_maps, length)?;
+        lock.remove().map_err(CommandError::io(&examples))?;
     }
     if arguments.json { say(&text) } else { say(&summary(&comparison)) }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::{Found, checkpoint as one};
-use crate::checkpoint::{self, CheckpointError};
+use crate::checkpoint;
 use crate::command::CommandError;
 use crate::trainer::{Outcome, TrainError, metrics};
 
@@ -15,8 +15,7 @@ pub(super) fn look(path: &Path) -> Result<Found, CommandError> {
     for (_, opened) in checkpoint::all(&path.join("checkpoints"))? {
         match opened {
             Ok(checkpoint) => whole.push(checkpoint),
-            Err(error @ CheckpointError::Damaged { .. }) => damaged.push(error.to_string()),
-            Err(error) => return Err(error.into()),
+            Err(error) => damaged.push(error.to_string()), // it says whether it is damaged or cannot be read
         }
     }
     let metrics_path = path.join("metrics.jsonl");
