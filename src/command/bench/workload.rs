@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tch::{Device, Tensor};
 
 use crate::command::CommandError;
-use crate::config::{CodecSection, ModelSection, RunConfig};
+use crate::config::{CodecSection, RunConfig};
 use crate::data::spectral_axis::named_grid;
 use crate::data::{Aspa, Encoding};
 use crate::rng::{Draw, Stream};
@@ -22,11 +22,6 @@ pub(super) fn encoding(config: &RunConfig) -> Result<Encoding, CommandError> {
     let grid = named_grid(GRID).expect("the grid is built in");
     let aspa = Aspa::new(settings.clone(), &grid);
     let aspa = aspa.map_err(|fault| CommandError::Usage(format!("data.codec: {fault}, on the grid {GRID}")))?;
-    let ModelSection::Dcgan(model) = &config.sections().model;
-    if model.side != aspa.side() as i64 {
-        let wanted = format!("expected `data.codec.side`: {}", aspa.side());
-        return Err(CommandError::Usage(format!("`model.side` is {}, {wanted}", model.side)));
-    }
     Ok(Encoding::Aspa(Arc::new(aspa)))
 }
 
