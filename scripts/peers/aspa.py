@@ -14,7 +14,7 @@ SCALES = ["log10_h2o", "log10_co2", "log10_co", "log10_ch4", "planet_mass", "pla
 
 
 class Aspa:
-    """`settings` is `[data.codec]` of a run's config.toml."""
+    """`settings` is `[family.codec]` of a run's config.toml."""
 
     def __init__(self, settings, wavelength_um):
         self.side = settings["side"]

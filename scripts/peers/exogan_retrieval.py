@@ -112,14 +112,14 @@ class Peer:
         found = tensors(checkpoint / "model.safetensors")
         averaged = any(name.startswith("generator_ema.") for name in found) and arguments.weights != "live"
         self.weights = "generator_ema" if averaged else "generator"
-        self.generator = self.network(Generator(config["model"]), found, self.weights)
-        self.discriminator = self.network(Discriminator(config["model"]), found, "discriminator")
-        self.latent_dim = config["model"]["latent_dim"]
+        self.generator = self.network(Generator(config["family"]), found, self.weights)
+        self.discriminator = self.network(Discriminator(config["family"]), found, "discriminator")
+        self.latent_dim = config["family"]["latent_dim"]
         self.spectra = read(arguments.dataset, arguments.split, arguments.first, arguments.spectra)
         learned = tomllib.loads((checkpoint / "state.toml").read_text())["run"]["dataset"]["wavelength_um"]
         if list(self.spectra.wavelength_um) != learned:
             sys.exit(f"error: the wavelengths of {arguments.dataset} are not those that {arguments.run} learned")
-        self.aspa = Aspa(config["data"]["codec"], self.spectra.wavelength_um)
+        self.aspa = Aspa(config["family"]["codec"], self.spectra.wavelength_um)
         self.chance = np.random.default_rng(arguments.seed)
 
     def checkpoint(self):

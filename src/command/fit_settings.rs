@@ -48,5 +48,5 @@ pub fn check_start(settings: &FitSettings, trained: &Trained, run: &Path) -> Res
         return Ok(());
     }
     let run = run.display();
-    Err(CommandError::Usage(format!("{run} has no embedder, expected start=noise, or a run with [objective.embedder]")))
+    Err(CommandError::Usage(format!("{run} has no embedder, expected start=noise, or a run with [family.embedder]")))
 }

@@ -118,11 +118,11 @@ fn subject(config: &str) -> String {
         Some(value.as_str().map_or_else(|| value.to_string(), |word| word.replace('_', " ")))
     };
     let parts = [
-        get("model", "kind").map(|kind| kind.to_uppercase()),
-        get("model", "side").map(|side| format!("{side} px")),
-        get("model", "width").map(|width| format!("width {width}")),
-        get("objective", "loss").map(|loss| format!("{loss} loss")),
-        get("trainer", "update").map(|update| format!("{update} updates")),
+        get("family", "kind").map(|kind| kind.replace("gan", "GAN")),
+        get("family", "side").map(|side| format!("{side} px")),
+        get("family", "width").map(|width| format!("width {width}")),
+        get("family", "loss").map(|loss| format!("{loss} loss")),
+        get("family", "update").map(|update| format!("{update} updates")),
         get("batch", "global").map(|global| format!("batches of {global}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")

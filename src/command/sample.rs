@@ -10,7 +10,6 @@ use super::output_dataset::OutputDataset;
 use super::session::Session;
 use super::trained::{Trained, Which};
 use super::{CommandError, shards};
-use crate::config::ModelSection;
 use crate::data::{DataError, DatasetWriter, Header, Kind, ShardEntry};
 use crate::device::Choice;
 use crate::exit::Exit;
@@ -46,7 +45,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let Trained { checkpoint, facts, averaged } = Trained::open(session, &arguments.run, &arguments.which)?;
     let network = if averaged { "generator_ema" } else { "generator" };
     Session::torch_threads(facts.threads);
-    let ModelSection::Dcgan(model) = &facts.model;
+    let model = &facts.model;
     let device = session.device(Choice::Auto, true)?;
     let sampler = session.agree(RecordSampler::open(
         &checkpoint,

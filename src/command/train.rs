@@ -13,7 +13,7 @@ use super::session::{Session, check_ranks};
 use super::staging::{self, StageArguments};
 use super::{CommandError, logging, provenance};
 use crate::comm::{Terms, alarm};
-use crate::config::{CodecSection, ConfigError, ModelSection, Override, RunConfig};
+use crate::config::{CodecSection, ConfigError, Override, RunConfig};
 use crate::data::loader::LoaderSettings;
 use crate::data::spectral_axis::in_words;
 use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
@@ -111,7 +111,6 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let dataset = Arc::new(session.agree(Dataset::open(&data))?);
     let (config, encoding) = session.agree(suited(config, &dataset))?;
     let sections = config.sections();
-    let ModelSection::Dcgan(model) = &sections.model;
     let records = dataset.split(&sections.data.split)?.records();
     let schedule = schedule(&config, records);
     let drills = Drills::new(&arguments.drills, session.rank(), session.ranks(), schedule.steps);
@@ -141,13 +140,13 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         },
         folder: &arguments.run,
         identity: identity(&config, &dataset, &encoding, device),
-        changed_by_hand: sets.iter().map(Override::key).filter(|key| may_change(key)).collect(),
+        changed_by_hand: sets.iter().flat_map(|set| changed_by_hand(&set.key(), config.networks())).collect(),
         stop: StopFlag::install(),
         max_wall: arguments.max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
         not_finite: sections.trainer.not_finite,
         drills,
     };
-    let mut run = match Run::start(&training, &gan, |player| sections.optimiser.of(player)) {
+    let mut run = match Run::start(&training, &gan, |network| config.adam(network)) {
         Ok(run) => run,
         Err(error) => {
             if let Some(lock) = lock {
@@ -187,7 +186,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         if session.ranks() == 1 { "rank" } else { "ranks" },
         arguments.run.display()
     );
-    if model.norm == Norm::Batch && cut.microbatch() < FEW {
+    if config.dcgan().norm == Norm::Batch && cut.microbatch() < FEW {
         log::warn!("microbatches of {} records: moments of batch norm are rough below {FEW}", cut.microbatch());
     }
     let outcome = run.train()?;
@@ -219,8 +218,6 @@ fn identity(config: &RunConfig, dataset: &Dataset, encoding: &Encoding, device: 
             facts.insert("axis".into(), name(aspa.wavelength_um()).into());
             let wavelength_um: Vec<toml::Value> = aspa.wavelength_um().iter().map(|&um| um.into()).collect();
             facts.insert("wavelength_um".into(), wavelength_um.into());
-            let codec = CodecSection::Aspa(aspa.settings().clone());
-            facts.insert("codec".into(), toml::Value::try_from(codec).expect("a codec is a table"));
         }
     }
     if let Some(field) = &manifest.field {
@@ -245,9 +242,13 @@ fn name(wavelength_um: &[f64]) -> String {
 const DEVICE_KEYS: [&str; 4] =
     ["trainer.threads_per_rank", "trainer.device", "trainer.reduction", "trainer.deterministic"];
 
-/// What may differ from the checkpoint's run where it is said by hand.
-fn may_change(key: &str) -> bool {
-    key.starts_with("optimiser.") || DEVICE_KEYS.contains(&key)
+/// The keys of a run's identity that may differ from the checkpoint's where `key` is set by hand.
+fn changed_by_hand(key: &str, networks: &[&str]) -> Vec<String> {
+    match key.strip_prefix("optimizer.") {
+        Some(of_one) if of_one.starts_with("network.") => vec![key.to_owned()],
+        Some(of_all) => networks.iter().map(|name| format!("optimizer.network.{name}.{of_all}")).collect(),
+        None => DEVICE_KEYS.contains(&key).then(|| key.to_owned()).into_iter().collect(),
+    }
 }
 
 /// The configuration for what the dataset holds, and the way of its records to the networks, which can take them.
@@ -258,19 +259,19 @@ pub(super) fn suited(config: RunConfig, dataset: &Dataset) -> Result<(RunConfig,
         Kind::Maps => config.for_maps()?,
         Kind::Spectra => config.for_spectra()?,
     };
-    let data = &config.sections().data;
-    let encoding = match (&data.codec, &manifest.axis) {
+    let sections = config.sections();
+    let encoding = match (sections.family.codec(), &manifest.axis) {
         (Some(CodecSection::Aspa(settings)), Some(axis)) => {
             let aspa = Aspa::new(settings.clone(), &axis.wavelength_um);
-            Encoding::Aspa(Arc::new(aspa.map_err(|fault| CommandError::Usage(format!("data.codec: {fault}")))?))
+            Encoding::Aspa(Arc::new(aspa.map_err(|fault| CommandError::Usage(format!("family.codec: {fault}")))?))
         }
-        _ => Encoding::Transform(data.transform.unwrap_or(manifest.transform)),
+        _ => Encoding::Transform(sections.data.transform.unwrap_or(manifest.transform)),
     };
     encoding.check(manifest).map_err(wrong)?;
-    let ModelSection::Dcgan(model) = &config.sections().model;
-    let (shape, wanted) = (encoding.shape(&manifest.shape), [1, model.side as usize, model.side as usize]);
+    let side = config.dcgan().side;
+    let (shape, wanted) = (encoding.shape(&manifest.shape), [1, side as usize, side as usize]);
     if shape != wanted {
-        let reason = format!("records are {shape:?}, expected {wanted:?} for model.side = {}", model.side);
+        let reason = format!("records are {shape:?}, expected {wanted:?} for family.side = {side}");
         return Err(wrong(reason).into());
     }
     Ok((config, encoding))
@@ -279,7 +280,7 @@ pub(super) fn suited(config: RunConfig, dataset: &Dataset) -> Result<(RunConfig,
 /// How long the run is and what it keeps, with `records` records to learn from.
 pub(super) fn schedule(config: &RunConfig, records: u64) -> Schedule {
     let trainer = &config.sections().trainer;
-    let records_per_step = config.cut().global as u64 * u64::from(trainer.discriminator_moves);
+    let records_per_step = config.cut().global as u64 * u64::from(config.gan().discriminator_updates);
     let steps = match (trainer.steps, trainer.epochs) {
         (Some(steps), _) => steps,
         (None, epochs) => {

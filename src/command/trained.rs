@@ -9,11 +9,12 @@ use tch::Device;
 use super::CommandError;
 use super::session::Session;
 use crate::checkpoint::{self, Checkpoint, CheckpointError};
-use crate::config::{CodecSection, ModelSection};
+use crate::config::{CodecSection, FamilySection};
 use crate::data::{Aspa, Channel, Encoding, Field, Parameter, SpectralAxis, Transform, atmosphere};
 use crate::files;
 use crate::inference::Networks;
 use crate::model::Precision;
+use crate::model::dcgan::DcganSettings;
 use crate::model::embedder::EmbedderSize;
 use crate::one_line;
 
@@ -67,8 +68,7 @@ impl Trained {
 
     /// Its networks on `device`, for fits in `precision`.
     pub fn networks(&self, device: Device, precision: Precision) -> Result<Networks, CheckpointError> {
-        let ModelSection::Dcgan(model) = &self.facts.model;
-        let Facts { embedder, encoding, .. } = &self.facts;
+        let Facts { model, embedder, encoding, .. } = &self.facts;
         Networks::open(&self.checkpoint, self.averaged, model, embedder.as_ref(), encoding, device, precision)
     }
 }
@@ -123,7 +123,7 @@ fn open_checkpoint(run: &Path, which: &Which) -> Result<Checkpoint, CommandError
 
 /// What a checkpoint says of the data its networks learned from.
 pub struct Facts {
-    pub model: ModelSection,
+    pub model: DcganSettings,
     /// Of an embedder, where one was trained.
     pub embedder: Option<EmbedderSize>,
     pub shape: Vec<usize>,
@@ -153,23 +153,20 @@ impl Facts {
         let run = &checkpoint.state.run;
         let read = || -> Result<Self, String> {
             let has = |key: &str| run.get("dataset").and_then(|dataset| dataset.get(key)).is_some();
-            let (transform, encoding, parameters, axis) = if has("codec") {
-                let CodecSection::Aspa(settings) = get(run, &["dataset", "codec"])?;
+            let family: FamilySection = get(run, &["family"])?;
+            let (transform, encoding, parameters, axis) = if let Some(CodecSection::Aspa(settings)) = family.codec() {
                 let wavelength_um: Vec<f64> = get(run, &["dataset", "wavelength_um"])?;
-                let aspa =
-                    Aspa::new(settings, &wavelength_um).map_err(|fault| format!("run.dataset.codec: {fault}"))?;
+                let aspa = Aspa::new(settings.clone(), &wavelength_um)
+                    .map_err(|fault| format!("run.family.codec: {fault}"))?;
                 let axis = SpectralAxis { channels: vec![Channel::Depth], wavelength_um };
                 (Transform::default(), Encoding::Aspa(Arc::new(aspa)), atmosphere::parameters(), Some(axis))
             } else {
                 let transform = get(run, &["dataset", "transform"])?;
                 (transform, Encoding::Transform(transform), Vec::new(), None)
             };
-            let embedder = run.get("objective").and_then(|objective| objective.get("embedder")).is_some();
             Ok(Self {
-                model: get(run, &["model"])?,
-                embedder: embedder
-                    .then(|| Ok::<_, String>(EmbedderSize { hidden: get(run, &["objective", "embedder", "hidden"])? }))
-                    .transpose()?,
+                model: family.dcgan(),
+                embedder: family.gan().embedder.as_ref().map(|embedder| EmbedderSize { hidden: embedder.hidden }),
                 shape: get(run, &["dataset", "shape"])?,
                 unit: get(run, &["dataset", "unit"])?,
                 transform,

@@ -3,6 +3,8 @@
 //! Settings live beside the thing they set; this room holds their sections together, refuses unknown keys, applies
 //! `--set a.b=c`, and checks what no section can check alone.
 
+mod family;
+mod optimizer;
 mod overrides;
 mod run_file;
 
@@ -10,19 +12,19 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use family::{CodecSection, FamilySection, GanSection};
+pub use optimizer::{NetworkOptimizer, OptimizerSection};
 pub use overrides::{Override, apply};
-pub use run_file::{
-    BatchSection, CodecSection, DataSection, ModelSection, ObjectiveSection, OptimiserSection, Reduction, RunFile,
-    TrainerSection,
-};
+pub use run_file::{BatchSection, DataSection, Reduction, RunFile, TrainerSection};
 
 use crate::device::Choice;
 use crate::exit::{Ends, Exit};
 use crate::files;
-use crate::model::dcgan::{Norm, Output};
+use crate::model::dcgan::{DcganSettings, Norm, Output};
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSettings, Loss, Noise, Penalty, Update};
 use crate::one_line;
+use crate::optim::AdamSettings;
 use crate::trainer::Cut;
 
 /// What is wrong with a configuration.
@@ -112,21 +114,24 @@ impl RunConfig {
                 trainer.remove(replaced);
             }
         }
-        let file: RunFile = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
-            overrides::blame(&error, sets).unwrap_or_else(|| wrong(overrides::key_and_fault(&error)))
-        })?;
+        let kind = take_kind(&mut table)?;
+        let file: RunFile<GanSection> =
+            serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
+                overrides::blame(&error, sets).unwrap_or_else(|| wrong(overrides::key_and_fault(&error)))
+            })?;
+        let mut file = file.map_family(|gan| FamilySection::of_kind(&kind, gan).expect("the kind is a known one"));
+        file.family.complete();
         let config = Self { file };
         config.check()?;
         Ok(config)
     }
 
-    /// The same for spectra, with the codec written out.
-    pub fn for_spectra(mut self) -> Result<Self, ConfigError> {
-        let data = &mut self.file.data;
-        if data.transform.is_some() {
+    /// Refuses a family that is for other data than spectra, and what has no meaning for them.
+    pub fn for_spectra(self) -> Result<Self, ConfigError> {
+        self.is_for("spectra", "spectra_gan")?;
+        if self.file.data.transform.is_some() {
             return value("data.transform", &"set", "not set, since the dataset holds spectra");
         }
-        data.codec.get_or_insert_default();
         let every = self.file.trainer.measure_every;
         if every != 0 {
             return value(
@@ -135,16 +140,20 @@ impl RunConfig {
                 "0, since only maps are measured and the dataset holds spectra",
             );
         }
-        self.check()?;
         Ok(self)
     }
 
-    /// The same for maps, which have no codec.
+    /// Refuses a family that is for other data than maps.
     pub fn for_maps(self) -> Result<Self, ConfigError> {
-        match &self.file.data.codec {
-            None => Ok(self),
-            Some(CodecSection::Aspa(_)) => value("data.codec", &"aspa", "not set, since the dataset holds maps"),
+        self.is_for("maps", "maps_gan").map(|()| self)
+    }
+
+    fn is_for(&self, records: &str, wanted: &str) -> Result<(), ConfigError> {
+        let kind = self.file.family.kind();
+        if kind == wanted {
+            return Ok(());
         }
+        value("family.kind", &quoted(kind), &format!("{}, since the dataset holds {records}", quoted(wanted)))
     }
 
     /// The sections.
@@ -162,28 +171,45 @@ impl RunConfig {
         Cut { global: self.file.batch.global, microbatches: self.file.batch.microbatches }
     }
 
+    /// The size of the networks.
+    pub fn dcgan(&self) -> DcganSettings {
+        self.file.family.dcgan()
+    }
+
     /// The rules of the game.
     pub fn gan(&self) -> GanSettings {
-        let ObjectiveSection::Gan(gan) = &self.file.objective;
-        let trainer = &self.file.trainer;
+        let gan = self.file.family.gan();
         GanSettings {
             loss: gan.loss,
-            precision: trainer.precision,
+            precision: self.file.trainer.precision,
             penalty: (gan.penalty > 0.0).then_some(Penalty { weight: gan.penalty, every: gan.penalty_every }),
             label_flip: gan.label_flip,
             instance_noise: gan.instance_noise,
             average: (gan.ema > 0.0).then_some(gan.ema),
-            update: trainer.update,
-            noise: trainer.noise,
-            discriminator_moves: trainer.discriminator_moves,
-            generator_moves: trainer.generator_moves,
+            update: gan.update,
+            noise: gan.noise,
+            discriminator_updates: gan.discriminator_updates,
+            generator_updates: gan.generator_updates,
         }
     }
 
-    /// The third player, if there is one.
+    /// The third network, if there is one.
     pub fn embedder(&self) -> Option<&EmbedderSettings> {
-        let ObjectiveSection::Gan(gan) = &self.file.objective;
-        gan.embedder.as_ref()
+        self.file.family.gan().embedder.as_ref()
+    }
+
+    /// The names of the networks.
+    pub fn networks(&self) -> &'static [&'static str] {
+        self.file.family.networks()
+    }
+
+    /// The Adam of `network`.
+    ///
+    /// # Panics
+    /// Where the family has no such network.
+    pub fn adam(&self, network: &str) -> AdamSettings {
+        assert!(self.networks().contains(&network), "{} has no network `{network}`", self.file.family.kind());
+        self.file.optimizer.of(network)
     }
 
     /// What makes the run what it is: a checkpoint of a run that differs in any of it cannot be continued. Where the
@@ -203,13 +229,18 @@ impl RunConfig {
         if self.file.trainer.deterministic {
             forget("trainer", &["deterministic"]); // runs from before this key are the same
         }
+        // What each network's Adam is, wherever that is said.
+        let adam = |name: &&str| toml::Value::try_from(self.adam(name)).expect("Adam's settings are a table");
+        let networks: toml::Table = self.networks().iter().map(|name| ((*name).to_owned(), adam(name))).collect();
+        let optimizer: toml::Table = [("network".to_owned(), networks.into())].into_iter().collect();
+        table.insert("optimizer".into(), optimizer.into());
         table
     }
 
     /// What no section can check alone.
     fn check(&self) -> Result<(), ConfigError> {
-        let RunFile { batch, model, trainer, optimiser, data, .. } = &self.file;
-        self.check_game()?;
+        let RunFile { batch, trainer, optimizer, data, .. } = &self.file;
+        self.check_family()?;
         if batch.microbatches == 0 || !batch.microbatches.is_power_of_two() {
             return value("batch.microbatches", &batch.microbatches, "a power of two");
         }
@@ -220,25 +251,9 @@ impl RunConfig {
         if batch.global > 1 << 20 {
             return value("batch.global", &batch.global, "at most 1048576 records");
         }
-        let ModelSection::Dcgan(dcgan) = model;
-        if dcgan.norm != Norm::None && batch.global == batch.microbatches {
+        if self.dcgan().norm != Norm::None && batch.global == batch.microbatches {
             let wanted = "2 or more records in each microbatch, for batch norm";
             return value("batch.global", &batch.global, wanted);
-        }
-        if let Some((key, have, wanted)) = dcgan.fault() {
-            return value(&format!("model.{key}"), &have, &wanted);
-        }
-        if let Some(CodecSection::Aspa(aspa)) = &data.codec {
-            if let Some((key, have, wanted)) = aspa.fault() {
-                return value(&format!("data.codec.{key}"), &have, &wanted);
-            }
-            if dcgan.side != aspa.side as i64 {
-                return value("model.side", &dcgan.side, &format!("`data.codec.side`: {}", aspa.side));
-            }
-            if dcgan.output != Output::Sigmoid {
-                let wanted = "\"sigmoid\", since the pixels of a codec are in [0, 1]";
-                return value("model.output", &"tanh", wanted);
-            }
         }
         match (trainer.steps, trainer.epochs) {
             (Some(_), Some(epochs)) => return value("trainer.epochs", &epochs, "not set, since trainer.steps is"),
@@ -248,17 +263,6 @@ impl RunConfig {
                 return value("trainer.epochs", &epochs, "a positive number");
             }
             _ => {}
-        }
-        for (key, moves) in
-            [("discriminator_moves", trainer.discriminator_moves), ("generator_moves", trainer.generator_moves)]
-        {
-            if moves == 0 {
-                return value(&format!("trainer.{key}"), &moves, "1 or more");
-            }
-            let alone = trainer.update == Update::Simultaneous || trainer.noise == Noise::Shared;
-            if alone && moves != 1 {
-                return value(&format!("trainer.{key}"), &moves, "1 where moves are simultaneous or share their noise");
-            }
         }
         if trainer.reduction == Reduction::Nccl && trainer.device == Choice::Cpu {
             return value("trainer.reduction", &"nccl", "\"tree\", since trainer.device is \"cpu\"");
@@ -288,55 +292,98 @@ impl RunConfig {
         if data.window_blocks == 0 {
             return value("data.window_blocks", &0, "1 or more");
         }
-        for player in ["discriminator", "generator", "embedder"] {
-            let adam = optimiser.of(player);
-            let numbers = [
-                ("learning_rate", adam.learning_rate, f64::MIN_POSITIVE..f64::INFINITY, "a positive number"),
-                ("beta1", adam.beta1, 0.0..1.0, "at least 0 and below 1"),
-                ("beta2", adam.beta2, 0.0..1.0, "at least 0 and below 1"),
-                ("epsilon", adam.epsilon, f64::MIN_POSITIVE..f64::INFINITY, "a positive number"),
-                ("clip", adam.clip, 0.0..f64::INFINITY, "a norm, or 0 for no limit"),
-            ];
-            for (key, have, legal, wanted) in numbers {
-                if !legal.contains(&have) {
-                    return value(&format!("optimiser.{player}.{key}"), &have, wanted);
-                }
-            }
+        if let Some((key, have, wanted)) = optimizer.fault() {
+            return value(&key, &have, wanted);
+        }
+        let networks = self.networks();
+        if let Some(unknown) = optimizer.network.keys().find(|name| !networks.contains(&name.as_str())) {
+            let wanted = format!("one of the networks of {}: {}", self.file.family.kind(), networks.join(", "));
+            return value("optimizer.network", &unknown, &wanted);
         }
         Ok(())
     }
 
-    /// Whether the rules of the game are any, and fit the networks.
-    fn check_game(&self) -> Result<(), ConfigError> {
-        let (ObjectiveSection::Gan(gan), ModelSection::Dcgan(dcgan)) = (&self.file.objective, &self.file.model);
+    /// What the family cannot be.
+    fn check_family(&self) -> Result<(), ConfigError> {
+        let (gan, dcgan) = (self.file.family.gan(), self.dcgan());
+        if let Some((key, have, wanted)) = dcgan.fault() {
+            return value(&format!("family.{key}"), &have, &wanted);
+        }
+        match (&self.file.family, &gan.codec) {
+            (FamilySection::MapsGan(_), Some(_)) => {
+                return value("family.codec", &"set", "not set, since `family.kind` is \"maps_gan\"");
+            }
+            (_, Some(CodecSection::Aspa(aspa))) => {
+                if let Some((key, have, wanted)) = aspa.fault() {
+                    return value(&format!("family.codec.{key}"), &have, &wanted);
+                }
+                if gan.side != aspa.side as i64 {
+                    return value("family.side", &gan.side, &format!("`family.codec.side`: {}", aspa.side));
+                }
+                if gan.output != Output::Sigmoid {
+                    let wanted = "\"sigmoid\", since the pixels of a codec are in [0, 1]";
+                    return value("family.output", &"tanh", wanted);
+                }
+            }
+            (_, None) => {}
+        }
         if !(0.0..f64::INFINITY).contains(&gan.penalty) {
-            return value("objective.penalty", &gan.penalty, "a weight, or 0 for no gradient penalty");
+            return value("family.penalty", &gan.penalty, "a weight, or 0 for no gradient penalty");
         }
         if gan.loss == Loss::Wasserstein && gan.penalty == 0.0 {
             let wanted = "a positive weight for loss = \"wasserstein\", 10 in Gulrajani et al. 2017";
-            return value("objective.penalty", &0, wanted);
+            return value("family.penalty", &0, wanted);
         }
         if gan.penalty_every == 0 {
-            return value("objective.penalty_every", &0, "1 or more steps");
+            return value("family.penalty_every", &0, "1 or more steps");
         }
         if gan.penalty > 0.0 && dcgan.norm.in_discriminator() {
-            let wanted = "\"generator\" or \"none\", since objective.penalty is of each map alone";
-            return value("model.norm", &"batch", wanted);
+            let wanted = "\"generator\" or \"none\", since family.penalty is of each map alone";
+            return value("family.norm", &"batch", wanted);
         }
         if !(0.0..=1.0).contains(&gan.label_flip) {
-            return value("objective.label_flip", &gan.label_flip, "a probability, 0 to 1");
+            return value("family.label_flip", &gan.label_flip, "a probability, 0 to 1");
         }
         if !(0.0..f64::INFINITY).contains(&gan.instance_noise) {
-            return value("objective.instance_noise", &gan.instance_noise, "a standard deviation, or 0 for no noise");
+            return value("family.instance_noise", &gan.instance_noise, "a standard deviation, or 0 for no noise");
         }
         if let Some((key, have, wanted)) = gan.embedder.as_ref().and_then(EmbedderSettings::fault) {
-            return value(&format!("objective.embedder.{key}"), &have, wanted);
+            return value(&format!("family.embedder.{key}"), &have, wanted);
         }
         if !(0.0..1.0).contains(&gan.ema) {
-            return value("objective.ema", &gan.ema, "a decay of at least 0 (none is kept) and below 1");
+            return value("family.ema", &gan.ema, "a decay of at least 0 (none is kept) and below 1");
+        }
+        for (key, updates) in
+            [("discriminator_updates", gan.discriminator_updates), ("generator_updates", gan.generator_updates)]
+        {
+            if updates == 0 {
+                return value(&format!("family.{key}"), &updates, "1 or more");
+            }
+            let alone = gan.update == Update::Simultaneous || gan.noise == Noise::Shared;
+            if alone && updates != 1 {
+                let wanted = "1 where updates are simultaneous or share their noise";
+                return value(&format!("family.{key}"), &updates, wanted);
+            }
         }
         Ok(())
     }
+}
+
+/// Takes `family.kind` out of a configuration, if it has a family; a kind that there is not is refused.
+fn take_kind(table: &mut toml::Table) -> Result<String, ConfigError> {
+    let wanted = format!("one of {}", FamilySection::KINDS.map(quoted).join(", "));
+    let Some(toml::Value::Table(family)) = table.get_mut("family") else {
+        return Ok(FamilySection::KINDS[0].to_owned()); // what is there instead is refused with the rest of the file
+    };
+    match family.remove("kind") {
+        Some(toml::Value::String(kind)) if FamilySection::KINDS.contains(&kind.as_str()) => Ok(kind),
+        Some(kind) => value("family.kind", &kind, &wanted),
+        None => value("family.kind", &"not set", &wanted),
+    }
+}
+
+fn quoted(word: &str) -> String {
+    format!("\"{word}\"")
 }
 
 /// The value of `key` cannot be.

@@ -30,7 +30,7 @@ impl Override {
         if path.iter().any(String::is_empty) {
             return Err(wrong("expected a key before the equals sign"));
         }
-        // What is no TOML value is a word: `--set trainer.update=simultaneous` needs no quotes.
+        // What is no TOML value is a word: `--set family.update=simultaneous` needs no quotes.
         let value = format!("v = {}", text.trim()).parse::<Table>().ok().and_then(|mut table| table.remove("v"));
         let value = value.unwrap_or_else(|| Value::String(text.trim().to_owned()));
         Ok(Self { path, value, argument: argument.to_owned(), option })
@@ -101,11 +101,11 @@ impl Fault {
             return Self { key: path, text: format!("`{section}{key}` is missing"), names_its_key: true };
         }
         if let ([key, known @ ..], true) = (words.as_slice(), text.starts_with("unknown field")) {
-            let wanted = nearest(key, known).map_or_else(
-                || text.split_once(", ").map_or(String::new(), |(_, wanted)| wanted.to_owned()),
-                |meant| format!("did you mean `{section}{meant}`"),
-            );
-            let key = format!("{section}{key}");
+            let full = format!("{section}{key}");
+            let wanted = moved(&full).or_else(|| Some(format!("did you mean `{section}{}`", nearest(key, known)?)));
+            let wanted =
+                wanted.unwrap_or_else(|| text.split_once(", ").map_or(String::new(), |(_, wanted)| wanted.to_owned()));
+            let key = full;
             return Self { text: format!("unknown key `{key}`, {wanted}"), key, names_its_key: true };
         }
         if let ([value, known @ ..], true) = (words.as_slice(), text.starts_with("unknown variant")) {
@@ -115,6 +115,29 @@ impl Fault {
         }
         Self { key: path, text: plain(&text), names_its_key: false }
     }
+}
+
+/// Where keys of configurations from before `[family]` are now.
+const MOVED: [(&str, &str); 13] = [
+    ("model", "family"),
+    ("objective", "family"),
+    ("optimiser", "optimizer.network"),
+    ("data.codec", "family.codec"),
+    ("trainer.update", "family.update"),
+    ("trainer.noise", "family.noise"),
+    ("trainer.discriminator_moves", "family.discriminator_updates"),
+    ("trainer.generator_moves", "family.generator_updates"),
+    ("family.embedder.restraint", "family.embedder.latent_l2"),
+    ("family.embedder.veiled", "family.embedder.masked_fraction"),
+    ("optimizer.discriminator", "optimizer.network.discriminator"),
+    ("optimizer.generator", "optimizer.network.generator"),
+    ("optimizer.embedder", "optimizer.network.embedder"),
+];
+
+/// Where the key `key`, or what the section of that name held, is now; nothing if it never was.
+fn moved(key: &str) -> Option<String> {
+    let (_, now) = MOVED.iter().find(|(before, _)| *before == key)?;
+    Some(format!("which is now `{now}`"))
 }
 
 /// The words between backticks or double quotes.

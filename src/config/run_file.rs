@@ -4,21 +4,19 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::AspaSettings;
+use super::family::FamilySection;
+use super::optimizer::OptimizerSection;
 use crate::data::loader::Damaged;
 use crate::data::normalise::Transform;
 use crate::device::Choice;
 use crate::model::Precision;
-use crate::model::dcgan::DcganSettings;
-use crate::objective::embedder::EmbedderSettings;
-use crate::objective::gan::{Loss, Noise, Update};
-use crate::optim::AdamSettings;
 use crate::trainer::NotFinite;
 
-/// A training configuration.
+/// A training configuration. `F` is what stands in `[family]`: while it is read, the settings of the kind that is named
+/// there, so that errors know the full name of every key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RunFile {
+pub struct RunFile<F = FamilySection> {
     /// All chance of the run follows from it.
     pub seed: u64,
     /// What it learns from.
@@ -26,15 +24,21 @@ pub struct RunFile {
     pub data: DataSection,
     /// How a step's records are cut.
     pub batch: BatchSection,
-    /// The networks.
-    pub model: ModelSection,
-    /// Who minimises what.
-    pub objective: ObjectiveSection,
-    /// How each player moves.
+    /// What is trained: networks, loss and turns.
+    pub family: F,
+    /// Adam of each network.
     #[serde(default)]
-    pub optimiser: OptimiserSection,
+    pub optimizer: OptimizerSection,
     /// The loop.
     pub trainer: TrainerSection,
+}
+
+impl<F> RunFile<F> {
+    /// The same with another family.
+    pub(super) fn map_family<G>(self, family: impl FnOnce(F) -> G) -> RunFile<G> {
+        let Self { seed, data, batch, family: own, optimizer, trainer } = self;
+        RunFile { seed, data, batch, family: family(own), optimizer, trainer }
+    }
 }
 
 /// What a run learns from.
@@ -53,35 +57,11 @@ pub struct DataSection {
     /// From physical units to [-1, 1]; the dataset's own where this is not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transform: Option<Transform>,
-    /// How spectra become images, for which there is no transform; ExoGAN's way where this is not set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub codec: Option<CodecSection>,
-}
-
-/// How spectra become images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum CodecSection {
-    /// ExoGAN's.
-    Aspa(AspaSettings),
-}
-
-impl Default for CodecSection {
-    fn default() -> Self {
-        Self::Aspa(AspaSettings::default())
-    }
 }
 
 impl Default for DataSection {
     fn default() -> Self {
-        Self {
-            path: None,
-            split: "train".into(),
-            window_blocks: 32,
-            damaged: Damaged::Strict,
-            transform: None,
-            codec: None,
-        }
+        Self { path: None, split: "train".into(), window_blocks: 32, damaged: Damaged::Strict, transform: None }
     }
 }
 
@@ -93,77 +73,6 @@ pub struct BatchSection {
     pub global: usize,
     /// Parts of it that have batch norm and noise of their own: leaves of the sum. Ranks may be 1 to this many.
     pub microbatches: usize,
-}
-
-/// The networks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ModelSection {
-    /// CosmoGAN's.
-    Dcgan(DcganSettings),
-}
-
-/// Who minimises what.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ObjectiveSection {
-    /// A generator against a discriminator.
-    Gan(GanSection),
-}
-
-/// A generator against a discriminator.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GanSection {
-    /// Of both players.
-    pub loss: Loss,
-    /// Weight of the gradient penalty on the discriminator; 0 = none.
-    #[serde(default)]
-    pub penalty: f64,
-    /// Steps from one gradient penalty to the next, which then counts as many times.
-    #[serde(default = "GanSection::each_step")]
-    pub penalty_every: u64,
-    /// Probability that a map's label is flipped, drawn for each map.
-    #[serde(default)]
-    pub label_flip: f64,
-    /// Standard deviation of noise on all maps before the discriminator, in their own range; 0 = none.
-    #[serde(default)]
-    pub instance_noise: f64,
-    /// Decay of the average of the generator's weights that samples are made with, and of the embedder's; 0 = none is kept.
-    #[serde(default)]
-    pub ema: f64,
-    /// A third player who learns the way back from maps to latent numbers; none where it is not set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub embedder: Option<EmbedderSettings>,
-}
-
-impl GanSection {
-    fn each_step() -> u64 {
-        1
-    }
-}
-
-/// How each player moves.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OptimiserSection {
-    /// The discriminator's Adam.
-    pub discriminator: AdamSettings,
-    /// The generator's Adam.
-    pub generator: AdamSettings,
-    /// The embedder's Adam, where there is one.
-    pub embedder: AdamSettings,
-}
-
-impl OptimiserSection {
-    /// The Adam of the player called `player`.
-    pub fn of(&self, player: &str) -> AdamSettings {
-        match player {
-            "discriminator" => self.discriminator,
-            "embedder" => self.embedder,
-            _ => self.generator,
-        }
-    }
 }
 
 /// What sums gradients over ranks.
@@ -187,14 +96,6 @@ pub struct TrainerSection {
     /// times each record is seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<f64>,
-    /// How the players take turns.
-    pub update: Update,
-    /// Whose noise is whose.
-    pub noise: Noise,
-    /// Discriminator moves a step.
-    pub discriminator_moves: u32,
-    /// Generator moves a step.
-    pub generator_moves: u32,
     /// Arithmetic of convolutions in training.
     pub precision: Precision,
     /// Where networks live: a GPU for each rank of a machine, or the CPU.
@@ -235,10 +136,6 @@ impl Default for TrainerSection {
         Self {
             steps: None,
             epochs: None,
-            update: Update::default(),
-            noise: Noise::default(),
-            discriminator_moves: 1,
-            generator_moves: 1,
             precision: Precision::default(),
             device: Choice::Auto,
             share_gpu: false,

@@ -103,15 +103,15 @@ pub struct DcganSettings {
 }
 
 impl DcganSettings {
-    fn full_width() -> i64 {
+    pub(crate) fn full_width() -> i64 {
         64
     }
 
-    fn full_depth() -> u32 {
+    pub(crate) fn full_depth() -> u32 {
         4
     }
 
-    fn full_latent() -> i64 {
+    pub(crate) fn full_latent() -> i64 {
         64
     }
 

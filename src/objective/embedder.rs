@@ -36,12 +36,12 @@ pub struct EmbedderSettings {
     /// does not know of it.
     pub reconstruction: f64,
     /// Weight of the mean square of what becomes latent numbers, which keeps them from the ends of their range, where nothing is learned.
-    pub restraint: f64,
+    pub latent_l2: f64,
     /// Standard deviation of the noise on the depths that it sees, in parts per million: least and greatest, evenly drawn in the
     /// logarithm; for spectra.
     pub noise_ppm: [f64; 2],
     /// Probability that a map is veiled.
-    pub veiled: f64,
+    pub masked_fraction: f64,
 }
 
 impl Default for EmbedderSettings {
@@ -50,9 +50,9 @@ impl Default for EmbedderSettings {
             hidden: EmbedderSize::default().hidden,
             latent: 1.0,
             reconstruction: 0.0,
-            restraint: 1.0,
+            latent_l2: 1.0,
             noise_ppm: [1.0, 100.0],
-            veiled: 0.75,
+            masked_fraction: 0.75,
         }
     }
 }
@@ -68,14 +68,14 @@ impl EmbedderSettings {
             Some(("latent", self.latent.to_string(), "a weight, at least 0"))
         } else if !weight(self.reconstruction) {
             Some(("reconstruction", self.reconstruction.to_string(), "a weight, at least 0"))
-        } else if !weight(self.restraint) {
-            Some(("restraint", self.restraint.to_string(), "a weight, at least 0"))
+        } else if !weight(self.latent_l2) {
+            Some(("latent_l2", self.latent_l2.to_string(), "a weight, at least 0"))
         } else if self.latent + self.reconstruction == 0.0 {
             Some(("latent", "0".into(), "a positive weight where `reconstruction` is 0"))
         } else if !(least > 0.0 && least <= greatest && greatest < 1e6) {
             Some(("noise_ppm", format!("[{least}, {greatest}]"), "least and greatest, positive and below 1e6"))
-        } else if !(0.0..=1.0).contains(&self.veiled) {
-            Some(("veiled", self.veiled.to_string(), "a probability, 0 to 1"))
+        } else if !(0.0..=1.0).contains(&self.masked_fraction) {
+            Some(("masked_fraction", self.masked_fraction.to_string(), "a probability, 0 to 1"))
         } else {
             None
         }
@@ -166,7 +166,7 @@ impl Embedding {
         for _ in 0..count {
             let deviation = self.noise(chance) as f32;
             noise.extend(chance.normals(points as usize).iter().map(|value| value * deviation));
-            let veiled = chance.uniform() < self.settings.veiled;
+            let veiled = chance.uniform() < self.settings.masked_fraction;
             let window = Window::draw(chance);
             observed.extend(
                 (0..points as usize).map(|point| !veiled || window.shows(point, points as usize)).map(as_number),
@@ -195,7 +195,7 @@ impl Embedding {
             maps.size4().map(|(b, _, h, w)| (b, h as usize, w as usize)).expect("maps are [b, c, h, w]");
         let mut known = Vec::with_capacity(count as usize * rows * columns);
         for _ in 0..count {
-            let veiled = chance.uniform() < self.settings.veiled;
+            let veiled = chance.uniform() < self.settings.masked_fraction;
             let (down, across) = (Window::draw(chance), Window::draw(chance));
             for row in 0..rows {
                 let shows = |column| down.shows(row, rows) || across.shows(column, columns);

@@ -143,9 +143,9 @@ pub struct GanSettings {
     /// Whose noise is whose.
     pub noise: Noise,
     /// Discriminator moves a step (k).
-    pub discriminator_moves: u32,
+    pub discriminator_updates: u32,
     /// Generator moves a step (m).
-    pub generator_moves: u32,
+    pub generator_updates: u32,
 }
 
 /// Losses are of the order of one.
@@ -399,7 +399,7 @@ impl Gan {
     /// The embedder's gradient.
     fn move_embedder(&self, a_move: &Move, place: &Place, size: i64) -> Tally {
         let embedding = self.embedding.as_ref().expect("who moves is there");
-        let EmbedderSettings { latent, reconstruction, restraint, .. } = embedding.settings;
+        let EmbedderSettings { latent, reconstruction, latent_l2, .. } = embedding.settings;
         // Nothing is asked of the generator's weights.
         let frozen = Frozen::new(&self.generator_store);
         let veil = |turn: u32| place.chance(Stream::Veil, 2 * a_move.turn + turn, 2 * a_move.turns);
@@ -410,7 +410,7 @@ impl Gan {
         if reconstruction > 0.0 {
             let [error, square] =
                 embedding.veiled_error(&self.generator, &self.records(place), place.step, &mut veil(1));
-            loss += &error * reconstruction + &square * restraint;
+            loss += &error * reconstruction + &square * latent_l2;
             metrics.extend([error.detach(), square.detach()]);
         }
         (loss * place.share()).backward();
@@ -481,8 +481,8 @@ impl Objective for Gan {
                     reads: vec![DISCRIMINATOR],
                 }]
             }
-            Update::Alternating => one(DISCRIMINATOR, self.settings.discriminator_moves)
-                .chain(one(GENERATOR, self.settings.generator_moves))
+            Update::Alternating => one(DISCRIMINATOR, self.settings.discriminator_updates)
+                .chain(one(GENERATOR, self.settings.generator_updates))
                 .collect(),
         };
         if self.embedding.is_some() {

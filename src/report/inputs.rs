@@ -10,7 +10,7 @@ use crate::statistics::{Comparison, RetrievalStatistics};
 pub struct ReportInputs {
     /// Name of the run.
     pub run: String,
-    /// What was trained, in a line: "DCGAN, 64 px, non-saturating, 4.9 M parameters".
+    /// What was trained, in a line: "maps GAN, 64 px, width 64, non saturating loss".
     pub subject: String,
     /// How it ended, in a line: "finished at step 4,000". Empty where unknown.
     pub outcome: String,

@@ -32,7 +32,7 @@ fn a_shard(maps: &Path) -> PathBuf {
 fn wrong_configurations_end_with_64() {
     let scene = scene();
     for (sets, message) in [
-        (vec!["model.widht=3"], "widht"),
+        (vec!["family.widht=3"], "widht"),
         (vec!["batch.global=many"], "batch.global"),
         (vec!["batch.global=30"], "`batch.global` is 30, expected a positive multiple of `batch.microbatches`: 4"),
         (vec!["trainer.precision=fp8"], "fp8"),
@@ -226,9 +226,9 @@ fn a_folder_that_is_taken_is_refused_before_any_map_is_looked_at() {
 #[test]
 fn records_of_another_size_are_refused() {
     let scene = scene();
-    let (code, line) = train(&scene, &["model.side=32"]);
+    let (code, line) = train(&scene, &["family.side=32"]);
     assert_eq!(code, 65, "{line}");
-    assert!(line.ends_with("records are [1, 64, 64], expected [1, 32, 32] for model.side = 32"), "{line}");
+    assert!(line.ends_with("records are [1, 64, 64], expected [1, 32, 32] for family.side = 32"), "{line}");
 }
 
 #[test]
@@ -271,14 +271,16 @@ fn a_checkpoint_of_another_model_is_refused() {
         ["outcome.toml", "provenance.toml", "config.toml"].map(|name| fs::read(scene.run.join(name)).expect("there"))
     };
     let before = records();
-    let (code, line) = train(&scene, &["trainer.steps=3", "model.width=8"]);
+    let (code, line) = train(&scene, &["trainer.steps=3", "family.width=8"]);
     assert_eq!(code, 64, "{line}");
     assert!(records() == before, "a refused start leaves the run as it was");
-    assert!(line.ends_with("made with model.width = 4, this run has 8"), "{line}");
-    // What may differ: the length, and the optimiser where it is said by hand.
+    assert!(line.ends_with("made with family.width = 4, this run has 8"), "{line}");
+    // What may differ: the length, and the optimizer where it is set by hand.
     must(1, &["train", CONFIG, "--run", run, "--data", maps, "--set", "trainer.steps=3"]);
-    let rate = "optimiser.generator.learning_rate=1e-4";
+    let rate = "optimizer.network.generator.learning_rate=1e-4";
     must(1, &["train", CONFIG, "--run", run, "--data", maps, "--set", "trainer.steps=4", "--set", rate]);
+    let rates = "optimizer.learning_rate=3e-4";
+    must(1, &["train", CONFIG, "--run", run, "--data", maps, "--set", "trainer.steps=5", "--set", rates]);
 }
 
 #[test]

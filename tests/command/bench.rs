@@ -12,7 +12,7 @@ use crate::program::{arg, command, must, refused, simulated};
 use crate::trained::EXOGAN;
 
 const NARROW: [&str; 8] =
-    ["--set", "model.width=2", "--set", "batch.global=4", "--set", "batch.microbatches=2", "--set", "model.side=32"];
+    ["--set", "family.width=2", "--set", "batch.global=4", "--set", "batch.microbatches=2", "--set", "family.side=32"];
 
 fn json(ranks: usize, arguments: &[&str]) -> Value {
     let out = must(ranks, &[&["bench"], arguments, &["--json"]].concat());
@@ -49,7 +49,7 @@ fn steps_are_told_with_their_share_of_the_limits() {
     }
     a_share(&told, "outside_share");
     a_share(&told, "waiting_share");
-    let against = json(1, &[&step[..], &["--against", "trainer.update=simultaneous"]].concat());
+    let against = json(1, &[&step[..], &["--against", "family.update=simultaneous"]].concat());
     middle(&against, "ratio");
 }
 
@@ -93,8 +93,8 @@ fn the_work_of_a_step_is_what_its_form_says() {
         let told = json(1, &[&["step", "--steps", "1", "--rounds", "1", "--set", set], &NARROW[..]].concat());
         number(&told, "flops_per_sample")
     };
-    let (fresh, shared) = (of("trainer.noise=fresh"), of("trainer.noise=shared"));
-    let (simultaneous, two_to_one) = (of("trainer.update=simultaneous"), of("trainer.discriminator_moves=2"));
+    let (fresh, shared) = (of("family.noise=fresh"), of("family.noise=shared"));
+    let (simultaneous, two_to_one) = (of("family.update=simultaneous"), of("family.discriminator_updates=2"));
     // One generator forward less, then one discriminator forward less.
     assert!(fresh > shared && shared > simultaneous);
     let (generator, discriminator) = (fresh - shared, shared - simultaneous);
@@ -108,33 +108,33 @@ fn the_work_of_a_step_is_what_its_form_says() {
 fn steps_on_spectra_are_encoded_and_count_the_embedder() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = fs::read_to_string(EXOGAN).expect("a configuration");
-    let (head, rest) = text.split_once("[objective.embedder]").expect("it has an embedder");
-    let (_, tail) = rest.split_once("[trainer]").expect("and a trainer");
+    let (head, rest) = text.split_once("[family.embedder]").expect("it has an embedder");
+    let (_, tail) = rest.split_once("[family.codec]").expect("and a codec");
     let bare = folder.path().join("bare.toml");
-    fs::write(&bare, format!("{head}[trainer]{tail}")).expect("the disk has room");
+    fs::write(&bare, format!("{head}[family.codec]{tail}")).expect("the disk has room");
     let of = |config: &str, sets: &[&str]| {
         let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", *set]).collect();
         let told = json(1, &[&["step", "--steps", "1", "--rounds", "1", "--config", config], &sets[..]].concat());
         assert_eq!(told["records"], "spectra");
         number(&told, "flops_per_sample") / 2.0
     };
-    let one = "trainer.generator_moves=1";
+    let one = "family.generator_updates=1";
     let fresh = of(arg(&bare), &[one]);
-    let shared = of(arg(&bare), &[one, "trainer.noise=shared"]);
-    let simultaneous = of(arg(&bare), &[one, "trainer.update=simultaneous"]);
+    let shared = of(arg(&bare), &[one, "family.noise=shared"]);
+    let simultaneous = of(arg(&bare), &[one, "family.update=simultaneous"]);
     let (generator, discriminator) = (fresh - shared, shared - simultaneous);
     // 33-17-9-5-3 pixels, 32 channels at last: in place of one logit 32 hidden numbers, then 16 latent ones.
     let narrowest = 3.0 * 3.0 * 32.0;
     let embedder = discriminator - narrowest + narrowest * 32.0 + 32.0 * 16.0;
     let latent = generator + 3.0 * embedder;
-    let latent_only = of(EXOGAN, &[one, "objective.embedder.reconstruction=0.0"]);
+    let latent_only = of(EXOGAN, &[one, "family.embedder.reconstruction=0.0"]);
     assert!((latent_only - (fresh + latent)).abs() < 1.0, "{latent_only}, {fresh} and {latent}");
     let both = of(EXOGAN, &[one]);
     assert!((both - (latent_only + 4.0 * embedder + 5.0 * generator)).abs() < 1.0, "{both}, {latent_only}");
     let scaling = json(1, &["scaling", "--steps", "1", "--rounds", "1", "--config", EXOGAN]);
     assert_eq!(scaling["records"], "spectra");
-    let (code, line) = refused(&["bench", "step", "--config", EXOGAN, "--set", "data.codec.side=40"]);
-    assert_eq!((code, line.as_str()), (64, "error: `model.side` is 33, expected `data.codec.side`: 40"));
+    let (code, line) = refused(&["bench", "step", "--config", EXOGAN, "--set", "family.codec.side=40"]);
+    assert_eq!((code, line.as_str()), (64, "error: `family.side` is 33, expected `family.codec.side`: 40"));
 }
 
 #[test]

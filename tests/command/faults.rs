@@ -225,7 +225,7 @@ fn a_flipped_bit_is_found_its_rank_named_and_the_next_start_is_clean() {
 #[test]
 fn a_bad_move_while_the_other_players_sum_is_under_way_is_skipped_too() {
     let scene = Scene::new();
-    let skip = ["trainer.not_finite=skip", "trainer.update=simultaneous"];
+    let skip = ["trainer.not_finite=skip", "family.update=simultaneous"];
     let (alone, _) = scene.trained("alone", 1, &skip, &["nan@5"]);
     assert_eq!(scene.trained("three", 3, &skip, &["nan@5:1"]).0, alone);
     scene.stopped("in-two", 2, &skip, &["nan@5:1", "stop@7:1"]);

@@ -33,7 +33,7 @@ fn between_pieces_of_work(
     allocator: &[(&str, &str)],
 ) -> Vec<Vec<u64>> {
     let folder = tempfile::tempdir().expect("a folder");
-    let latent = format!("model.latent_dim={latent}");
+    let latent = format!("family.latent_dim={latent}");
     let mut arguments = vec!["train", CONFIG, "--run", arg(folder.path()), "--data", arg(maps)];
     for set in ["trainer.steps=1000000", "trainer.checkpoint_every=1000000", &latent] {
         arguments.extend(["--set", set]);

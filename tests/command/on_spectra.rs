@@ -55,7 +55,7 @@ fn a_run_on_spectra_makes_the_same_spectra_with_parameters_on_any_ranks() {
         must(ranks, &train(&run, &data, &["trainer.steps=20"]));
         must(ranks, &train(&run, &data, &[]));
         let config = fs::read_to_string(run.join("config.toml")).expect("it is there");
-        for line in ["[data.codec]", "kind = \"aspa\"", "version = 1", "side = 33", "log10_co2 = -8.0"] {
+        for line in ["[family.codec]", "kind = \"aspa\"", "version = 1", "side = 33", "log10_co2 = -8.0"] {
             assert!(config.contains(line), "{line} in {config}");
         }
         let out = folder.path().join("made");
@@ -92,9 +92,9 @@ fn a_run_is_not_gone_on_with_on_another_grid_or_with_another_codec() {
     assert_eq!(code, 64, "{line}");
     assert!(line.contains("made with dataset.axis = \"515 points from 50.1734 to 0.3015 um ("), "{line}");
     assert!(line.contains("this run has \"362 points from 15.9777 to 0.4400 um ("), "{line}");
-    let (code, line) = refused(&train(&run, &data, &["data.codec.depth_max=0.05"]));
+    let (code, line) = refused(&train(&run, &data, &["family.codec.depth_max=0.05"]));
     assert_eq!(code, 64, "{line}");
-    assert!(line.ends_with("made with data.codec.depth_max = 0.04, this run has 0.05"), "{line}");
+    assert!(line.ends_with("made with family.codec.depth_max = 0.04, this run has 0.05"), "{line}");
 }
 
 #[test]
@@ -108,23 +108,26 @@ fn a_codec_is_for_spectra_and_written_out_where_it_was_not_set() {
         assert_eq!(code, if line.contains("parameters are") { 65 } else { 64 }, "{line}");
         assert!(!run.exists(), "nothing is half made");
     };
-    wrong(&maps, &[], "`data.codec` is aspa, expected not set, since the dataset holds maps");
+    wrong(&maps, &[], "`family.kind` is \"spectra_gan\", expected \"maps_gan\", since the dataset holds maps");
     let (code, line) = refused(&["train", CONFIG, "--run", arg(&run), "--data", arg(&data)]);
-    assert_eq!((code, &*line), (64, "error: `model.side` is 64, expected `data.codec.side`: 33"));
-    wrong(
-        &data,
-        &["model.output=tanh"],
-        "`model.output` is tanh, expected \"sigmoid\", since the pixels of a codec are in [0, 1]",
+    assert_eq!(
+        (code, &*line),
+        (64, "error: `family.kind` is \"maps_gan\", expected \"spectra_gan\", since the dataset holds spectra")
     );
     wrong(
         &data,
-        &["data.codec.version=2"],
-        "`data.codec.version` is 2, expected 1, the layout that this program knows",
+        &["family.output=tanh"],
+        "`family.output` is tanh, expected \"sigmoid\", since the pixels of a codec are in [0, 1]",
     );
     wrong(
         &data,
-        &["data.codec.side=32", "model.side=32"],
-        "data.codec: `side` is 32, with room for 470 points beside the means of 14 sections, expected room for 515",
+        &["family.codec.version=2"],
+        "`family.codec.version` is 2, expected 1, the layout that this program knows",
+    );
+    wrong(
+        &data,
+        &["family.codec.side=32", "family.side=32"],
+        "family.codec: `side` is 32, with room for 470 points beside the means of 14 sections, expected room for 515",
     );
     let transform = "data.transform={kind = \"identity\"}";
     wrong(&data, &[transform], "`data.transform` is set, expected not set, since the dataset holds spectra");
@@ -136,13 +139,13 @@ fn a_codec_is_for_spectra_and_written_out_where_it_was_not_set() {
     // Without a codec in the file it is that of ExoGAN, in full.
     let text = fs::read_to_string(EXOGAN).expect("it is there");
     let bare = folder.path().join("bare.toml");
-    let (before, codec) = text.split_once("[data.codec]").expect("it has a codec");
-    let (_, after) = codec.split_once("[batch]").expect("a batch comes next");
-    fs::write(&bare, format!("{before}[batch]{after}")).expect("the disk has room");
+    let (before, codec) = text.split_once("[family.codec]").expect("it has a codec");
+    let (_, after) = codec.split_once("[trainer]").expect("a trainer comes next");
+    fs::write(&bare, format!("{before}[trainer]{after}")).expect("the disk has room");
     must(1, &["train", arg(&bare), "--run", arg(&run), "--data", arg(&data), "--set", "trainer.steps=1"]);
     assert!(
-        fs::read_to_string(run.join("config.toml")).expect("it is there").contains("[data.codec]\nkind = \"aspa\"")
+        fs::read_to_string(run.join("config.toml")).expect("it is there").contains("[family.codec]\nkind = \"aspa\"")
     );
-    let same = ["data.codec.depth_min=0.00650370296635", "data.codec.depth_max=0.0301803471629"];
+    let same = ["family.codec.depth_min=0.00650370296635", "family.codec.depth_max=0.0301803471629"];
     must(1, &train(&run, &data, &[same[0], same[1], "trainer.steps=2"]));
 }

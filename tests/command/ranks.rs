@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "mpi")]
 use {
     skyforge::comm::Courier,
-    skyforge::config::{ModelSection, RunConfig},
+    skyforge::config::RunConfig,
     skyforge::data::{Dataset, loader::LoaderSettings},
     skyforge::objective::gan::Gan,
     skyforge::trainer::signals::StopFlag,
@@ -49,15 +49,15 @@ fn training_and_sampling_have_the_same_bits_on_any_number_of_ranks() {
     simulated(&maps, 256);
     let forms: [&[&str]; 5] = [
         &["trainer.steps=6"],
-        &["trainer.steps=2", "model.width=16"], // wide enough for our own kernels in all layers
-        &["trainer.steps=6", "trainer.update=simultaneous"],
+        &["trainer.steps=2", "family.width=16"], // wide enough for our own kernels in all layers
+        &["trainer.steps=6", "family.update=simultaneous"],
         &["trainer.steps=6", "trainer.precision=bf16"],
         &[
             "trainer.steps=6",
-            "objective.loss=wasserstein",
-            "objective.penalty=10.0",
-            "objective.penalty_every=2",
-            "model.norm=generator",
+            "family.loss=wasserstein",
+            "family.penalty=10.0",
+            "family.penalty_every=2",
+            "family.norm=generator",
         ],
     ];
     let mut checksums = Vec::new();
@@ -157,10 +157,10 @@ fn ranks_that_are_threads_train_what_ranks_that_are_processes_train() {
     fs::create_dir(&threads).expect("the disk has room");
     let steps = "trainer.steps=6".parse().expect("a value");
     let config = RunConfig::load(Path::new(CONFIG), &[steps]).expect("the configuration is right");
-    let (sections, ModelSection::Dcgan(model)) = (config.sections(), &config.sections().model);
+    let (sections, model) = (config.sections(), config.dcgan());
     tch::set_num_threads(1);
     Courier::run(3, |comm| {
-        let gan = Gan::new(model, config.gan(), sections.seed, tch::Device::Cpu);
+        let gan = Gan::new(&model, config.gan(), sections.seed, tch::Device::Cpu);
         let training = Training {
             comm,
             seed: sections.seed,
@@ -188,10 +188,7 @@ fn ranks_that_are_threads_train_what_ranks_that_are_processes_train() {
             drills: Drills::default(),
             not_finite: NotFinite::Stop,
         };
-        Run::start(&training, &gan, |player| sections.optimiser.of(player))
-            .expect("it starts")
-            .train()
-            .expect("it ends well");
+        Run::start(&training, &gan, |network| config.adam(network)).expect("it starts").train().expect("it ends well");
     });
     for file in ["model.safetensors", "optimiser.safetensors"] {
         let read = |run: &Path| fs::read(run.join("checkpoints/step-0000006").join(file)).expect("it is there");
@@ -276,22 +273,22 @@ fn every_form_of_the_game_has_the_same_bits_on_any_ranks_in_one_piece_or_two() {
     let maps = folder.path().join("maps");
     simulated(&maps, 256);
     let forms: [&[&str]; 9] = [
-        &["trainer.precision=bf16", "trainer.update=simultaneous"],
+        &["trainer.precision=bf16", "family.update=simultaneous"],
         &[
             "trainer.precision=bf16",
-            "objective.loss=wasserstein",
-            "objective.penalty=10.0",
-            "objective.penalty_every=4",
-            "model.norm=none",
-            "trainer.discriminator_moves=3",
+            "family.loss=wasserstein",
+            "family.penalty=10.0",
+            "family.penalty_every=4",
+            "family.norm=none",
+            "family.discriminator_updates=3",
         ],
-        &["trainer.noise=shared"],
-        &["trainer.update=simultaneous"],
-        &["trainer.discriminator_moves=2", "trainer.generator_moves=3"],
-        &["objective.loss=minimax", "optimiser.generator.clip=1.0"],
-        &["objective.loss=least_squares", "objective.label_flip=0.3"],
-        &["objective.loss=hinge", "objective.ema=0.0"],
-        &["batch.microbatches=8", "optimiser.discriminator.clip=0.5"],
+        &["family.noise=shared"],
+        &["family.update=simultaneous"],
+        &["family.discriminator_updates=2", "family.generator_updates=3"],
+        &["family.loss=minimax", "optimizer.network.generator.clip=1.0"],
+        &["family.loss=least_squares", "family.label_flip=0.3"],
+        &["family.loss=hinge", "family.ema=0.0"],
+        &["batch.microbatches=8", "optimizer.network.discriminator.clip=0.5"],
     ];
     let mut checksums = Vec::new();
     for (form, sets) in forms.iter().enumerate() {

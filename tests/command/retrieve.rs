@@ -126,10 +126,10 @@ fn a_run_that_has_no_spectra_or_no_embedder_says_so() {
     assert!(code == 65 && line.ends_with("holds maps, expected spectra"), "{line}");
     let bare = spectra.place.join("bare");
     let config = fs::read_to_string(trained::EXOGAN).expect("a configuration");
-    let (head, rest) = config.split_once("[objective.embedder]").expect("it has an embedder");
-    let (_, tail) = rest.split_once("[trainer]").expect("and a trainer");
+    let (head, rest) = config.split_once("[family.embedder]").expect("it has an embedder");
+    let (_, tail) = rest.split_once("[family.codec]").expect("and a codec");
     let without = spectra.place.join("without.toml");
-    fs::write(&without, format!("{head}[trainer]{tail}")).expect("the disk has room");
+    fs::write(&without, format!("{head}[family.codec]{tail}")).expect("the disk has room");
     let words = ["train", arg(&without), "--run", arg(&bare), "--data", arg(&spectra.data)];
     must(1, &[&words[..], &["--set", "trainer.steps=2"]].concat());
     for start in ["start=embedder", "start=both"] {

@@ -48,7 +48,7 @@ pub fn on_spectra() -> Scene {
         "on-spectra",
         EXOGAN,
         |data| made_spectra::write(data, "exogan", 64, |_, _| ()),
-        &["objective.embedder.hidden=32"],
+        &["family.embedder.hidden=32"],
     )
 }
 
@@ -59,7 +59,7 @@ pub fn on_maps() -> Scene {
 
 /// The same with one.
 pub fn on_maps_with_embedder() -> Scene {
-    scene("on-maps-with-embedder", CONFIG, |data| simulated(data, 64), &["objective.embedder.hidden=32"])
+    scene("on-maps-with-embedder", CONFIG, |data| simulated(data, 64), &["family.embedder.hidden=32"])
 }
 
 /// A dataset of observed spectra of ExoGAN's grid, with ids that are not their numbers: those that `seen` gives for (record, point)

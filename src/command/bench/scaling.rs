@@ -254,7 +254,7 @@ fn tell(
     if arguments.json {
         let sums: Vec<_> = times.iter().map(|(n, seconds)| json!({ "numbers": n, "seconds": seconds })).collect();
         let all = json!({
-            "records": if config.sections().data.codec.is_some() { "spectra" } else { "maps" },
+            "records": if config.sections().family.codec().is_some() { "spectra" } else { "maps" },
             "records_per_rank": records, "measured": rows, "sums_measured": sums, "model": model, "given": given,
             "model_of_measured": fitted, "foretold": foretold, "assumptions": ASSUMPTIONS,
         });

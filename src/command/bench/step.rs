@@ -15,7 +15,7 @@ use crate::command::CommandError;
 use crate::command::game::game;
 use crate::command::output::say;
 use crate::command::session::{Session, check_ranks};
-use crate::config::{ConfigError, ModelSection, Override, RunConfig};
+use crate::config::{ConfigError, Override, RunConfig};
 use crate::data::Encoding;
 use crate::device;
 use crate::exit::Exit;
@@ -24,7 +24,7 @@ use crate::objective::gan::{Gan, GanSettings, Noise, Update};
 use crate::rng::Draw;
 use crate::trainer::{Ended, Stepper};
 
-/// Training steps on random data: spectra where the configuration sets data.codec, else maps.
+/// Training steps on random data: maps or spectra, as family.kind of the configuration says.
 ///
 /// Prints `samples_per_second NUMBER`, the median over rounds, records of all ranks. With --against the same is timed
 /// with other values of the configuration, round by round in turn, and the ratio of each pair of rounds is told.
@@ -34,7 +34,7 @@ use crate::trainer::{Ended, Stepper};
 /// makes, in single precision and in bf16.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  mpirun -n 2 skyforge bench step --set trainer.update=simultaneous --against trainer.overlap=false")]
+  mpirun -n 2 skyforge bench step --set family.update=simultaneous --against trainer.overlap=false")]
 pub struct Arguments {
     #[command(flatten)]
     run: RunArguments,
@@ -150,10 +150,10 @@ struct Beside {
 /// Nominal FLOPs of a step for each record that it takes in: a backward costs a forward for the data and one for the
 /// weights, which are left out where nobody asks for them. An embedder works once a step.
 fn flops_per_record(config: &RunConfig) -> f64 {
-    let ModelSection::Dcgan(model) = &config.sections().model;
+    let model = &config.dcgan();
     let (generator, discriminator) = model.macs();
-    let GanSettings { update, noise, discriminator_moves, generator_moves, .. } = config.gan();
-    let (k, m) = (u64::from(discriminator_moves), u64::from(generator_moves));
+    let GanSettings { update, noise, discriminator_updates, generator_updates, .. } = config.gan();
+    let (k, m) = (u64::from(discriminator_updates), u64::from(generator_updates));
     // Generated and real maps forward and backward, or generated maps forward and backward to the generator.
     let (judging, teaching) = (6 * discriminator, 2 * discriminator + 2 * generator);
     let macs = match (update, noise) {
@@ -207,14 +207,13 @@ impl<'a> Contestant<'a> {
         device: Device,
     ) -> Self {
         let (sections, cut) = (config.sections(), config.cut());
-        let ModelSection::Dcgan(model) = &sections.model;
-        let adam = |player: &str| sections.optimiser.of(player);
+        let adam = |network: &str| config.adam(network);
         let mut stepper = Stepper::new(game, comm, Draw::new(sections.seed), cut, adam);
         stepper.set_overlap(sections.trainer.overlap);
         if let Some(sum) = session.device_sum(comm, sections.trainer.reduction, device) {
             stepper.sum_on_devices(&sum);
         }
-        let size = [cut.microbatch(), model.side as usize];
+        let size = [cut.microbatch(), config.dcgan().side as usize];
         let run = stepper.run_of_microbatches();
         let records = (0..stepper.batches()).flat_map(|batch| run.clone().map(move |m| (batch, m)));
         let records = records.map(|place| microbatch(encoding, size, place, device)).collect();

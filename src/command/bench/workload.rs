@@ -13,15 +13,15 @@ use crate::rng::{Draw, Stream};
 /// Wavelengths of the random spectra: those of ExoGAN's training set.
 const GRID: &str = "exogan";
 
-/// The encoding of the records that `config` trains on: spectra where it sets `data.codec`, else maps.
+/// The encoding of the records that `config` trains on.
 pub(super) fn encoding(config: &RunConfig) -> Result<Encoding, CommandError> {
-    let data = &config.sections().data;
-    let Some(CodecSection::Aspa(settings)) = &data.codec else {
-        return Ok(Encoding::Transform(data.transform.unwrap_or_default()));
+    let sections = config.sections();
+    let Some(CodecSection::Aspa(settings)) = sections.family.codec() else {
+        return Ok(Encoding::Transform(sections.data.transform.unwrap_or_default()));
     };
     let grid = named_grid(GRID).expect("the grid is built in");
     let aspa = Aspa::new(settings.clone(), &grid);
-    let aspa = aspa.map_err(|fault| CommandError::Usage(format!("data.codec: {fault}, on the grid {GRID}")))?;
+    let aspa = aspa.map_err(|fault| CommandError::Usage(format!("family.codec: {fault}, on the grid {GRID}")))?;
     Ok(Encoding::Aspa(Arc::new(aspa)))
 }
 

@@ -18,7 +18,7 @@ const WITH_SPECTRA: DcganSettings =
     DcganSettings { side: 33, latent: Latent::Uniform, output: Output::Sigmoid, depth: 4, ..SMALL };
 
 fn settings() -> GanSettings {
-    GanSettings { generator_moves: 2, ..gan::settings(Update::Alternating, Noise::Fresh) }
+    GanSettings { generator_updates: 2, ..gan::settings(Update::Alternating, Noise::Fresh) }
 }
 
 fn with(embedder: &EmbedderSettings) -> Gan {
@@ -83,7 +83,7 @@ fn reconstruction_teaches_generator_and_embedder_but_not_the_discriminator() {
 #[test]
 fn a_step_down_the_gradient_brings_the_embedder_nearer() {
     let maps = real_maps(16);
-    let gan = with(&EmbedderSettings { reconstruction: 10.0, restraint: 0.0, ..EmbedderSettings::default() });
+    let gan = with(&EmbedderSettings { reconstruction: 10.0, latent_l2: 0.0, ..EmbedderSettings::default() });
     let loss = |tally: &Tally| {
         let of = |metric: usize| tally.metrics[metric].double_value(&[]);
         of(0) + 10.0 * of(1)
@@ -115,8 +115,13 @@ fn spectra_are_veiled_and_noisy_for_the_embedder_alone() {
     let encoding = Encoding::Aspa(Arc::new(aspa.expect("it fits")));
     let maps = real_maps(33);
     let of = |veiled: f64, noise_ppm: [f64; 2]| {
-        let embedder =
-            EmbedderSettings { hidden: 16, reconstruction: 10.0, veiled, noise_ppm, ..EmbedderSettings::default() };
+        let embedder = EmbedderSettings {
+            hidden: 16,
+            reconstruction: 10.0,
+            masked_fraction: veiled,
+            noise_ppm,
+            ..EmbedderSettings::default()
+        };
         moved(
             &Gan::new(&WITH_SPECTRA, settings(), 1, Device::Cpu).with_embedder(&WITH_SPECTRA, embedder, &encoding, 1),
             &maps,

@@ -63,8 +63,8 @@ pub fn settings(update: Update, noise: Noise) -> GanSettings {
         average: None,
         update,
         noise,
-        discriminator_moves: 1,
-        generator_moves: 1,
+        discriminator_updates: 1,
+        generator_updates: 1,
     }
 }
 

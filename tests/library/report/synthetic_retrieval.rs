@@ -157,7 +157,7 @@ pub fn examples() -> RetrievalExamples {
 pub fn retrieved() -> ReportInputs {
     ReportInputs {
         run: "small_exogan".into(),
-        subject: "DCGAN, 33 px, width 64, non saturating loss".into(),
+        subject: "spectra GAN, 33 px, width 64, non saturating loss".into(),
         outcome: "finished at step 20000 of 20000".into(),
         compared: "Compared: retrieved parameters with the true ones of the split test of dataset xxh3:77aa.".into(),
         config: "seed = 7\n".into(),

@@ -65,8 +65,8 @@ fn settings(label_flip: f64) -> GanSettings {
         average: None,
         update: Update::Alternating,
         noise: Noise::Fresh,
-        discriminator_moves: 2,
-        generator_moves: 3,
+        discriminator_updates: 2,
+        generator_updates: 3,
     }
 }
 

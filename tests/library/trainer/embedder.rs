@@ -23,8 +23,8 @@ fn after_three_steps(comm: &dyn Communicator, update: Update, overlap: bool) -> 
         average: Some(0.9),
         update,
         noise: Noise::Fresh,
-        discriminator_moves: 1,
-        generator_moves: if update == Update::Alternating { 2 } else { 1 },
+        discriminator_updates: 1,
+        generator_updates: if update == Update::Alternating { 2 } else { 1 },
     };
     let embedder = EmbedderSettings { hidden: 8, reconstruction: 10.0, ..EmbedderSettings::default() };
     let encoding = Encoding::Transform(Transform::default());

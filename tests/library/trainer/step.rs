@@ -289,8 +289,8 @@ fn unruffled() -> (GanSettings, AdamSettings) {
         average: Some(0.99),
         update: Update::Alternating,
         noise: Noise::Fresh,
-        discriminator_moves: 2,
-        generator_moves: 1,
+        discriminator_updates: 2,
+        generator_updates: 1,
     };
     (settings, AdamSettings { epsilon: 1e-3, ..AdamSettings::default() })
 }
@@ -388,10 +388,10 @@ fn any_number_of_ranks_trains_the_same_gan() {
         average: Some(0.99),
         update: Update::Alternating,
         noise: Noise::Fresh,
-        discriminator_moves: 1,
-        generator_moves: 1,
+        discriminator_updates: 1,
+        generator_updates: 1,
     };
-    let several = GanSettings { discriminator_moves: 2, generator_moves: 3, ..base.clone() };
+    let several = GanSettings { discriminator_updates: 2, generator_updates: 3, ..base.clone() };
     let shared = GanSettings { noise: Noise::Shared, ..base.clone() };
     let together = GanSettings { update: Update::Simultaneous, ..base.clone() };
     let half = GanSettings { precision: Precision::Bf16, ..base.clone() };
@@ -430,8 +430,8 @@ fn running_moments_are_those_of_the_whole_batch() {
         average: None,
         update: Update::Alternating,
         noise: Noise::Fresh,
-        discriminator_moves: 1,
-        generator_moves: 1,
+        discriminator_updates: 1,
+        generator_updates: 1,
     };
     let gan = Gan::new(&SMALL, settings, 7, Device::Cpu);
     let find = |name: &str| gan.players()[1].store.variables()[name].detach().copy();
@@ -463,7 +463,7 @@ fn in_half_precision_looking_undoing_and_restoring_change_nothing() {
     tch::set_num_threads(1);
     let settings =
         GanSettings { precision: Precision::Bf16, update: Update::Simultaneous, average: Some(0.5), ..unruffled().0 };
-    let settings = GanSettings { discriminator_moves: 1, ..settings };
+    let settings = GanSettings { discriminator_updates: 1, ..settings };
     let maps = |step: u64, poison: f64| -> Vec<Tensor> {
         let one = |m: u32| {
             let values = Draw::new(2).at(Stream::Simulation, step, m).normals(4 * 256);

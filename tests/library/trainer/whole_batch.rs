@@ -41,8 +41,8 @@ fn one_step(comm: &dyn Communicator, update: Update) -> [Vec<f32>; 3] {
         average: None,
         update,
         noise: Noise::Fresh,
-        discriminator_moves: 1,
-        generator_moves: 1,
+        discriminator_updates: 1,
+        generator_updates: 1,
     };
     let gan = Gan::new(&MODEL, settings, SEED, Device::Cpu);
     let mut stepper = Stepper::new(&gan, comm, Draw::new(SEED), CUT, |_| AdamSettings::default());
