@@ -93,14 +93,14 @@ class Discriminator(nn.Module):
             self.add_module(f"down{layer}", nn.Conv2d(channels[layer - 1], channels[layer], 5, stride=2, padding=2))
             if layer > 1 and model["norm"] == "batch":
                 self.add_module(f"norm{layer}", nn.BatchNorm2d(channels[layer]))
-        self.judge = nn.Linear(channels[-1] * sides(model["side"], self.depth)[-1] ** 2, 1)
+        self.logit = nn.Linear(channels[-1] * sides(model["side"], self.depth)[-1] ** 2, 1)
 
     def forward(self, x):
         for layer in range(1, self.depth + 1):
             x = self._modules[f"down{layer}"](x)
             x = self._modules[f"norm{layer}"](x) if f"norm{layer}" in self._modules else x
             x = leaky_relu(x, 0.2)
-        return self.judge(x.flatten(1)).squeeze(1)
+        return self.logit(x.flatten(1)).squeeze(1)
 
 
 class Peer:

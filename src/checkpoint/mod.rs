@@ -3,8 +3,8 @@
 //! ```text
 //! checkpoints/step-0001000/
 //!   model.safetensors      PyTorch's names and layouts: generator.up1.weight, generator_ema.up1.weight, ...
-//!   optimiser.safetensors  Adam's moments: generator.up1.weight.first_moment, ...
-//!   state.toml             step, position in the data, what the run is
+//!   optimizer.safetensors  Adam's moments: generator.up1.weight.first_moment, ...
+//!   state.toml             step, position in the data, scores, what the run is
 //!   CHECKSUMS              XXH3 of each of them, as `xxhsum -c` reads it
 //! ```
 //!
@@ -13,6 +13,7 @@
 mod read;
 mod write;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -24,9 +25,9 @@ use crate::optim::{Adam, Buffer, FlatSpace};
 pub use read::{Checkpoint, Keep, Newest, Opened, all, best, keep, newest, newest_scheduled, set_aside};
 pub use write::{Saved, save};
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const STATE: &str = "state.toml";
-const FILES: [&str; 3] = ["model.safetensors", "optimiser.safetensors", STATE];
+const FILES: [&str; 3] = ["model.safetensors", "optimizer.safetensors", STATE];
 const CHECKSUMS: &str = "CHECKSUMS";
 
 /// What a checkpoint says of the run besides numbers of networks.
@@ -41,17 +42,51 @@ pub struct State {
     pub position: u64,
     /// Updates of each player.
     pub updates: BTreeMap<String, u64>,
-    /// How good it is, the less the better, where that was measured.
+    /// How good it is, by the name of the score, where that was measured.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, f64>,
+    /// The score by which the run chooses its best checkpoint, if it measures any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<f64>,
+    pub best: Option<Criterion>,
     /// What makes the run what it is: a checkpoint continues only a run of which this is the same.
     pub run: toml::Table,
 }
 
 impl State {
-    /// After `step` steps.
-    pub fn new(step: u64, position: u64, error: Option<f64>, run: toml::Table) -> Self {
-        Self { format: FORMAT, step, position, updates: BTreeMap::new(), error, run }
+    /// After `step` steps, without scores.
+    pub fn new(step: u64, position: u64, run: toml::Table) -> Self {
+        let (updates, scores) = (BTreeMap::new(), BTreeMap::new());
+        Self { format: FORMAT, step, position, updates, scores, best: None, run }
+    }
+}
+
+/// The score by which the best of several checkpoints is chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Criterion {
+    /// Its name.
+    pub score: String,
+    /// Which values of it are better.
+    pub direction: Direction,
+}
+
+/// Which values of a score are better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Smaller ones.
+    Min,
+    /// Greater ones.
+    Max,
+}
+
+impl Direction {
+    /// The better of two values first.
+    fn order(self, a: f64, b: f64) -> Ordering {
+        match self {
+            Self::Min => a.total_cmp(&b),
+            Self::Max => b.total_cmp(&a),
+        }
     }
 }
 

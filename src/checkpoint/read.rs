@@ -7,7 +7,7 @@ use safetensors::{Dtype, SafeTensors};
 use tch::{Tensor, nn};
 
 use super::write::{checksum_line, checksum_of};
-use super::{CHECKSUMS, CheckpointError, FILES, FORMAT, PlayerSlots, STATE, State, at};
+use super::{CHECKSUMS, CheckpointError, Criterion, FILES, FORMAT, PlayerSlots, STATE, State, at};
 use crate::optim::{Entry, FlatSpace};
 use crate::{files, one_line};
 
@@ -70,9 +70,9 @@ pub fn set_aside(folder: &Path) -> Result<(), CheckpointError> {
     files::rename(folder, &aside).map_err(at(folder))
 }
 
-/// The whole checkpoint with the smallest error, the newest of equals, if any was measured. Damaged ones are passed over.
+/// The whole checkpoint with the best score, the newest of equals, if any was measured. Damaged ones are passed over.
 pub fn best(checkpoints: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
-    for folder in by_error(finished(checkpoints)?)? {
+    for folder in by_score(finished(checkpoints)?)? {
         if let Some(checkpoint) = unless_damaged(Checkpoint::open(&folder))? {
             return Ok(Some(checkpoint));
         }
@@ -80,23 +80,30 @@ pub fn best(checkpoints: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
     Ok(None)
 }
 
-/// Those of `folders` whose error was measured, the smallest first, the newest of equals first. Only `state.toml` is read.
-fn by_error(folders: Vec<PathBuf>) -> Result<Vec<PathBuf>, CheckpointError> {
-    let mut measured: Vec<(f64, PathBuf)> = Vec::new();
+/// Those of `folders` that have a finite score, the best first, the newest of equals first. Which score that is, the newest
+/// checkpoint that names one says. Only `state.toml` is read.
+fn by_score(folders: Vec<PathBuf>) -> Result<Vec<PathBuf>, CheckpointError> {
+    let mut states: Vec<(State, PathBuf)> = Vec::new();
     for folder in folders.into_iter().rev() {
-        if let Some(Some(error)) = unless_damaged(measured_error(&folder))? {
-            measured.push((error, folder));
+        if let Some(state) = unless_damaged(read_state(&folder))? {
+            states.push((state, folder));
         }
     }
-    measured.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    Ok(measured.into_iter().map(|(_, folder)| folder).collect())
+    let Some(Criterion { score, direction }) = states.iter().find_map(|(state, _)| state.best.clone()) else {
+        return Ok(Vec::new());
+    };
+    let score_of = |state: &State| state.scores.get(&score).copied().filter(|score| score.is_finite());
+    let scored = states.into_iter().filter_map(|(state, folder)| Some((score_of(&state)?, folder)));
+    let mut scored: Vec<(f64, PathBuf)> = scored.collect();
+    scored.sort_by(|(a, _), (b, _)| direction.order(*a, *b));
+    Ok(scored.into_iter().map(|(_, folder)| folder).collect())
 }
 
-/// The error that the checkpoint in `folder` was measured to have, if it was and is finite.
-fn measured_error(folder: &Path) -> Result<Option<f64>, CheckpointError> {
+/// What the checkpoint in `folder` says of the run.
+fn read_state(folder: &Path) -> Result<State, CheckpointError> {
     let sums = read(&folder.join(CHECKSUMS))?;
     let (_, bytes) = read_file(folder, STATE, &sums)?;
-    Ok(parse_state(&folder.join(STATE), bytes)?.error.filter(|error| error.is_finite()))
+    parse_state(&folder.join(STATE), bytes)
 }
 
 /// `None` where a checkpoint is damaged; all other errors stay errors.
@@ -136,7 +143,7 @@ pub fn keep(checkpoints: &Path, keep: Keep) -> Result<(), CheckpointError> {
     if too_many.is_empty() {
         return Ok(());
     }
-    let best = match by_error(found.clone()) {
+    let best = match by_score(found.clone()) {
         Ok(folders) => folders.into_iter().next(),
         Err(error) => {
             log::warn!("{error}: cannot tell which checkpoint is the best, none is removed");
@@ -181,20 +188,18 @@ impl Checkpoint {
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         let sums_path = folder.join(CHECKSUMS);
         let sums = read(&sums_path)?;
+        // First, since a checkpoint of another format may have other files.
+        let (line_of_state, bytes) = read_file(folder, STATE, &sums)?;
+        let state = parse_state(&folder.join(STATE), bytes)?;
         let mut expected = String::new();
-        let mut state = Vec::new();
-        for name in FILES {
-            let (line, bytes) = read_file(folder, name, &sums)?;
-            expected.push_str(&line);
-            if name == STATE {
-                state = bytes;
-            }
+        for name in FILES.into_iter().filter(|name| *name != STATE) {
+            expected.push_str(&read_file(folder, name, &sums)?.0);
         }
+        expected.push_str(&line_of_state);
         if sums != expected.as_bytes() {
             let fault = format!("expected one line for each of {}", FILES.join(", "));
             return Err(CheckpointError::Damaged { path: sums_path, fault });
         }
-        let state = parse_state(&folder.join(STATE), state)?;
         Ok(Self { folder: folder.to_owned(), state, checksum: checksum_of(&sums) })
     }
 
@@ -246,10 +251,10 @@ impl Checkpoint {
         if let Some(average) = player.average {
             average.change(|values| model.fill(&format!("{}_ema", player.name), "", layout, values))?;
         }
-        let optimiser = Tensors::read(&self.folder.join("optimiser.safetensors"))?;
+        let optimizer = Tensors::read(&self.folder.join("optimizer.safetensors"))?;
         let mut moments = [vec![0.0; player.space.len()], vec![0.0; player.space.len()]];
         for (values, suffix) in moments.iter_mut().zip([".first_moment", ".second_moment"]) {
-            optimiser.fill(player.name, suffix, layout, values)?;
+            optimizer.fill(player.name, suffix, layout, values)?;
         }
         let Some(&updates) = self.state.updates.get(player.name) else {
             let fault = format!("has no player called {}", player.name);
@@ -289,7 +294,13 @@ fn parse_state(path: &Path, bytes: Vec<u8>) -> Result<State, CheckpointError> {
     let table: toml::Table = text.parse().map_err(|error| damaged(one_line::toml(&error, &text)))?;
     let format = table.get("format").and_then(toml::Value::as_integer);
     if format != Some(i64::from(FORMAT)) {
-        let fault = format!("format is {}, expected {FORMAT}", format.map_or("missing".into(), |f| f.to_string()));
+        let advice = if format == Some(1) {
+            ": train anew with this version of the program, or finish the run with the version that made it"
+        } else {
+            ""
+        };
+        let have = format.map_or("missing".into(), |format| format.to_string());
+        let fault = format!("format is {have}, expected {FORMAT}{advice}");
         return Err(CheckpointError::Another { path: path.to_owned(), fault });
     }
     table.try_into().map_err(|error| damaged(one_line::message(&error)))

@@ -61,7 +61,7 @@ fn clear(checkpoints: &Path) -> Result<(), CheckpointError> {
 /// Writes everything and gives the checksum of it all.
 fn write_files(part: &Path, state: &State, players: &[PlayerRecord]) -> Result<String, CheckpointError> {
     let text = toml::to_string(state).expect("a state is a table");
-    let contents = [serialise(model_tensors(players)), serialise(optimiser_tensors(players)), text.into_bytes()];
+    let contents = [serialise(model_tensors(players)), serialise(optimizer_tensors(players)), text.into_bytes()];
     let mut sums = String::new();
     for (name, bytes) in FILES.iter().zip(&contents) {
         let path = part.join(name);
@@ -103,7 +103,7 @@ fn model_tensors<'a>(players: &[PlayerRecord<'a>]) -> Vec<(String, Numbers<'a>)>
     tensors
 }
 
-fn optimiser_tensors<'a>(players: &[PlayerRecord<'a>]) -> Vec<(String, Numbers<'a>)> {
+fn optimizer_tensors<'a>(players: &[PlayerRecord<'a>]) -> Vec<(String, Numbers<'a>)> {
     let mut tensors = Vec::new();
     for player in players {
         let (first, second) = player.adam.moments();

@@ -21,7 +21,7 @@ use crate::one_line;
 /// Which weights of a run.
 #[derive(Debug, Args)]
 pub struct Which {
-    /// Which checkpoint, as in step-0001000, or best: that of the smallest measured error; the newest whole one where it
+    /// Which checkpoint, as in step-0001000, or best: that of the best measured score; the newest whole one where it
     /// is not given
     #[arg(long)]
     pub checkpoint: Option<String>,
@@ -100,7 +100,7 @@ fn open_checkpoint(run: &Path, which: &Which) -> Result<Checkpoint, CommandError
     if name == "best" {
         return checkpoint::best(&folder)?.ok_or_else(|| CommandError::Wrong {
             path: run.to_owned(),
-            fault: "has no checkpoint with a measured error, expected a run with trainer.measure_every".into(),
+            fault: "has no checkpoint with a measured score, expected a run with trainer.measure_every".into(),
         });
     }
     let mut known = Vec::new();

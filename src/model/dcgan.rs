@@ -276,7 +276,7 @@ pub struct Discriminator {
     settings: DcganSettings,
     precision: Precision,
     halvings: Vec<(Halving, Option<BatchNorm>)>,
-    judge: Dense,
+    logit: Dense,
 }
 
 /// Slope of the discriminator's leaky ReLU, and the embedder's.
@@ -296,8 +296,8 @@ impl Discriminator {
                 (down, norm)
             })
             .collect();
-        let judge = Dense::new(&(path / "judge"), name, &weights, settings.narrowest(), 1);
-        Self { settings: settings.clone(), precision: Precision::Fp32, halvings, judge }
+        let logit = Dense::new(&(path / "logit"), name, &weights.drawn_as("judge"), settings.narrowest(), 1);
+        Self { settings: settings.clone(), precision: Precision::Fp32, halvings, logit }
     }
 
     /// The same, to be trained or descended in `precision`.
@@ -328,7 +328,7 @@ impl Discriminator {
             x = kernels::leaky_relu(normed(norm.as_ref(), down.forward(&x, pass), pass), LEAK);
         }
         // Of single precision, which costs nothing for one number a map.
-        self.judge.forward(&x.flatten(1, -1).to_kind(Kind::Float), pass).squeeze_dim(1) // one logit a map
+        self.logit.forward(&x.flatten(1, -1).to_kind(Kind::Float), pass).squeeze_dim(1) // one logit a map
     }
 }
 

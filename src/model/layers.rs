@@ -15,16 +15,25 @@ use crate::rng::{Draw, Stream};
 pub struct Weights {
     draw: Draw,
     deviation: f64,
+    /// The layer whose name they are drawn by, where that is not the one they are for.
+    drawn_as: Option<&'static str>,
 }
 
 impl Weights {
     /// Normal weights of standard deviation `deviation`.
     pub fn normal(seed: u64, deviation: f64) -> Self {
-        Self { draw: Draw::new(seed), deviation }
+        Self { draw: Draw::new(seed), deviation, drawn_as: None }
+    }
+
+    /// The same for one layer, drawn by the name `layer`: a layer that is renamed keeps its initial values.
+    #[must_use]
+    pub fn drawn_as(self, layer: &'static str) -> Self {
+        Self { drawn_as: Some(layer), ..self }
     }
 
     fn fill(&self, path: &nn::Path, network: &str, name: &str, shape: &[i64]) -> Tensor {
-        let place = xxhash_rust::xxh3::xxh3_64(format!("{network}.{}", full_name(path, name)).as_bytes());
+        let drawn_as = self.drawn_as.map_or_else(|| full_name(path, name), |layer| format!("{layer}.{name}"));
+        let place = xxhash_rust::xxh3::xxh3_64(format!("{network}.{drawn_as}").as_bytes());
         let count = shape.iter().product::<i64>() as usize;
         let mut values = self.draw.at(Stream::Weights, place, 0).normals(count);
         for value in &mut values {

@@ -453,7 +453,7 @@ impl Objective for Gan {
             store: &embedding.store,
             halves: Vec::new(),
             average: self.settings.average,
-            metrics: if reconstructs { &["latent_error", "veiled_error", "latent_square"] } else { &["latent_error"] },
+            metrics: if reconstructs { &["latent_error", "masked_error", "latent_square"] } else { &["latent_error"] },
             norms: Vec::new(),
             norm_momentum: BatchNorm::MOMENTUM,
         }));

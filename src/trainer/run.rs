@@ -18,7 +18,7 @@ use super::signals::StopFlag;
 use super::step::{Cut, Ended, Odd, Stepper};
 use super::straggler::{Since, Stragglers};
 use super::watch::{PATIENCE, Watch};
-use crate::checkpoint::{self, Checkpoint, CheckpointError, Keep, Newest, State};
+use crate::checkpoint::{self, Checkpoint, CheckpointError, Criterion, Direction, Keep, Newest, State};
 use crate::comm::{Communicator, DeviceSum, Disagreement, There, Watchdog, agree, tree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset, Encoding};
@@ -508,8 +508,10 @@ impl<'a, O: Objective> Run<'a, O> {
         }
         self.turn_to(|| format!("the checkpoint of step {}", self.step));
         let checkpoints = checkpoints(self.training);
-        let error = quality.map(|quality| quality.spectrum_error);
-        let state = State::new(self.step, self.step * records_per_step, error, identity.clone());
+        let scores = quality.map(|quality| ("spectrum_error".to_owned(), quality.spectrum_error)).into_iter().collect();
+        let best = (schedule.measure_every > 0)
+            .then(|| Criterion { score: "spectrum_error".to_owned(), direction: Direction::Min });
+        let state = State { scores, best, ..State::new(self.step, self.step * records_per_step, identity.clone()) };
         let written = if comm.rank() == 0 {
             let synced = scribe.map_or(Ok(()), Scribe::sync);
             synced.and_then(|()| {

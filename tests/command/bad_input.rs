@@ -316,12 +316,12 @@ fn an_io_error_on_the_newest_checkpoint_ends_training_and_renames_nothing() {
     let arguments = ["train", CONFIG, "--run", arg(&scene.run), "--data", arg(&scene.maps)];
     must(1, &arguments);
     let newest = scene.run.join("checkpoints/step-0000040");
-    let (file, kept) = (newest.join("optimiser.safetensors"), newest.join("kept"));
+    let (file, kept) = (newest.join("optimizer.safetensors"), newest.join("kept"));
     fs::rename(&file, &kept).expect("it can be moved");
     std::os::unix::fs::symlink("/proc/self/mem", &file).expect("room"); // whose first page is never there
     let (code, line) = refused(&[&arguments[..], &["--set", "trainer.steps=44"]].concat());
     assert_eq!(code, 74, "{line}");
-    assert!(line.contains("step-0000040/optimiser.safetensors: Input/output error"), "{line}");
+    assert!(line.contains("step-0000040/optimizer.safetensors: Input/output error"), "{line}");
     assert!(newest.is_dir() && !newest.with_extension("damaged").exists(), "nothing is set aside");
     fs::rename(&kept, &file).expect("it can come back");
     must(1, &[&arguments[..], &["--set", "trainer.steps=44"]].concat());

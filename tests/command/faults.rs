@@ -69,7 +69,7 @@ fn stderr(output: &Output) -> String {
 
 /// The two files of numbers of a checkpoint.
 fn numbers(run: &Path, step: u64) -> [Vec<u8>; 2] {
-    ["model.safetensors", "optimiser.safetensors"]
+    ["model.safetensors", "optimizer.safetensors"]
         .map(|name| fs::read(run.join(format!("checkpoints/step-{step:07}")).join(name)).expect("it is there"))
 }
 

@@ -190,7 +190,7 @@ fn ranks_that_are_threads_train_what_ranks_that_are_processes_train() {
         };
         Run::start(&training, &gan, |network| config.adam(network)).expect("it starts").train().expect("it ends well");
     });
-    for file in ["model.safetensors", "optimiser.safetensors"] {
+    for file in ["model.safetensors", "optimizer.safetensors"] {
         let read = |run: &Path| fs::read(run.join("checkpoints/step-0000006").join(file)).expect("it is there");
         assert!(read(&threads) == read(&processes), "{file}");
     }

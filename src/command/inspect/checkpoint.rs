@@ -14,7 +14,7 @@ use crate::command::CommandError;
 pub(super) fn look(checkpoint: &Checkpoint) -> Result<Found, CommandError> {
     let mut told = summary(checkpoint);
     let (mut bytes, mut networks, mut all) = (0, Vec::new(), Vec::new());
-    for (what, name) in [("", "model.safetensors"), (" moments", "optimiser.safetensors")] {
+    for (what, name) in [("", "model.safetensors"), (" moments", "optimizer.safetensors")] {
         let path = checkpoint.folder().join(name);
         let (size, tensors) = tensors(&path)?;
         bytes += size;

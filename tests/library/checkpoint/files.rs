@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use skyforge::checkpoint::{
-    Checkpoint, CheckpointError, Keep, PlayerRecord, PlayerSlots, Saved, State, all, best, keep, newest,
-    newest_scheduled, save,
+    Checkpoint, CheckpointError, Criterion, Direction, Keep, PlayerRecord, PlayerSlots, Saved, State, all, best, keep,
+    newest, newest_scheduled, save,
 };
 use skyforge::exit::{Ends, Exit};
 use skyforge::files::faults::{Fault, Operation, during};
@@ -25,7 +25,7 @@ pub fn space(values: [f32; 6], home: Home) -> (nn::VarStore, FlatSpace) {
 }
 
 fn run_table(width: i64) -> toml::Table {
-    format!("[model]\nwidth = {width}\n[optimiser]\nrate = 0.1").parse().expect("TOML")
+    format!("[family]\nwidth = {width}\n[optimizer]\nrate = 0.1").parse().expect("TOML")
 }
 
 /// Saves a checkpoint of one player with an average after `step` steps.
@@ -53,7 +53,10 @@ pub fn attempt(home: Home, folder: &Path, step: u64, error: Option<f64>) -> Resu
     adam.restore(1, &first, &second);
     let (average, state) = (Buffer::of(&[9.0; 6], home), [4.0_f32; 2]);
     let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &state)) };
-    save(folder, State::new(step, 64 * step, error, run_table(8)), &[record])
+    let mut state = State::new(step, 64 * step, run_table(8));
+    state.scores.extend(error.map(|error| ("error".to_owned(), error)));
+    state.best = error.map(|_| Criterion { score: "error".into(), direction: Direction::Min });
+    save(folder, state, &[record])
 }
 
 #[test]
@@ -91,7 +94,7 @@ fn a_checkpoint_does_not_tell_where_the_numbers_lived() {
 fn equal_training_gives_equal_bytes() {
     let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
     let all = folders.each_ref().map(|folder| saved(folder.path(), 3));
-    for name in ["model.safetensors", "optimiser.safetensors", "state.toml", "CHECKSUMS"] {
+    for name in ["model.safetensors", "optimizer.safetensors", "state.toml", "CHECKSUMS"] {
         let read = |folder: &PathBuf| fs::read(folder.join(name)).expect("it is there");
         assert_eq!(read(&all[0]), read(&all[1]), "{name}");
     }
@@ -103,7 +106,7 @@ fn every_flipped_byte_is_noticed_and_the_checkpoint_before_is_used() {
     saved(folder.path(), 1);
     let last = saved(folder.path(), 2);
     let mut flips = 0;
-    for name in ["model.safetensors", "optimiser.safetensors", "state.toml", "CHECKSUMS"] {
+    for name in ["model.safetensors", "optimizer.safetensors", "state.toml", "CHECKSUMS"] {
         let path = last.join(name);
         let whole = fs::read(&path).expect("it is there");
         for at in (0..whole.len()).step_by(7) {
@@ -128,7 +131,7 @@ fn every_flipped_byte_is_noticed_and_the_checkpoint_before_is_used() {
 fn a_file_cut_off_anywhere_or_missing_is_noticed() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut lengths = 0;
-    for name in ["model.safetensors", "optimiser.safetensors", "state.toml", "CHECKSUMS"] {
+    for name in ["model.safetensors", "optimizer.safetensors", "state.toml", "CHECKSUMS"] {
         let whole = saved(folder.path(), 5);
         lengths += fs::metadata(whole.join(name)).expect("it is there").len();
         let bytes = fs::read(whole.join(name)).expect("it is there");
@@ -197,15 +200,69 @@ fn a_checkpoint_of_another_format_is_no_damage() {
     let folder = tempfile::tempdir().expect("a folder");
     saved(folder.path(), 1);
     let last = saved(folder.path(), 2);
-    let state = fs::read_to_string(last.join("state.toml")).expect("it is there");
-    let newer = state.replace("format = 1", "format = 99");
-    let sums = fs::read_to_string(last.join("CHECKSUMS")).expect("it is there");
-    let sum = |text: &str| format!("XXH3_{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()));
-    fs::write(last.join("CHECKSUMS"), sums.replace(&sum(&state), &sum(&newer))).expect("the disk has room");
-    fs::write(last.join("state.toml"), newer).expect("the disk has room");
-    let error = newest(folder.path()).expect_err("a later program wrote it");
-    assert!(matches!(error, CheckpointError::Another { .. }), "{error:?}");
-    assert!(error.to_string().ends_with("state.toml: format is 99, expected 1"), "{error}");
+    let written = |format: u32| {
+        let state = fs::read_to_string(last.join("state.toml")).expect("it is there");
+        let other = state.replacen("format = 2", &format!("format = {format}"), 1);
+        let sums = fs::read_to_string(last.join("CHECKSUMS")).expect("it is there");
+        let sum = |text: &str| format!("XXH3_{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()));
+        fs::write(last.join("CHECKSUMS"), sums.replace(&sum(&state), &sum(&other))).expect("the disk has room");
+        fs::write(last.join("state.toml"), other).expect("the disk has room");
+        let error = newest(folder.path()).expect_err("another program wrote it");
+        assert!(matches!(error, CheckpointError::Another { .. }), "{error:?}");
+        fs::write(last.join("CHECKSUMS"), &sums).expect("the disk has room");
+        fs::write(last.join("state.toml"), &state).expect("the disk has room");
+        error.to_string()
+    };
+    let error = written(99);
+    assert!(error.ends_with("state.toml: format is 99, expected 2"), "{error}");
+    // Its moments had a file of another name, which is not missed.
+    fs::rename(last.join("optimizer.safetensors"), last.join("optimiser.safetensors")).expect("it can be renamed");
+    let advice = "train anew with this version of the program, or finish the run with the version that made it";
+    let error = written(1);
+    assert!(error.ends_with(&format!("state.toml: format is 1, expected 2: {advice}")), "{error}");
+}
+
+/// Saves a checkpoint with these scores, of which `best` decides.
+fn scored(folder: &Path, step: u64, scores: &[(&str, f64)], best: Option<(&str, Direction)>) {
+    let (_store, space) = space([1.0; 6], Home::Host);
+    let adam = Adam::new(AdamSettings::default(), 6, Home::Host);
+    let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: None };
+    let mut state = State::new(step, 64 * step, run_table(8));
+    state.scores = scores.iter().map(|(name, score)| ((*name).to_owned(), *score)).collect();
+    state.best = best.map(|(score, direction)| Criterion { score: score.into(), direction });
+    save(folder, state, &[record]).expect("the disk has room");
+}
+
+#[test]
+fn the_best_is_the_least_or_the_greatest_as_the_score_says() {
+    for (direction, wanted) in [(Direction::Min, 1), (Direction::Max, 4)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let by = Some(("quality", direction));
+        for (step, score) in [(1, 0.1), (2, 0.5), (3, f64::NAN), (4, 0.9), (5, f64::INFINITY), (6, -f64::INFINITY)] {
+            scored(folder.path(), step, &[("quality", score), ("other", -score)], by);
+        }
+        scored(folder.path(), 7, &[], by); // not measured
+        let state = best(folder.path()).expect("readable").expect("some are measured").state;
+        assert_eq!(state.step, wanted, "{direction:?}");
+        assert_eq!(state.best, Some(Criterion { score: "quality".into(), direction }));
+        keep(folder.path(), Keep { newest: 1, ..Keep::default() }).expect("they can go");
+        let left: Vec<u64> = all(folder.path()).expect("readable").map(|(_, c)| c.expect("whole").state.step).collect();
+        assert_eq!(left, [7, wanted], "{direction:?}");
+    }
+}
+
+#[test]
+fn the_newest_checkpoint_says_by_which_score_the_best_is_chosen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    scored(folder.path(), 1, &[("error", 0.5), ("likeness", 0.9)], Some(("error", Direction::Min)));
+    scored(folder.path(), 2, &[("error", 0.1), ("likeness", 0.2)], Some(("error", Direction::Min)));
+    let step = || best(folder.path()).expect("readable").expect("some are measured").state.step;
+    assert_eq!(step(), 2);
+    scored(folder.path(), 3, &[("likeness", 0.4)], Some(("likeness", Direction::Max)));
+    assert_eq!(step(), 1);
+    let none = tempfile::tempdir().expect("a folder");
+    scored(none.path(), 1, &[("error", 0.5)], None);
+    assert!(best(none.path()).expect("readable").is_none(), "nothing says which score counts");
 }
 
 #[test]
@@ -227,8 +284,8 @@ fn another_run_is_refused_by_name_of_the_first_difference() {
     let checkpoint = Checkpoint::open(&saved(folder.path(), 1)).expect("it is whole");
     checkpoint.belongs_to(&run_table(8), &[]).expect("it is the same run");
     let error = checkpoint.belongs_to(&run_table(16), &[]).expect_err("it is another").to_string();
-    assert!(error.ends_with("made with model.width = 8, this run has 16"), "{error}");
-    checkpoint.belongs_to(&run_table(16), &["model.width".into()]).expect("it may differ");
+    assert!(error.ends_with("made with family.width = 8, this run has 16"), "{error}");
+    checkpoint.belongs_to(&run_table(16), &["family.width".into()]).expect("it may differ");
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn checkpoint(folder: &Path) {
     let average = Buffer::of(&[9.0; 6], Home::Host);
     let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &[])) };
     let run = toml::toml! { model = { width = 8 } };
-    save(folder, State::new(1, 64, None, run), &[record]).expect("the disk has room");
+    save(folder, State::new(1, 64, run), &[record]).expect("the disk has room");
 }
 
 /// CHECKSUMS that fit the files as they are, so that readers behind them are reached.
@@ -142,7 +142,7 @@ fn sign(folder: &Path) {
         let sum = xxh3_64(&fs::read(folder.join(name)).expect("it is there"));
         format!("XXH3_{sum:016x}  {name}\n")
     };
-    let sums: String = ["model.safetensors", "optimiser.safetensors", "state.toml"].map(line).concat();
+    let sums: String = ["model.safetensors", "optimizer.safetensors", "state.toml"].map(line).concat();
     fs::write(folder.join("CHECKSUMS"), sums).expect("the disk has room");
 }
 
@@ -229,7 +229,7 @@ fn a_shard(changes: &[Change]) -> Result<(), TestCaseError> {
 
 fn a_checkpoint(changes: &[Change], file: usize, signed: bool) -> Result<(), TestCaseError> {
     let real = real!(checkpoint);
-    let name = ["model.safetensors", "optimiser.safetensors", "state.toml", "CHECKSUMS"][file];
+    let name = ["model.safetensors", "optimizer.safetensors", "state.toml", "CHECKSUMS"][file];
     let folder = real.path("step-0000001");
     let outcome = real.read_changed(&format!("step-0000001/{name}"), changes, &["step-0000001"], || {
         if signed && name != "CHECKSUMS" {

@@ -63,7 +63,7 @@ fn networks(model: &DcganSettings, encoding: &Encoding, precision: Precision) ->
     ];
     let records: Vec<PlayerRecord> =
         players.iter().map(|(name, (_, space, adam))| PlayerRecord { name, space, adam, average: None }).collect();
-    let saved = save(folder.path(), State::new(1, 0, None, toml::Table::new()), &records).expect("the disk has room");
+    let saved = save(folder.path(), State::new(1, 0, toml::Table::new()), &records).expect("the disk has room");
     let checkpoint = Checkpoint::open(&saved.folder).expect("it is whole");
     Networks::open(&checkpoint, false, model, Some(&SIZE), encoding, Device::Cpu, precision).expect("it is theirs")
 }

@@ -44,7 +44,7 @@ fn after_three_steps(comm: &dyn Communicator, update: Update, overlap: bool) -> 
     for step in 0..3 {
         let (ended, _) = stepper.step(step, Some(&maps(step)), maps(step + 1).first(), &|| false);
         let Ended::Accepted { metrics } = ended else { panic!("{ended:?}") };
-        for name in ["latent_error", "veiled_error", "embedder_gradient_norm"] {
+        for name in ["latent_error", "masked_error", "embedder_gradient_norm"] {
             assert!(metrics.iter().any(|(have, value)| have == name && value.is_finite()), "{name} in {metrics:?}");
         }
     }
