@@ -13,7 +13,7 @@ use super::session::{Session, check_ranks};
 use super::staging::{self, StageArguments};
 use super::{CommandError, logging, provenance};
 use crate::comm::{Terms, alarm};
-use crate::config::{CodecSection, ConfigError, Override, RunConfig};
+use crate::config::{CodecSection, ConfigError, Override, RunConfig, RunFile};
 use crate::data::loader::LoaderSettings;
 use crate::data::spectral_axis::in_words;
 use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
@@ -22,7 +22,7 @@ use crate::exit::{Ends, Exit};
 use crate::files;
 use crate::model::dcgan::Norm;
 use crate::trainer::signals::StopFlag;
-use crate::trainer::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Training};
+use crate::trainer::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Training, validation};
 
 /// Train networks; goes on by itself where the run folder has a checkpoint.
 ///
@@ -268,6 +268,9 @@ pub(super) fn suited(config: RunConfig, dataset: &Dataset) -> Result<(RunConfig,
         _ => Encoding::Transform(sections.data.transform.unwrap_or(manifest.transform)),
     };
     encoding.check(manifest).map_err(wrong)?;
+    if sections.validation.every > 0 {
+        validation::split(dataset)?;
+    }
     let side = config.dcgan().side;
     let (shape, wanted) = (encoding.shape(&manifest.shape), [1, side as usize, side as usize]);
     if shape != wanted {
@@ -279,7 +282,7 @@ pub(super) fn suited(config: RunConfig, dataset: &Dataset) -> Result<(RunConfig,
 
 /// How long the run is and what it keeps, with `records` records to learn from.
 pub(super) fn schedule(config: &RunConfig, records: u64) -> Schedule {
-    let trainer = &config.sections().trainer;
+    let RunFile { trainer, validation, .. } = config.sections();
     let records_per_step = config.cut().global as u64 * u64::from(config.gan().discriminator_updates);
     let steps = match (trainer.steps, trainer.epochs) {
         (Some(steps), _) => steps,
@@ -293,8 +296,9 @@ pub(super) fn schedule(config: &RunConfig, records: u64) -> Schedule {
         checkpoint_every: trainer.checkpoint_every,
         keep_checkpoints: trainer.keep_checkpoints,
         keep_every: trainer.keep_every,
-        measure_every: trainer.measure_every,
-        measure_maps: trainer.measure_maps,
+        validate_every: validation.every,
+        validation_records: validation.records,
+        best: config.best(),
         log_every: trainer.log_every,
         compare_every: trainer.compare_every,
     }

@@ -100,7 +100,7 @@ fn open_checkpoint(run: &Path, which: &Which) -> Result<Checkpoint, CommandError
     if name == "best" {
         return checkpoint::best(&folder)?.ok_or_else(|| CommandError::Wrong {
             path: run.to_owned(),
-            fault: "has no checkpoint with a measured score, expected a run with trainer.measure_every".into(),
+            fault: "has no checkpoint with a measured score, expected a run with validation.every".into(),
         });
     }
     let mut known = Vec::new();

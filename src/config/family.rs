@@ -6,6 +6,7 @@ use crate::data::AspaSettings;
 use crate::model::dcgan::{DcganSettings, Latent, Norm, Output};
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{Loss, Noise, Update};
+use crate::trainer::{Score, Validator};
 
 /// What is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +61,14 @@ impl FamilySection {
         match self.gan().embedder {
             Some(_) => &["discriminator", "generator", "embedder"],
             None => &["discriminator", "generator"],
+        }
+    }
+
+    /// What is measured of it while it learns, the most telling first.
+    pub fn scores(&self) -> &'static [Score] {
+        match self {
+            Self::MapsGan(_) => &Validator::SCORES,
+            Self::SpectraGan(_) => &[],
         }
     }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 pub use family::{CodecSection, FamilySection, GanSection};
 pub use optimizer::{NetworkOptimizer, OptimizerSection};
 pub use overrides::{Override, apply};
-pub use run_file::{BatchSection, DataSection, Reduction, RunFile, TrainerSection};
+pub use run_file::{BatchSection, DataSection, Reduction, RunFile, TrainerSection, ValidationSection};
 
 use crate::device::Choice;
 use crate::exit::{Ends, Exit};
@@ -25,7 +25,7 @@ use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSettings, Loss, Noise, Penalty, Update};
 use crate::one_line;
 use crate::optim::AdamSettings;
-use crate::trainer::Cut;
+use crate::trainer::{Cut, Score, validation};
 
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +121,8 @@ impl RunConfig {
             })?;
         let mut file = file.map_family(|gan| FamilySection::of_kind(&kind, gan).expect("the kind is a known one"));
         file.family.complete();
+        let first = file.family.scores().first();
+        file.validation.best = file.validation.best.or(first.map(|score| score.name.to_owned()));
         let config = Self { file };
         config.check()?;
         Ok(config)
@@ -131,14 +133,6 @@ impl RunConfig {
         self.is_for("spectra", "spectra_gan")?;
         if self.file.data.transform.is_some() {
             return value("data.transform", &"set", "not set, since the dataset holds spectra");
-        }
-        let every = self.file.trainer.measure_every;
-        if every != 0 {
-            return value(
-                "trainer.measure_every",
-                &every,
-                "0, since only maps are measured and the dataset holds spectra",
-            );
         }
         Ok(self)
     }
@@ -198,6 +192,12 @@ impl RunConfig {
         self.file.family.gan().embedder.as_ref()
     }
 
+    /// The score by which the best checkpoint is chosen, if the family has any.
+    pub fn best(&self) -> Option<Score> {
+        let name = self.file.validation.best.as_ref()?;
+        self.file.family.scores().iter().find(|score| score.name == name).copied()
+    }
+
     /// The names of the networks.
     pub fn networks(&self) -> &'static [&'static str] {
         self.file.family.networks()
@@ -224,7 +224,8 @@ impl RunConfig {
         };
         forget("data", &["path"]);
         forget("trainer", &["steps", "epochs", "checkpoint_every", "keep_checkpoints", "keep_every"]);
-        forget("trainer", &["measure_every", "log_every", "compare_every"]);
+        forget("trainer", &["log_every", "compare_every"]);
+        forget("validation", &["every", "best"]);
         forget("trainer", &["not_finite", "device", "share_gpu", "overlap", "hang_seconds"]);
         if self.file.trainer.deterministic {
             forget("trainer", &["deterministic"]); // runs from before this key are the same
@@ -282,13 +283,7 @@ impl RunConfig {
         if !(trainer.hang_seconds > 0.0 && trainer.hang_seconds < 1e9) {
             return value("trainer.hang_seconds", &trainer.hang_seconds, "a positive number of seconds");
         }
-        if !trainer.measure_every.is_multiple_of(trainer.checkpoint_every) {
-            let wanted = format!("a multiple of `trainer.checkpoint_every`: {}", trainer.checkpoint_every);
-            return value("trainer.measure_every", &trainer.measure_every, &wanted);
-        }
-        if !(2..=1 << 20).contains(&trainer.measure_maps) {
-            return value("trainer.measure_maps", &trainer.measure_maps, "2 to 1048576 maps");
-        }
+        self.check_validation()?;
         if data.window_blocks == 0 {
             return value("data.window_blocks", &0, "1 or more");
         }
@@ -301,6 +296,36 @@ impl RunConfig {
             return value("optimizer.network", &unknown, &wanted);
         }
         Ok(())
+    }
+
+    /// What cannot be measured.
+    fn check_validation(&self) -> Result<(), ConfigError> {
+        let RunFile { validation: ValidationSection { every, records, best }, data, trainer, family, .. } = &self.file;
+        if *every > 0 && family.scores().is_empty() {
+            let wanted = format!("0, since only maps are measured and `family.kind` is {}", quoted(family.kind()));
+            return value("validation.every", every, &wanted);
+        }
+        if !every.is_multiple_of(trainer.checkpoint_every) {
+            let wanted = format!("a multiple of `trainer.checkpoint_every`: {}", trainer.checkpoint_every);
+            return value("validation.every", every, &wanted);
+        }
+        if *every > 0 && data.split == validation::SPLIT {
+            return value("data.split", &quoted(&data.split), "another split, since `validation.every` is not 0");
+        }
+        if !(2..=1 << 20).contains(records) {
+            return value("validation.records", records, "2 to 1048576 records");
+        }
+        match best {
+            Some(best) if self.best().is_none() => {
+                let names: Vec<String> = family.scores().iter().map(|score| quoted(score.name)).collect();
+                let wanted = match names.as_slice() {
+                    [] => format!("not set, since `family.kind` is {}", quoted(family.kind())),
+                    names => format!("one of {}", names.join(", ")),
+                };
+                value("validation.best", &quoted(best), &wanted)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What the family cannot be.

@@ -118,7 +118,7 @@ impl Fault {
 }
 
 /// Where keys of configurations from before `[family]` are now.
-const MOVED: [(&str, &str); 13] = [
+const MOVED: [(&str, &str); 15] = [
     ("model", "family"),
     ("objective", "family"),
     ("optimiser", "optimizer.network"),
@@ -127,6 +127,8 @@ const MOVED: [(&str, &str); 13] = [
     ("trainer.noise", "family.noise"),
     ("trainer.discriminator_moves", "family.discriminator_updates"),
     ("trainer.generator_moves", "family.generator_updates"),
+    ("trainer.measure_every", "validation.every"),
+    ("trainer.measure_maps", "validation.records"),
     ("family.embedder.restraint", "family.embedder.latent_l2"),
     ("family.embedder.veiled", "family.embedder.masked_fraction"),
     ("optimizer.discriminator", "optimizer.network.discriminator"),

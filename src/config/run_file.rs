@@ -31,13 +31,16 @@ pub struct RunFile<F = FamilySection> {
     pub optimizer: OptimizerSection,
     /// The loop.
     pub trainer: TrainerSection,
+    /// What is measured while networks learn.
+    #[serde(default)]
+    pub validation: ValidationSection,
 }
 
 impl<F> RunFile<F> {
     /// The same with another family.
     pub(super) fn map_family<G>(self, family: impl FnOnce(F) -> G) -> RunFile<G> {
-        let Self { seed, data, batch, family: own, optimizer, trainer } = self;
-        RunFile { seed, data, batch, family: family(own), optimizer, trainer }
+        let Self { seed, data, batch, family: own, optimizer, trainer, validation } = self;
+        RunFile { seed, data, batch, family: family(own), optimizer, trainer, validation }
     }
 }
 
@@ -116,10 +119,6 @@ pub struct TrainerSection {
     pub keep_checkpoints: usize,
     /// Those of a step that is a multiple of this are kept as well; 0 = none. The best always is.
     pub keep_every: u64,
-    /// Steps between measurements of what the networks make, a multiple of checkpoint_every; 0 = never.
-    pub measure_every: u64,
-    /// Maps that are made for a measurement, and maps of the training split that they are compared with.
-    pub measure_maps: u64,
     /// Steps between lines of metrics.
     pub log_every: u64,
     /// Steps between comparisons of all ranks' parameters, bit for bit.
@@ -146,12 +145,29 @@ impl Default for TrainerSection {
             checkpoint_every: 1000,
             keep_checkpoints: 0,
             keep_every: 0,
-            measure_every: 0,
-            measure_maps: 512,
             log_every: 10,
             compare_every: 100,
             hang_seconds: 300.0,
             not_finite: NotFinite::default(),
         }
+    }
+}
+
+/// What is measured while networks learn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValidationSection {
+    /// Steps between measurements of what the networks make, a multiple of trainer.checkpoint_every; 0 = never.
+    pub every: u64,
+    /// Records that are made for a measurement, and records of the split `validation` that they are compared with.
+    pub records: u64,
+    /// The score by which the best checkpoint is chosen; the first of the family's where this is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub best: Option<String>,
+}
+
+impl Default for ValidationSection {
+    fn default() -> Self {
+        Self { every: 0, records: 512, best: None }
     }
 }

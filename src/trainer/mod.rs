@@ -14,14 +14,14 @@ mod watch;
 pub mod metrics;
 pub mod outcome;
 pub mod progress;
-pub mod quality;
 pub mod signals;
 pub mod tensorboard;
+pub mod validation;
 
 pub use bad_step::NotFinite;
 pub use drill::{Drill, Drills};
 pub use lock::RunLock;
 pub use outcome::{Outcome, Status};
-pub use quality::Quality;
 pub use run::{Run, Schedule, TrainError, Training};
 pub use step::{Cut, Ended, Odd, Spent, Stepper};
+pub use validation::{Score, Scores, Validator};

@@ -12,13 +12,13 @@ use super::bad_step::{MOST_IN_A_ROW, NotFinite};
 use super::drill::Drills;
 use super::metrics::MetricsError;
 use super::outcome::{Outcome, Status};
-use super::quality::{COLLAPSED, Quality, Yardstick};
 use super::scribe::{Scribe, Seconds, Skipped};
 use super::signals::StopFlag;
 use super::step::{Cut, Ended, Odd, Stepper};
 use super::straggler::{Since, Stragglers};
+use super::validation::{Score, Scores, Validator};
 use super::watch::{PATIENCE, Watch};
-use crate::checkpoint::{self, Checkpoint, CheckpointError, Criterion, Direction, Keep, Newest, State};
+use crate::checkpoint::{self, Checkpoint, CheckpointError, Keep, Newest, State};
 use crate::comm::{Communicator, DeviceSum, Disagreement, There, Watchdog, agree, tree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset, Encoding};
@@ -39,10 +39,12 @@ pub struct Schedule {
     pub keep_checkpoints: usize,
     /// Those of a step that is a multiple of this are kept as well; 0 = none.
     pub keep_every: u64,
-    /// Steps between measurements of what the networks make; 0 = never.
-    pub measure_every: u64,
-    /// Maps of a measurement.
-    pub measure_maps: u64,
+    /// Steps between validations; 0 = never.
+    pub validate_every: u64,
+    /// Records of a validation.
+    pub validation_records: u64,
+    /// The score by which the best checkpoint is chosen, where anything is measured.
+    pub best: Option<Score>,
     /// Steps between lines of metrics.
     pub log_every: u64,
     /// Steps between comparisons of all ranks' parameters.
@@ -330,7 +332,7 @@ impl<'a, O: Objective> Run<'a, O> {
             self.save(records_per_step, None, scribe.as_mut())?;
         }
 
-        let yardstick = agree(comm, self.yardstick())?;
+        let validator = agree(comm, self.validator())?;
         let mut watch = Watch::default();
         let hosts = comm.gather(machine::host().as_bytes());
         let hosts = hosts.iter().map(|host| String::from_utf8_lossy(host).into_owned());
@@ -382,11 +384,11 @@ impl<'a, O: Objective> Run<'a, O> {
             let skipped = Skipped { rows: skipped_rows, steps: self.step - self.stepper.kept_steps() };
             let last = self.step == schedule.steps;
             self.turn_to(|| format!("what comes after step {}", self.step));
-            let measured = yardstick.as_ref().filter(|_| last || self.step.is_multiple_of(schedule.measure_every));
-            let quality = measured.and_then(|yardstick| yardstick.measure(comm, &mut self.stepper));
-            self.warn(watch.see(self.stepper.symptom(&metrics)), quality);
+            let due = validator.as_ref().filter(|_| last || self.step.is_multiple_of(schedule.validate_every));
+            let scores = due.and_then(|validator| validator.measure(comm, &mut self.stepper));
+            self.warn(watch.see(self.stepper.symptom(&metrics)), scores);
             let told =
-                scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, quality, seconds, skipped));
+                scribe.as_mut().map_or(Ok(()), |scribe| scribe.tell(self.step, &metrics, scores, seconds, skipped));
             // Before every checkpoint too: what is saved is what all ranks have.
             let saves = self.step.is_multiple_of(schedule.checkpoint_every) || stopping || last;
             since.add(seconds);
@@ -401,7 +403,7 @@ impl<'a, O: Objective> Run<'a, O> {
             }
             if saves {
                 agree(comm, told)?;
-                self.save(records_per_step, quality, scribe.as_mut())?;
+                self.save(records_per_step, scores, scribe.as_mut())?;
             } else {
                 trouble = told.err();
             }
@@ -456,10 +458,10 @@ impl<'a, O: Objective> Run<'a, O> {
         Ok(None)
     }
 
-    /// What the networks' work is measured by, where it is.
-    fn yardstick(&self) -> Result<Option<Yardstick>, DataError> {
+    /// What measures the networks' work, where anything does.
+    fn validator(&self) -> Result<Option<Validator>, DataError> {
         let Training { schedule, ref dataset, ref loader, .. } = *self.training;
-        if schedule.measure_every == 0 {
+        if schedule.validate_every == 0 {
             return Ok(None);
         }
         let transform = match &loader.encoding {
@@ -469,18 +471,18 @@ impl<'a, O: Objective> Run<'a, O> {
                 return Err(DataError::Usage("spectra are not measured in training, expected maps".into()));
             }
         };
-        Yardstick::new(dataset, &loader.split, schedule.measure_maps, transform).map(Some)
+        Validator::new(dataset, schedule.validation_records, transform).map(Some)
     }
 
     /// Says early that a run goes wrong, and where it was still well.
-    fn warn(&self, symptom: Option<&'static str>, quality: Option<Quality>) {
+    fn warn(&self, symptom: Option<&'static str>, scores: Option<Scores>) {
         if self.training.comm.rank() != 0 {
             return;
         }
-        let collapsed = quality.filter(|quality| quality.diversity < COLLAPSED);
+        let collapsed = scores.filter(Scores::has_collapsed);
         let told = symptom.map(|symptom| format!("{symptom}, for {PATIENCE} steps now")).or_else(|| {
-            let diversity = collapsed?.diversity;
-            Some(format!("what is made is nearly always the same: its variance is {diversity:.3} of that of the data"))
+            let ratio = collapsed?.variance_ratio;
+            Some(format!("what is made is nearly always the same: its variance is {ratio:.3} of that of the data"))
         });
         if let Some(told) = told {
             let best = checkpoint::best(&checkpoints(self.training));
@@ -499,7 +501,7 @@ impl<'a, O: Objective> Run<'a, O> {
     fn save(
         &mut self,
         records_per_step: u64,
-        quality: Option<Quality>,
+        scores: Option<Scores>,
         scribe: Option<&mut Scribe>,
     ) -> Result<(), TrainError> {
         let Training { comm, schedule, ref identity, not_finite, .. } = *self.training;
@@ -508,9 +510,8 @@ impl<'a, O: Objective> Run<'a, O> {
         }
         self.turn_to(|| format!("the checkpoint of step {}", self.step));
         let checkpoints = checkpoints(self.training);
-        let scores = quality.map(|quality| ("spectrum_error".to_owned(), quality.spectrum_error)).into_iter().collect();
-        let best = (schedule.measure_every > 0)
-            .then(|| Criterion { score: "spectrum_error".to_owned(), direction: Direction::Min });
+        let scores = scores.iter().flat_map(Scores::named).map(|(name, score)| (name.to_owned(), score)).collect();
+        let best = schedule.best.filter(|_| schedule.validate_every > 0).map(Score::criterion);
         let state = State { scores, best, ..State::new(self.step, self.step * records_per_step, identity.clone()) };
         let written = if comm.rank() == 0 {
             let synced = scribe.map_or(Ok(()), Scribe::sync);

@@ -4,9 +4,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::metrics::MetricsLog;
 use super::progress::{Progress, Task};
-use super::quality::Quality;
 use super::run::{TrainError, Training};
 use super::tensorboard::EventWriter;
+use super::validation::Scores;
 
 /// Where the time of a step went.
 #[derive(Clone, Copy)]
@@ -69,7 +69,7 @@ impl Scribe {
         &mut self,
         step: u64,
         metrics: &[(String, f64)],
-        quality: Option<Quality>,
+        scores: Option<Scores>,
         seconds: Seconds,
         skipped: Skipped,
     ) -> Result<(), TrainError> {
@@ -82,10 +82,9 @@ impl Scribe {
         let mut scalars: Vec<(&str, f64)> = metrics.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let losses: Vec<(&str, f64)> = scalars.iter().filter(|(name, _)| name.ends_with("_loss")).copied().collect();
         self.progress.update(Instant::now(), step, Some(load_share), &losses);
-        if step.is_multiple_of(self.every) || quality.is_some() {
-            if let Some(quality) = quality {
-                scalars.push(("spectrum_error", quality.spectrum_error));
-                scalars.push(("diversity", quality.diversity));
+        if step.is_multiple_of(self.every) || scores.is_some() {
+            for (name, score) in scores.iter().flat_map(Scores::named) {
+                scalars.push((name, score));
             }
             scalars.push(("samples_per_second", (steps * self.records_per_step) as f64 / sum.step));
             scalars.push(("load_seconds", sum.load / steps as f64));

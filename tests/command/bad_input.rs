@@ -263,6 +263,16 @@ fn a_flipped_bit_in_the_data_stops_the_run_and_names_the_rows() {
 }
 
 #[test]
+fn validation_needs_a_split_of_its_own() {
+    let scene = scene();
+    let (code, line) = train(&scene, &["validation.every=20"]);
+    assert_eq!(code, 64, "{line}");
+    let wanted = "has no split `validation`, expected one since `validation.every` is not 0: simulate or ingest the dataset with --validation SHARE";
+    assert!(line.ends_with(wanted), "{line}");
+    assert!(!scene.run.exists(), "nothing is half made");
+}
+
+#[test]
 fn a_checkpoint_of_another_model_is_refused() {
     let scene = scene();
     let (maps, run) = (arg(&scene.maps), arg(&scene.run));

@@ -133,8 +133,8 @@ fn a_codec_is_for_spectra_and_written_out_where_it_was_not_set() {
     wrong(&data, &[transform], "`data.transform` is set, expected not set, since the dataset holds spectra");
     wrong(
         &data,
-        &["trainer.measure_every=20"],
-        "`trainer.measure_every` is 20, expected 0, since only maps are measured and the dataset holds spectra",
+        &["validation.every=20"],
+        "`validation.every` is 20, expected 0, since only maps are measured and `family.kind` is \"spectra_gan\"",
     );
     // Without a codec in the file it is that of ExoGAN, in full.
     let text = fs::read_to_string(EXOGAN).expect("it is there");

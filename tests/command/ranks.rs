@@ -97,11 +97,11 @@ fn training_and_sampling_have_the_same_bits_on_any_number_of_ranks() {
 fn what_is_measured_while_networks_learn_is_the_same_on_any_ranks_and_the_best_stays() {
     let folder = tempfile::tempdir().expect("a folder");
     let maps = folder.path().join("maps");
-    simulated(&maps, 256);
+    must(1, &["simulate", "maps", "--out", arg(&maps), "--count", "256", "--seed", "1", "--validation", "0.1"]);
     let sets = [
         "trainer.checkpoint_every=5",
-        "trainer.measure_every=5",
-        "trainer.measure_maps=150",
+        "validation.every=5",
+        "validation.records=150",
         "trainer.keep_checkpoints=1",
         "trainer.log_every=3",
     ];
@@ -112,7 +112,7 @@ fn what_is_measured_while_networks_learn_is_the_same_on_any_ranks_and_the_best_s
         lines
             .filter_map(|line| {
                 let step = line["step"].as_u64().expect("a step");
-                Some((step, number(&line, "spectrum_error")?, number(&line, "diversity")?))
+                Some((step, number(&line, "spectrum_error")?, number(&line, "variance_error")?))
             })
             .collect()
     };
@@ -120,7 +120,18 @@ fn what_is_measured_while_networks_learn_is_the_same_on_any_ranks_and_the_best_s
     must(1, &train(&alone, &maps, &sets));
     let all = measured(&alone);
     assert_eq!(all.iter().map(|(step, ..)| *step).collect::<Vec<_>>(), [5, 10, 15, 20]);
-    assert!(all.iter().all(|(_, error, diversity)| *error > 0.0 && *diversity > 0.0), "{all:?}");
+    assert!(all.iter().all(|(_, spectrum, variance)| *spectrum > 0.0 && *variance > 0.0), "{all:?}");
+    let state = |step: u64| -> toml::Table {
+        let path = alone.join(format!("checkpoints/step-{step:07}/state.toml"));
+        fs::read_to_string(path).expect("a checkpoint").parse().expect("TOML")
+    };
+    let last = state(20);
+    assert_eq!(last["scores"]["spectrum_error"].as_float(), Some(all[3].1));
+    assert_eq!(last["scores"]["variance_error"].as_float(), Some(all[3].2));
+    assert_eq!(
+        last["best"],
+        toml::Value::Table("score = \"spectrum_error\"\ndirection = \"min\"".parse().expect("TOML"))
+    );
     let best = all.iter().rev().min_by(|a, b| a.1.total_cmp(&b.1)).expect("four").0;
     for &ranks in worlds().iter().filter(|ranks| **ranks == 3) {
         let run = folder.path().join(ranks.to_string());
@@ -135,6 +146,14 @@ fn what_is_measured_while_networks_learn_is_the_same_on_any_ranks_and_the_best_s
     assert_eq!(left, expected);
     must(1, &["sample", arg(&alone), "--count", "64", "--checkpoint", "best"]);
     let manifest = fs::read_to_string(alone.join("samples/manifest.toml")).expect("a dataset");
+    assert!(manifest.contains(&format!("step = {best}")), "{manifest}");
+    // By another score another checkpoint may be the best; which one it is, changes nothing in the run.
+    let by_variance = folder.path().join("by-variance");
+    must(1, &train(&by_variance, &maps, &[&sets[..], &["validation.best=variance_error"]].concat()));
+    assert_eq!(measured(&by_variance), all);
+    let best = all.iter().rev().min_by(|a, b| a.2.total_cmp(&b.2)).expect("four").0;
+    must(1, &["sample", arg(&by_variance), "--count", "64", "--checkpoint", "best"]);
+    let manifest = fs::read_to_string(by_variance.join("samples/manifest.toml")).expect("a dataset");
     assert!(manifest.contains(&format!("step = {best}")), "{manifest}");
 }
 
@@ -173,8 +192,9 @@ fn ranks_that_are_threads_train_what_ranks_that_are_processes_train() {
                 checkpoint_every: 6,
                 keep_checkpoints: 0,
                 keep_every: 0,
-                measure_every: 0,
-                measure_maps: 0,
+                validate_every: 0,
+                validation_records: 0,
+                best: None,
                 log_every: 6,
                 compare_every: 1,
             },

@@ -85,6 +85,8 @@ log_every = 8
 compare_every = 9
 hang_seconds = 10.0
 not_finite = "skip"
+[validation]
+records = 64
 "#;
 
 fn load(text: &str, sets: &[&str]) -> Result<RunConfig, String> {
@@ -170,6 +172,23 @@ fn the_optimizer_is_part_of_what_a_run_is_wherever_it_is_said() {
 }
 
 #[test]
+fn the_best_is_chosen_by_the_error_of_the_spectrum_unless_another_score_is_named() {
+    let best = |sets: &[&str]| load(TEXT, sets).expect("it is right").best().expect("maps are measured");
+    let [spectrum, variance] = skyforge::trainer::Validator::SCORES;
+    assert_eq!((best(&[]), best(&["validation.best=variance_error"])), (spectrum, variance));
+    assert!(load(TEXT, &[]).expect("it is right").to_toml().contains("best = \"spectrum_error\""));
+    assert_eq!(load(SPECTRA, &[]).expect("it is right").best(), None);
+    assert_eq!(
+        refused(SPECTRA, &["validation.best=spectrum_error"]),
+        "`validation.best` is \"spectrum_error\", expected not set, since `family.kind` is \"spectra_gan\""
+    );
+    assert_eq!(
+        refused(SPECTRA, &["validation.every=5"]),
+        "`validation.every` is 5, expected 0, since only maps are measured and `family.kind` is \"spectra_gan\""
+    );
+}
+
+#[test]
 fn a_family_is_of_one_kind_of_records() {
     let config = |text| load(text, &[]).expect("it is right");
     let told = |wrong: Result<RunConfig, skyforge::config::ConfigError>| wrong.expect_err("it is wrong").to_string();
@@ -204,6 +223,8 @@ fn keys_of_older_configurations_are_refused_with_where_they_are_now() {
         ("trainer.update=simultaneous", "trainer.update", "family.update"),
         ("trainer.noise=shared", "trainer.noise", "family.noise"),
         ("trainer.discriminator_moves=2", "trainer.discriminator_moves", "family.discriminator_updates"),
+        ("trainer.measure_every=200", "trainer.measure_every", "validation.every"),
+        ("trainer.measure_maps=64", "trainer.measure_maps", "validation.records"),
         ("trainer.generator_moves=2", "trainer.generator_moves", "family.generator_updates"),
         ("family.embedder.restraint=1.0", "family.embedder.restraint", "family.embedder.latent_l2"),
         ("family.embedder.veiled=0.5", "family.embedder.veiled", "family.embedder.masked_fraction"),
@@ -293,6 +314,19 @@ fn values_that_cannot_be_are_refused_with_what_was_wanted() {
         ),
         (vec!["family.penalty=-1.0"], "`family.penalty` is -1, expected a weight, or 0 for no gradient penalty"),
         (vec!["family.penalty_every=0"], "`family.penalty_every` is 0, expected 1 or more steps"),
+        (
+            vec!["validation.every=7"],
+            "`validation.every` is 7, expected a multiple of `trainer.checkpoint_every`: 1000",
+        ),
+        (vec!["validation.records=1"], "`validation.records` is 1, expected 2 to 1048576 records"),
+        (
+            vec!["validation.best=fid"],
+            "`validation.best` is \"fid\", expected one of \"spectrum_error\", \"variance_error\"",
+        ),
+        (
+            vec!["validation.every=1000", "data.split=validation"],
+            "`data.split` is \"validation\", expected another split, since `validation.every` is not 0",
+        ),
         (vec!["trainer.checkpoint_every=0"], "`trainer.checkpoint_every` is 0, expected 1 or more steps"),
     ] {
         assert_eq!(refused(TEXT, &sets), message);
@@ -344,11 +378,17 @@ fn length_and_reports_are_no_part_of_what_a_run_is() {
     let identity = |sets: &[&str]| load(TEXT, sets).expect("it is right").identity();
     assert_eq!(
         identity(&[]),
-        identity(&["trainer.steps=99", "trainer.log_every=3", "trainer.measure_every=2000", "data.path=x"])
+        identity(&[
+            "trainer.steps=99",
+            "trainer.log_every=3",
+            "validation.every=2000",
+            "validation.best=variance_error",
+            "data.path=x"
+        ])
     );
     for set in [
         "family.penalty_every=2",
-        "trainer.measure_maps=64",
+        "validation.records=64",
         "seed=8",
         "batch.global=128",
         "family.width=8",

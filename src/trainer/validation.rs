@@ -1,37 +1,84 @@
-//! How good what the networks make is while they learn: its mean power spectrum and its diversity beside the data's.
+//! How good what the networks make is while they learn: its mean power spectrum and the variance of its pixels, held against
+//! the validation split of the dataset, which is not trained on.
 //!
 //! Ranks share the batches out; what is added over maps is added in batch order on every rank, so that the numbers are
 //! the same bits whatever the ranks.
 
-use serde::{Deserialize, Serialize};
-
 use super::step::Stepper;
+use crate::checkpoint::{Criterion, Direction};
 use crate::comm::Communicator;
 use crate::data::normalise::Transform;
-use crate::data::{DataError, Dataset};
+use crate::data::{DataError, Dataset, Split};
 use crate::objective::{MADE_AT_ONCE, Objective};
 use crate::statistics::comparison::spectrum_departure;
 use crate::statistics::power_spectrum::{self, power_spectra};
 use crate::statistics::{Maps, StatisticsError};
 
 /// Maps that differ among each other so much less than the data do are all the same one.
-pub const COLLAPSED: f64 = 0.1;
+const COLLAPSED: f64 = 0.1;
+
+/// The split that is measured on.
+pub const SPLIT: &str = "validation";
+
+/// A score, and which values of it are better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Score {
+    /// Its name in metrics, in checkpoints and in `validation.best`.
+    pub name: &'static str,
+    /// Which values are better.
+    pub direction: Direction,
+}
+
+impl Score {
+    /// As a checkpoint says by which score the best is chosen.
+    pub fn criterion(self) -> Criterion {
+        Criterion { score: self.name.to_owned(), direction: self.direction }
+    }
+}
 
 /// What was measured.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Quality {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scores {
     /// Maps that were made.
     pub maps: u64,
     /// max |ratio - 1| of the mean power spectra over the judged k; no number where maps cannot be judged.
     pub spectrum_error: f64,
+    /// |ratio - 1| of the variances.
+    pub variance_error: f64,
     /// Mean variance of a pixel over maps, over that of the data: 1 where maps differ as the data do.
-    pub diversity: f64,
+    pub variance_ratio: f64,
 }
 
-/// What the data do, to measure by.
+impl Scores {
+    /// The value of each of [`Validator::SCORES`], by name.
+    pub fn named(&self) -> [(&'static str, f64); 2] {
+        let [spectrum, variance] = Validator::SCORES.map(|score| score.name);
+        [(spectrum, self.spectrum_error), (variance, self.variance_error)]
+    }
+
+    /// Whether what is made is nearly always the same.
+    pub fn has_collapsed(&self) -> bool {
+        self.variance_ratio < COLLAPSED
+    }
+}
+
+/// The split of `dataset` that is measured on.
+///
+/// # Errors
+/// Where it has none: how to get one.
+pub fn split(dataset: &Dataset) -> Result<&Split, DataError> {
+    dataset.manifest().splits.get(SPLIT).ok_or_else(|| {
+        let folder = dataset.folder().display();
+        DataError::Usage(format!(
+            "{folder} has no split `{SPLIT}`, expected one since `validation.every` is not 0: \
+             simulate or ingest the dataset with --validation SHARE"
+        ))
+    })
+}
+
+/// What the data of the validation split do, to measure by.
 #[derive(Debug)]
-pub struct Yardstick {
+pub struct Validator {
     side: usize,
     maps: u64,
     transform: Transform,
@@ -47,22 +94,29 @@ struct Sums {
     square: Vec<f64>,
 }
 
-impl Yardstick {
-    /// By the first `maps` records of `split`, or all where there are fewer; as many are to be made, in whole batches.
-    pub fn new(dataset: &Dataset, split: &str, maps: u64, transform: Transform) -> Result<Self, DataError> {
+impl Validator {
+    /// What is measured.
+    pub const SCORES: [Score; 2] = [
+        Score { name: "spectrum_error", direction: Direction::Min },
+        Score { name: "variance_error", direction: Direction::Min },
+    ];
+
+    /// By the first `maps` records of the validation split, or all where there are fewer; as many are to be made, in
+    /// whole batches.
+    pub fn new(dataset: &Dataset, maps: u64, transform: Transform) -> Result<Self, DataError> {
         let (mut left, mut values) = (maps, Vec::new());
-        for range in dataset.split(split)?.ranges() {
+        for range in split(dataset)?.ranges() {
             let taken = left.min(range.end - range.start);
             values.extend(dataset.read(range.start..range.start + taken)?);
             left -= taken;
         }
         let side = dataset.manifest().shape[2];
-        let data = Sums::of(&values, side).map_err(|error| DataError::Usage(format!("split `{split}`: {error}")))?;
+        let data = Sums::of(&values, side).map_err(|error| DataError::Usage(format!("split `{SPLIT}`: {error}")))?;
         Ok(Self { side, maps: maps.next_multiple_of(MADE_AT_ONCE), transform, data })
     }
 
     /// Measures what the maker of records makes now; nothing where the game makes none.
-    pub fn measure<O: Objective>(&self, comm: &dyn Communicator, stepper: &mut Stepper<O>) -> Option<Quality> {
+    pub fn measure<O: Objective>(&self, comm: &dyn Communicator, stepper: &mut Stepper<O>) -> Option<Scores> {
         let batches = self.maps / MADE_AT_ONCE;
         let mine = (comm.rank() as u64..batches).step_by(comm.ranks());
         let mine: Vec<_> = mine.map(|batch| batch * MADE_AT_ONCE..(batch + 1) * MADE_AT_ONCE).collect();
@@ -81,11 +135,12 @@ impl Yardstick {
             let numbers = &all[rank][place..place + length * size_of::<f64>()];
             total = total.and_then(|total| total.add(numbers));
         }
-        let (spectrum_error, diversity) = total.map_or((f64::NAN, f64::NAN), |made| {
+        let (spectrum_error, variance_ratio) = total.map_or((f64::NAN, f64::NAN), |made| {
             let error = spectrum_departure(&made.mean_power(), &self.data.mean_power(), self.side);
             (error, made.variance() / self.data.variance())
         });
-        Some(Quality { maps: self.maps, spectrum_error, diversity })
+        let variance_error = (variance_ratio - 1.0).abs();
+        Some(Scores { maps: self.maps, spectrum_error, variance_error, variance_ratio })
     }
 }
 

@@ -9,8 +9,7 @@ use skyforge::data::{Dataset, DatasetWriter, Header, Kind, Split};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::{Draw, Stream};
-use skyforge::trainer::quality::{COLLAPSED, Quality, Yardstick};
-use skyforge::trainer::{Cut, Stepper};
+use skyforge::trainer::{Cut, Scores, Stepper, Validator};
 use tch::{Device, Tensor, nn};
 
 const SIDE: usize = 16;
@@ -73,43 +72,55 @@ impl Objective for Maker {
     }
 }
 
-/// 256 maps of the white sky.
+/// 256 maps of the white sky to be validated on, then 256 of another to be trained on.
 fn sky(folder: &Path) -> Dataset {
+    sky_with(folder, &[("validation", 0..256), ("train", 256..512)])
+}
+
+fn sky_with(folder: &Path, splits: &[(&str, Range<u64>)]) -> Dataset {
     let header = Header {
         kind: Kind::Maps,
-        count: 256,
+        count: 512,
         shape: vec![1, SIDE, SIDE],
         unit: "1".into(),
         parameters: Vec::new(),
         transform: TRANSFORM,
-        splits: [("train".to_owned(), Split::from(0..256))].into(),
+        splits: splits.iter().map(|(name, records)| ((*name).to_owned(), Split::from(records.clone()))).collect(),
         field: None,
         axis: None,
         source: toml::Table::new(),
     };
     let writer = DatasetWriter::create(folder, header).expect("the disk has room");
-    let fill = |record: u64, pixels: &mut [f32]| pixels.copy_from_slice(&map(record));
+    let fill = |record: u64, pixels: &mut [f32]| {
+        let brightness = if record < 256 { 1.0 } else { 3.0 };
+        let map: Vec<f32> = map(record).iter().map(|x| brightness * x).collect();
+        pixels.copy_from_slice(&map);
+    };
     let shards = (0..writer.shards()).map(|shard| writer.write_shard(shard, fill).expect("the disk has room"));
     let shards = shards.collect();
     writer.finish(shards).expect("the disk has room");
     Dataset::open(folder).expect("it was just made")
 }
 
-fn measured(comm: &dyn Communicator, dataset: &Dataset, rule: fn(u64) -> Vec<f32>) -> Quality {
-    let yardstick = Yardstick::new(dataset, "train", 256, TRANSFORM).expect("there are maps");
+fn measured(comm: &dyn Communicator, dataset: &Dataset, rule: fn(u64) -> Vec<f32>) -> Scores {
+    let validator = Validator::new(dataset, 256, TRANSFORM).expect("there are maps");
     let maker = Maker::new(rule);
     let cut = Cut { global: 16, microbatches: 8 };
     let mut stepper = Stepper::new(&maker, comm, Draw::new(0), cut, |_| AdamSettings::default());
-    yardstick.measure(comm, &mut stepper).expect("it makes maps")
+    validator.measure(comm, &mut stepper).expect("it makes maps")
 }
 
 #[test]
-fn the_data_themselves_have_no_error_and_all_diversity() {
+fn the_data_of_the_validation_split_have_no_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let dataset = sky(&folder.path().join("sky"));
-    let Quality { maps, spectrum_error, diversity } = measured(&Solo, &dataset, map);
-    assert_eq!(maps, 256);
-    assert!(spectrum_error < 1e-4 && (diversity - 1.0).abs() < 1e-4, "{spectrum_error}, {diversity}");
+    let scores = measured(&Solo, &dataset, map);
+    assert_eq!(scores.maps, 256);
+    assert!(scores.spectrum_error < 1e-4 && scores.variance_error < 1e-4, "{scores:?}");
+    assert!((scores.variance_ratio - 1.0).abs() < 1e-4 && !scores.has_collapsed(), "{scores:?}");
+    assert_eq!(scores.named(), [("spectrum_error", scores.spectrum_error), ("variance_error", scores.variance_error)]);
+    let names = Validator::SCORES.map(|score| score.name);
+    assert_eq!(scores.named().map(|(name, _)| name), names, "in the order in which they are declared");
 }
 
 #[test]
@@ -117,11 +128,27 @@ fn maps_twice_as_bright_have_four_times_the_power_and_one_map_again_and_again_ha
     let folder = tempfile::tempdir().expect("a folder");
     let dataset = sky(&folder.path().join("sky"));
     let twice = measured(&Solo, &dataset, |record| map(record).iter().map(|x| 2.0 * x).collect());
-    assert!((twice.spectrum_error - 3.0).abs() < 1e-3 && (twice.diversity - 4.0).abs() < 1e-3, "{twice:?}");
+    assert!((twice.spectrum_error - 3.0).abs() < 1e-3 && (twice.variance_error - 3.0).abs() < 1e-3, "{twice:?}");
+    let half = measured(&Solo, &dataset, |record| map(record).iter().map(|x| 0.5 * x).collect());
+    assert!((half.variance_error - 0.75).abs() < 1e-3 && !half.has_collapsed(), "{half:?}");
     let same = measured(&Solo, &dataset, |_| map(7));
-    assert!(same.diversity < 1e-4 * COLLAPSED, "{same:?}");
+    assert!(same.variance_ratio < 1e-5 && same.has_collapsed(), "{same:?}");
     let none = measured(&Solo, &dataset, |record| vec![if record == 100 { f32::NAN } else { 1.0 }; SIDE * SIDE]);
-    assert!(none.spectrum_error.is_nan() && none.diversity.is_nan(), "{none:?}");
+    assert!(none.named().iter().all(|(_, score)| score.is_nan()) && !none.has_collapsed(), "{none:?}");
+}
+
+#[test]
+fn a_dataset_without_a_validation_split_says_how_to_get_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sky = folder.path().join("sky");
+    let dataset = sky_with(&sky, &[("train", 0..256), ("test", 256..512)]);
+    let error = Validator::new(&dataset, 256, TRANSFORM).expect_err("there is none").to_string();
+    let wanted = format!(
+        "{} has no split `validation`, expected one since `validation.every` is not 0: \
+         simulate or ingest the dataset with --validation SHARE",
+        sky.display()
+    );
+    assert_eq!(error, wanted);
 }
 
 #[test]
@@ -131,8 +158,8 @@ fn any_number_of_ranks_measures_the_same_bits() {
     let rule = |record| map(record + 1000);
     let alone = measured(&Solo, &dataset, rule);
     for ranks in [2, 3, 5, 8] {
-        for quality in Threads::run(ranks, |comm| measured(comm, &dataset, rule)) {
-            assert_eq!(quality, alone, "{ranks} ranks");
+        for scores in Threads::run(ranks, |comm| measured(comm, &dataset, rule)) {
+            assert_eq!(scores, alone, "{ranks} ranks");
         }
     }
 }
