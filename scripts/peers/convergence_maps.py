@@ -60,7 +60,7 @@ def read_maps(dataset, most):
     maps = []
     for shard in sorted(dataset.glob("shard-*.h5")):
         with h5py.File(shard) as file:
-            maps.append(file["x"][: most - sum(map(len, maps)), 0].astype(np.float64))
+            maps.append(file["map"][: most - sum(map(len, maps)), 0].astype(np.float64))
         if sum(map(len, maps)) >= most:
             break
     return np.concatenate(maps)  # [b, side, side]

@@ -36,7 +36,7 @@ def main():
         command += [word for value in sets for word in ("--set", value)]
         subprocess.run([str(word) for word in command], check=True, stderr=subprocess.DEVNULL)
         subprocess.run([str(arguments.binary), "inspect", str(made), "--png", str(png)], check=True, stdout=subprocess.DEVNULL)
-        depth = h5py.File(made / "shard-00000.h5")["x"][0, 0]
+        depth = h5py.File(made / "shard-00000.h5")["spectrum"][0, 0]
         pixels = np.array(Image.open(png), dtype=float)
     um = 0.3015 * 1.01 ** (514 - np.arange(515))
     figure, (left, right) = plt.subplots(1, 2, figsize=(11.5, 5.2), layout="constrained", width_ratios=[1.15, 1])

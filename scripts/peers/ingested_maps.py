@@ -31,7 +31,7 @@ def main(program, folder):
     def ingest(case):
         _, path, options, _ = case
         out = folder / f"out-{path.stem}"
-        command = [program, "ingest", "maps", path, "--out", out, "--side", SIDE, "--stride", SIDE, "--test", 0.3]
+        command = [program, "ingest", "maps", path, "--out", out, "--side", SIDE, "--stride", SIDE, "--validation", 0.2, "--test", 0.3]
         command += ["--bad", f"fill={FILL}", "--augment", "dihedral", *options]
         done = subprocess.run([str(word) for word in command], text=True, stderr=subprocess.PIPE)
         if done.returncode != 0:
@@ -59,7 +59,7 @@ def ingested(out, maps):
     whole, seen = np.zeros((maps, H, W), np.float32), np.zeros((maps, H, W), bool)
     for shard in sorted(out.glob("shard-*.h5")):
         with h5py.File(shard, "r", locking=False) as file:
-            for patch, name in zip(file["x"][:, 0], file["id"][:]):
+            for patch, name in zip(file["map"][:, 0], file["id"][:]):
                 place, version = divmod(int(name), versions)
                 line, column = divmod(place, columns)
                 number, row = divmod(line, rows)

@@ -87,7 +87,7 @@ def case_agrees(program, name, path, options, wanted, known):
     if done.returncode != 0:
         sys.exit(f"{path}: {done.stderr}")
     with h5py.File(out / "shard-00000.h5", "r", locking=False) as file:
-        x, parameters = file["x"][:], file["parameters"][:]
+        x, parameters = file["spectrum"][:], file["labels"][:]
     wanted = np.array(wanted)
     single = 1e-5 if "f4" in name else 3e-7
     same = x.shape == wanted.shape and bool(np.all(x[:, 3] == wanted[:, 3])) and np.allclose(x, wanted, rtol=single, atol=0)

@@ -27,14 +27,14 @@ def gather(folder, file):
     rows = []
     for shard in shards:
         with h5py.File(shard) as data:
-            rows.append(data["x"].shape)
+            rows.append(data["map"].shape)
     with h5py.File(file, "w") as out:
         x = out.create_dataset("x", (sum(shape[0] for shape in rows), *rows[0][1:]), "f4")
         at = 0
         for shard, shape in zip(shards, rows):
             with h5py.File(shard) as data:
                 for start in range(0, shape[0], 4096):
-                    piece = data["x"][start : start + 4096]
+                    piece = data["map"][start : start + 4096]
                     x[at : at + len(piece)] = piece
                     at += len(piece)
 

@@ -31,8 +31,10 @@ def read(folder, split="all", first=0, count=None):
     if not (folder / "manifest.toml").is_file():
         sys.exit(f"error: {folder} has no manifest.toml, expected a dataset")
     manifest = tomllib.loads((folder / "manifest.toml").read_text())
-    if manifest["kind"] != "spectra":
-        sys.exit(f"error: {folder} holds {manifest['kind']}, expected spectra")
+    kinds = [modality["kind"] for modality in manifest["modalities"]]
+    if kinds != ["spectrum"]:
+        sys.exit(f"error: {folder} holds {', '.join(kinds)}, expected spectra alone")
+    (modality,) = manifest["modalities"]
     splits = manifest.get("splits", {})
     if split != "all" and split not in splits:
         sys.exit(f"error: {folder} has no split `{split}`, expected all or one of {', '.join(splits)}")
@@ -48,12 +50,12 @@ def read(folder, split="all", first=0, count=None):
             continue
         with h5py.File(folder / shard["file"], "r", locking=False) as file:
             low, high = rows[0], rows[-1] + 1
-            parts.append([file[name][low:high][rows - low] for name in ("x", "id", "parameters")])
+            parts.append([file[name][low:high][rows - low] for name in (modality["name"], "id", "labels")])
     x, ids, parameters = (np.concatenate(part) for part in zip(*parts))
-    is_observed = len(manifest["axis"]["channels"]) == 4
+    is_observed = len(modality["axis"]["channels"]) == 4
     return Spectra(
-        names=[parameter["name"] for parameter in manifest["parameters"]],
-        wavelength_um=np.array(manifest["axis"]["wavelength_um"]),
+        names=[label["name"] for label in manifest["labels"]],
+        wavelength_um=np.array(modality["axis"]["wavelength_um"]),
         ids=ids,
         depths=x[:, 0].astype(np.float64),
         errors=x[:, 1:3].astype(np.float64) if is_observed else None,

@@ -33,7 +33,7 @@ class Ours:
         command += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
         subprocess.run([str(word) for word in command], check=True, stderr=subprocess.DEVNULL)
         shards = sorted(out.glob("shard-*.h5"))
-        return np.concatenate([h5py.File(shard)["x"][:, 0] for shard in shards]).astype(float)
+        return np.concatenate([h5py.File(shard)["spectrum"][:, 0] for shard in shards]).astype(float)
 
 
 def exogan_grid(first=0, last=515):

@@ -6,7 +6,7 @@ use super::CommandError;
 use super::records::{Record, Records};
 use crate::data::mask::AxisMask;
 use crate::data::spectral_axis::in_words;
-use crate::data::{Aspa, Channel, Dataset, Header, Kind, SpectralAxis, atmosphere};
+use crate::data::{Aspa, Channel, Dataset, Header, Kind, Modality, SpectralAxis, atmosphere};
 use crate::inference::latent_fit::{Known, Spectrum, Subject};
 
 /// The dataset at `path`, if its spectra are those that the networks know.
@@ -14,8 +14,9 @@ pub fn open(path: &Path, aspa: &Aspa) -> Result<Dataset, CommandError> {
     let dataset = Dataset::open(path)?;
     let wrong = |fault: String| Err(CommandError::Wrong { path: path.to_owned(), fault });
     let manifest = dataset.manifest();
-    let (Kind::Spectra, Some(axis)) = (manifest.kind, &manifest.axis) else {
-        return wrong(format!("holds {}, expected spectra", manifest.kind.name()));
+    let axis = match manifest.only(Kind::Spectrum) {
+        Ok(modality) => modality.spectral_axis().expect("spectra have an axis"),
+        Err(fault) => return wrong(fault),
     };
     if axis.wavelength_um != aspa.wavelength_um() {
         let (have, wanted) = (in_words(&axis.wavelength_um), in_words(aspa.wavelength_um()));
@@ -24,15 +25,16 @@ pub fn open(path: &Path, aspa: &Aspa) -> Result<Dataset, CommandError> {
     Ok(dataset)
 }
 
+/// Wavelengths and channels of a dataset that `open` has opened.
+pub fn axis_of(dataset: &Dataset) -> &SpectralAxis {
+    dataset.manifest().modality().spectral_axis().expect("it holds spectra")
+}
+
 /// What a dataset of such spectra becomes where networks have made them: depths at all wavelengths, without errors, with all parameters.
 pub fn whole(header: Header) -> Header {
-    let axis = header.axis.expect("it holds spectra");
-    Header {
-        shape: vec![1, axis.wavelength_um.len()],
-        parameters: atmosphere::parameters(),
-        axis: Some(SpectralAxis { channels: vec![Channel::Depth], ..axis }),
-        ..header
-    }
+    let axis = header.modality().spectral_axis().expect("it holds spectra").clone();
+    let modality = Modality::spectra(SpectralAxis { channels: vec![Channel::Depth], ..axis });
+    Header { modalities: vec![modality], labels: atmosphere::labels(), ..header }
 }
 
 /// The spectra of a dataset, and what a mask lets be known of them.
@@ -61,7 +63,7 @@ impl<'a> Spectra<'a> {
 
     /// Centres of the bins in micrometres.
     pub fn wavelength_um(&self) -> &[f64] {
-        &self.dataset.manifest().axis.as_ref().expect("it holds spectra").wavelength_um
+        &axis_of(self.dataset).wavelength_um
     }
 
     /// Record number `record`.
@@ -72,9 +74,9 @@ impl<'a> Spectra<'a> {
 
     /// A record of the dataset as it was observed.
     pub fn observed(&self, record: &Record) -> Result<Observation, CommandError> {
-        let Record { id, values, parameters } = record;
+        let Record { id, values, labels } = record;
         let mut truth = [f32::NAN; 7];
-        for (slot, value) in truth.iter_mut().zip(parameters) {
+        for (slot, value) in truth.iter_mut().zip(labels) {
             *slot = *value;
         }
         let (channels, given) = self.mask.hide(values, &truth).map_err(|fault| CommandError::Wrong {
@@ -100,6 +102,6 @@ impl<'a> Spectra<'a> {
     }
 
     fn channels(&self) -> usize {
-        self.dataset.manifest().axis.as_ref().map_or(1, |axis| axis.channels.len())
+        axis_of(self.dataset).channels.len()
     }
 }

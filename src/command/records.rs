@@ -1,4 +1,4 @@
-//! The records of a dataset one after the other, each with all that is known of it.
+//! The records of a dataset with one modality, one after the other, each with its labels.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +18,11 @@ pub struct Record {
     /// `[channels, ...]`, in physical units.
     pub values: Vec<f32>,
     /// `[p]`, NaN where unknown.
-    pub parameters: Vec<f32>,
+    pub labels: Vec<f32>,
 }
 
 impl<'a> Records<'a> {
-    /// Of `dataset`.
+    /// Of `dataset`, which has one modality.
     pub fn of(dataset: &'a Dataset) -> Self {
         Self { dataset, block: Block::default() }
     }
@@ -33,8 +33,8 @@ impl<'a> Records<'a> {
             self.dataset.read_block_into(self.dataset.blocks().holding(record), &mut self.block)?;
         }
         let row = (record - self.block.records().start) as usize;
-        let mut values = vec![0.0; self.dataset.manifest().record_len()];
-        self.block.copy_row(row, &mut values);
-        Ok(Record { id: self.block.id(row), values, parameters: self.block.parameters(row).collect() })
+        let mut values = vec![0.0; self.dataset.manifest().modality().len()];
+        self.block.copy_row(0, row, &mut values);
+        Ok(Record { id: self.block.id(row), values, labels: self.block.labels(row).collect() })
     }
 }

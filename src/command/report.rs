@@ -195,6 +195,6 @@ fn examples(folder: &Path) -> Result<Option<ExampleMaps>, CommandError> {
         return Ok(None);
     }
     let dataset = Dataset::open(folder)?;
-    let [_, side, _] = dataset.manifest().shape[..] else { return Ok(None) };
-    Ok(Some(ExampleMaps { pixels: dataset.read(0..dataset.manifest().count)?, side }))
+    let [_, side, _] = dataset.manifest().modality().shape[..] else { return Ok(None) };
+    Ok(Some(ExampleMaps { pixels: dataset.read(0, 0..dataset.manifest().count)?, side }))
 }

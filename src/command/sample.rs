@@ -10,7 +10,7 @@ use super::output_dataset::OutputDataset;
 use super::session::Session;
 use super::trained::{Trained, Which};
 use super::{CommandError, shards};
-use crate::data::{DataError, DatasetWriter, Header, Kind, ShardEntry};
+use crate::data::{DataError, DatasetWriter, Header, ShardEntry, Splits};
 use crate::device::Choice;
 use crate::exit::Exit;
 use crate::inference::RecordSampler;
@@ -68,21 +68,14 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     source.insert("weights".into(), network.into());
     source.insert("seed".into(), (arguments.seed as i64).into());
     let header = Header {
-        kind: if facts.axis.is_some() { Kind::Spectra } else { Kind::Maps },
         count: arguments.count,
-        shape: facts.shape,
-        unit: facts.unit,
-        parameters: facts.parameters,
-        transform: facts.transform,
-        splits: std::collections::BTreeMap::new(),
-        field: facts.field,
-        axis: facts.axis,
+        modalities: vec![facts.modality],
+        labels: facts.labels,
+        splits: Splits::new(),
         source,
     };
-    let [one, many] = match header.kind {
-        Kind::Maps => ["map", "maps"],
-        Kind::Spectra => ["spectrum", "spectra"],
-    };
+    let kind = header.modality().kind;
+    let [one, many] = [kind.name(), kind.plural()];
     let writer = session.agree(DatasetWriter::create(out.folder(), header))?;
     let (mine, counter) = shards::share(session, &writer, one, many);
     let written: Result<Vec<ShardEntry>, DataError> =
@@ -108,19 +101,19 @@ fn write_shard(
     let mut held: Option<(u64, Vec<f32>, Vec<f32>)> = None;
     writer.write_blocks(shard, |records, rows| {
         let count = (records.end - records.start) as usize;
-        let (record_len, numbers) = (rows.values.len() / count, rows.parameters.len() / count);
-        let mut parameters = rows.parameters.chunks_exact_mut(numbers.max(1));
-        for (record, values) in records.zip(rows.values.chunks_exact_mut(record_len)) {
+        let (record_len, numbers) = (rows.values[0].len() / count, rows.labels.len() / count);
+        let mut labels = rows.labels.chunks_exact_mut(numbers.max(1));
+        for (record, values) in records.zip(rows.values[0].chunks_exact_mut(record_len)) {
             let batch = record / MADE_AT_ONCE;
             if held.as_ref().is_none_or(|(have, ..)| *have != batch) {
                 let made = sampler.batch(batch).map_err(|source| DataError::Domain { record, source })?;
                 held = Some((batch, made.0, made.1));
             }
-            let (_, made, made_parameters) = held.as_ref().expect("the batch was made");
+            let (_, made, made_labels) = held.as_ref().expect("the batch was made");
             let place = (record % MADE_AT_ONCE) as usize;
             values.copy_from_slice(&made[place * record_len..(place + 1) * record_len]);
-            if let Some(parameters) = parameters.next() {
-                parameters.copy_from_slice(&made_parameters[place * numbers..(place + 1) * numbers]);
+            if let Some(labels) = labels.next() {
+                labels.copy_from_slice(&made_labels[place * numbers..(place + 1) * numbers]);
             }
             counter.add(1);
         }

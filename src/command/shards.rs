@@ -1,6 +1,5 @@
 //! Datasets written by all ranks: each shard by one of them, the manifest last.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::mpsc;
 use std::thread::{self, ScopedJoinHandle};
@@ -13,7 +12,7 @@ use super::output_dataset::OutputDataset;
 use super::records::Record;
 use super::session::Session;
 use crate::comm::tree::leaves_of;
-use crate::data::{DataError, Dataset, DatasetWriter, Header, ShardEntry, Split};
+use crate::data::{DataError, Dataset, DatasetWriter, Header, ShardEntry};
 use crate::exit::Ends;
 
 /// A dataset in the new folder `out`: this rank's shards, each by `make` on any of its threads, then the manifest.
@@ -129,12 +128,12 @@ pub fn write_stream(
 fn write_coming(writer: &DatasetWriter, shard: usize, records: &mpsc::Receiver<Record>) -> Result<ShardEntry, Halt> {
     writer.write_blocks(shard, |numbers, rows| {
         let count = (numbers.end - numbers.start) as usize;
-        let (length, parameters) = (rows.values.len() / count, rows.parameters.len() / count);
+        let (length, labels) = (rows.values[0].len() / count, rows.labels.len() / count);
         for row in 0..count {
             let record = records.recv().map_err(|_| Halt(None))?;
             rows.ids[row] = record.id;
-            rows.values[row * length..(row + 1) * length].copy_from_slice(&record.values);
-            rows.parameters[row * parameters..(row + 1) * parameters].copy_from_slice(&record.parameters);
+            rows.values[0][row * length..(row + 1) * length].copy_from_slice(&record.values);
+            rows.labels[row * labels..(row + 1) * labels].copy_from_slice(&record.labels);
         }
         Ok(())
     })
@@ -162,14 +161,6 @@ pub fn share(
     };
     let total = mine.iter().map(records).sum();
     (mine, Counter::new(session, unit, units, total))
-}
-
-/// The splits `train` and `test` of so many records: the last share of them is held back.
-pub fn splits(count: u64, test: f64) -> BTreeMap<String, Split> {
-    let train = count - (count as f64 * test).round() as u64;
-    let parts = [("train", 0..train), ("test", train..count)];
-    let full = parts.into_iter().filter(|(_, records)| !records.is_empty());
-    full.map(|(name, records)| (name.to_owned(), Split::new([records]))).collect()
 }
 
 /// All ranks' shards become a dataset.

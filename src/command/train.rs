@@ -136,7 +136,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
             split: sections.data.split.clone(),
             window_blocks: sections.data.window_blocks,
             damaged: sections.data.damaged,
-            encoding: Some(encoding.clone()),
+            encodings: vec![encoding.clone()],
         },
         folder: &arguments.run,
         identity: identity(&config, &dataset, &encoding, device),
@@ -206,9 +206,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 fn identity(config: &RunConfig, dataset: &Dataset, encoding: &Encoding, device: Device) -> toml::Table {
     let manifest = dataset.manifest();
     let mut facts = toml::Table::new();
-    facts.insert("shape".into(), toml::Value::try_from(&manifest.shape).expect("a shape is an array"));
+    facts.insert("shape".into(), toml::Value::try_from(&manifest.modality().shape).expect("a shape is an array"));
     facts.insert("checksum".into(), dataset.checksum().into());
-    facts.insert("unit".into(), manifest.unit.clone().into());
+    facts.insert("unit".into(), manifest.modality().unit.clone().into());
     match encoding {
         Encoding::Transform(transform) => {
             facts.insert("transform".into(), toml::Value::try_from(transform).expect("a transform is a table"));
@@ -220,7 +220,7 @@ fn identity(config: &RunConfig, dataset: &Dataset, encoding: &Encoding, device: 
             facts.insert("wavelength_um".into(), wavelength_um.into());
         }
     }
-    if let Some(field) = &manifest.field {
+    if let Some(field) = manifest.modality().field() {
         facts.insert("field".into(), toml::Value::try_from(field).expect("a field is a table"));
     }
     let mut identity = config.identity();
@@ -255,24 +255,27 @@ fn changed_by_hand(key: &str, networks: &[&str]) -> Vec<String> {
 pub(super) fn suited(config: RunConfig, dataset: &Dataset) -> Result<(RunConfig, Encoding), CommandError> {
     let manifest = dataset.manifest();
     let wrong = |reason: String| DataError::Manifest { path: dataset.folder().to_owned(), reason };
-    let config = match manifest.kind {
-        Kind::Maps => config.for_maps()?,
-        Kind::Spectra => config.for_spectra()?,
+    let kind = manifest.modality().kind;
+    let modality = manifest.only(kind).map_err(wrong)?;
+    let config = match kind {
+        Kind::Map => config.for_maps()?,
+        Kind::Spectrum => config.for_spectra()?,
+        Kind::Cutout => return Err(wrong("holds cutouts, expected maps or spectra".into()).into()),
     };
     let sections = config.sections();
-    let encoding = match (sections.family.codec(), &manifest.axis) {
+    let encoding = match (sections.family.codec(), modality.spectral_axis()) {
         (Some(CodecSection::Aspa(settings)), Some(axis)) => {
             let aspa = Aspa::new(settings.clone(), &axis.wavelength_um);
             Encoding::Aspa(Arc::new(aspa.map_err(|fault| CommandError::Usage(format!("family.codec: {fault}")))?))
         }
-        _ => Encoding::Transform(sections.data.transform.unwrap_or(manifest.transform)),
+        _ => Encoding::Transform(sections.data.transform.unwrap_or(modality.transform)),
     };
-    encoding.check(manifest).map_err(wrong)?;
+    encoding.check(modality, &manifest.labels).map_err(wrong)?;
     if sections.validation.every > 0 {
         validation::split(dataset)?;
     }
     let side = config.dcgan().side;
-    let (shape, wanted) = (encoding.shape(&manifest.shape), [1, side as usize, side as usize]);
+    let (shape, wanted) = (encoding.shape(&modality.shape), [1, side as usize, side as usize]);
     if shape != wanted {
         let reason = format!("records are {shape:?}, expected {wanted:?} for family.side = {side}");
         return Err(wrong(reason).into());

@@ -10,7 +10,7 @@ use super::CommandError;
 use super::session::Session;
 use crate::checkpoint::{self, Checkpoint, CheckpointError};
 use crate::config::{CodecSection, FamilySection};
-use crate::data::{Aspa, Channel, Encoding, Field, Parameter, SpectralAxis, Transform, atmosphere};
+use crate::data::{Aspa, Channel, Encoding, Label, Modality, SpectralAxis, atmosphere};
 use crate::files;
 use crate::inference::Networks;
 use crate::model::Precision;
@@ -126,14 +126,11 @@ pub struct Facts {
     pub model: DcganSettings,
     /// Of an embedder, where one was trained.
     pub embedder: Option<EmbedderSize>,
-    pub shape: Vec<usize>,
-    pub unit: String,
-    /// The default of a dataset of samples.
-    pub transform: Transform,
+    /// Of a dataset of samples.
+    pub modality: Modality,
+    /// Of a dataset of samples.
+    pub labels: Vec<Label>,
     pub encoding: Encoding,
-    pub parameters: Vec<Parameter>,
-    pub field: Option<Field>,
-    pub axis: Option<SpectralAxis>,
     pub threads: usize,
 }
 
@@ -154,26 +151,25 @@ impl Facts {
         let read = || -> Result<Self, String> {
             let has = |key: &str| run.get("dataset").and_then(|dataset| dataset.get(key)).is_some();
             let family: FamilySection = get(run, &["family"])?;
-            let (transform, encoding, parameters, axis) = if let Some(CodecSection::Aspa(settings)) = family.codec() {
+            let (encoding, modality, labels) = if let Some(CodecSection::Aspa(settings)) = family.codec() {
                 let wavelength_um: Vec<f64> = get(run, &["dataset", "wavelength_um"])?;
                 let aspa = Aspa::new(settings.clone(), &wavelength_um)
                     .map_err(|fault| format!("run.family.codec: {fault}"))?;
                 let axis = SpectralAxis { channels: vec![Channel::Depth], wavelength_um };
-                (Transform::default(), Encoding::Aspa(Arc::new(aspa)), atmosphere::parameters(), Some(axis))
+                (Encoding::Aspa(Arc::new(aspa)), Modality::spectra(axis), atmosphere::labels())
             } else {
                 let transform = get(run, &["dataset", "transform"])?;
-                (transform, Encoding::Transform(transform), Vec::new(), None)
+                let shape: [usize; 3] = get(run, &["dataset", "shape"])?;
+                let unit: String = get(run, &["dataset", "unit"])?;
+                let field = has("field").then(|| get(run, &["dataset", "field"])).transpose()?;
+                (Encoding::Transform(transform), Modality::maps(shape, &unit, transform, field), Vec::new())
             };
             Ok(Self {
                 model: family.dcgan(),
                 embedder: family.gan().embedder.as_ref().map(|embedder| EmbedderSize { hidden: embedder.hidden }),
-                shape: get(run, &["dataset", "shape"])?,
-                unit: get(run, &["dataset", "unit"])?,
-                transform,
+                modality,
+                labels,
                 encoding,
-                parameters,
-                field: has("field").then(|| get(run, &["dataset", "field"])).transpose()?,
-                axis,
                 threads: get(run, &["trainer", "threads_per_rank"])?,
             })
         };

@@ -2,7 +2,7 @@
 //!
 //! Ranges and levels are those of its training set (Zingales & Waldmann 2018): each parameter on ten equally spaced levels.
 
-use super::manifest::Parameter;
+use super::label::Label;
 
 /// A Jupiter mass in kg, ExoGAN's.
 pub const JUPITER_MASS_KG: f64 = 1.898e27;
@@ -38,7 +38,7 @@ pub const QUANTITIES: [Quantity; 7] = [
     Quantity { name: "temperature", unit: "K", range: (1000.0, 2000.0) },
 ];
 
-/// All seven as a dataset lists them.
-pub fn parameters() -> Vec<Parameter> {
-    QUANTITIES.iter().map(|quantity| Parameter { name: quantity.name.into(), unit: quantity.unit.into() }).collect()
+/// All seven as labels of a dataset.
+pub fn labels() -> Vec<Label> {
+    QUANTITIES.iter().map(|quantity| Label::real(quantity.name, quantity.unit)).collect()
 }

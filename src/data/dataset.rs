@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rayon::prelude::*;
 
 use super::DataError;
-use super::manifest::{Blocks, Manifest, ShardEntry, Split};
+use super::manifest::{Blocks, Manifest, ShardEntry};
 pub use super::shard::Block;
 use super::shard::Shard;
+use super::split::Split;
 
 /// Files held open at once; a process may often have only 1024.
 const OPEN_FILES: usize = 128;
@@ -66,33 +67,31 @@ impl Dataset {
     pub fn split(&self, name: &str) -> Result<&Split, DataError> {
         self.manifest.splits.get(name).ok_or_else(|| {
             let there: Vec<_> = self.manifest.splits.keys().map(|name| format!("`{name}`")).collect();
-            DataError::Usage(format!(
-                "{} has no split `{name}`, expected one of {}",
-                self.folder.display(),
-                there.join(", ")
-            ))
+            let wanted =
+                if there.is_empty() { "one with splits".into() } else { format!("one of {}", there.join(", ")) };
+            DataError::Usage(format!("{} has no split `{name}`, expected {wanted}", self.folder.display()))
         })
     }
 
-    /// Maps in physical units, `[n, channels, h, w]` flat, from verified blocks.
-    pub fn read(&self, records: Range<u64>) -> Result<Vec<f32>, DataError> {
-        let record_len = self.manifest.record_len();
+    /// Arrays of one modality in physical units, `[n, ..shape]` flat, from verified blocks; 0 where a record lacks it.
+    pub fn read(&self, modality: usize, records: Range<u64>) -> Result<Vec<f32>, DataError> {
+        let length = self.manifest.modalities[modality].len();
         self.check_range(&records)?;
         if !records.is_empty() {
             self.shard(self.shard_of(records.start))?; // the size of a record is true before there is room for many
         }
-        let mut values = vec![0.0; (records.end - records.start) as usize * record_len];
-        let mut maps = values.chunks_exact_mut(record_len);
+        let mut values = vec![0.0; (records.end - records.start) as usize * length];
+        let mut arrays = values.chunks_exact_mut(length);
         self.each_row(records, |block, row| {
-            block.copy_row(row, maps.next().expect("there is room for every record"));
+            block.copy_row(modality, row, arrays.next().expect("there is room for every record"));
         })?;
         Ok(values)
     }
 
-    /// Parameters of records, `[n, p]` flat, NaN where unknown.
-    pub fn read_parameters(&self, records: Range<u64>) -> Result<Vec<f32>, DataError> {
+    /// Labels of records, `[n, p]` flat, NaN where unknown.
+    pub fn read_labels(&self, records: Range<u64>) -> Result<Vec<f32>, DataError> {
         let mut values = Vec::new();
-        self.each_row(records, |block, row| values.extend(block.parameters(row)))?;
+        self.each_row(records, |block, row| values.extend(block.labels(row)))?;
         Ok(values)
     }
 
@@ -115,10 +114,15 @@ impl Dataset {
         self.with_block(block, into, Shard::read_block)
     }
 
-    /// The same with each map, `[channels, h, w]` in physical units, read into its place in `maps`, one for each record of the
-    /// block; `beside` has its parameters and names, and no map.
-    pub fn read_block_to(&self, block: u64, maps: &mut [&mut [f32]], beside: &mut Block) -> Result<(), DataError> {
-        self.with_block(block, beside, |shard, file, index, beside| shard.read_block_to(file, index, maps, beside))
+    /// Reads one block with the arrays of each modality put to their places, one for each record of the block; `beside` gets its
+    /// labels and ids, and no array.
+    pub fn read_block_to(
+        &self,
+        block: u64,
+        places: &mut [Vec<&mut [f32]>],
+        beside: &mut Block,
+    ) -> Result<(), DataError> {
+        self.with_block(block, beside, |shard, file, index, beside| shard.read_block_to(file, index, places, beside))
     }
 
     fn with_block(
@@ -139,7 +143,26 @@ impl Dataset {
         let shard = self.shard(index)?;
         let file = self.file(index, shard)?;
         into.first_record = first;
-        read(shard, &file, (first - self.starts[index]) / blocks.block_rows, into)
+        read(shard, &file, (first - self.starts[index]) / blocks.block_rows, into)?;
+        if shard.is_sealed() { Ok(()) } else { self.check_labels(shard, first - self.starts[index], into) }
+    }
+
+    /// Refuses labels that their kinds do not take, which our own writer lets nobody write.
+    fn check_labels(&self, shard: &Shard, first_row: u64, block: &Block) -> Result<(), DataError> {
+        let records = block.records();
+        for row in 0..(records.end - records.start) as usize {
+            let labels = self.manifest.labels.iter().zip(block.labels(row));
+            if let Some((label, value)) = labels.into_iter().find(|(label, value)| !label.takes(*value)) {
+                return Err(DataError::Label {
+                    shard: shard.name().to_owned(),
+                    row: first_row + row as u64,
+                    label: label.name.clone(),
+                    value,
+                    wanted: label.wanted(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Reads everything and checks every checksum. The first error in order of records.
@@ -206,10 +229,22 @@ impl Dataset {
             let is = both(shard.rows(), shard.block_rows());
             return differs("rows", is, both(entry.rows, self.manifest.block_rows));
         }
-        if shard.shape() != self.manifest.shape || shard.parameters() != self.manifest.parameters.len() {
-            let both = |shape: &[usize], parameters| format!("{shape:?} and {parameters} parameters");
-            let is = both(shard.shape(), shard.parameters());
-            return differs("records of", is, both(&self.manifest.shape, self.manifest.parameters.len()));
+        let listed = self.manifest.modalities.iter().map(|modality| (&modality.name, &modality.shape));
+        if !shard.modalities().iter().map(|(name, shape)| (name, shape)).eq(listed.clone()) {
+            let words = |modalities: Vec<(&String, &Vec<usize>)>| {
+                let words = modalities.iter().map(|(name, shape)| format!("{name} {shape:?}"));
+                words.collect::<Vec<_>>().join(", ")
+            };
+            let is = words(shard.modalities().iter().map(|(name, shape)| (name, shape)).collect());
+            return differs("modalities", is, words(listed.collect()));
+        }
+        if shard.labels() != self.manifest.labels.len() {
+            return differs("labels", shard.labels().to_string(), self.manifest.labels.len().to_string());
+        }
+        let optional = self.manifest.header().has_optional();
+        if shard.has_optional() != optional {
+            let words = |there: bool| if there { "an array `present`" } else { "no array `present`" }.to_owned();
+            return differs("for absent modalities", words(shard.has_optional()), words(optional));
         }
         Ok(self.shards[index].get_or_init(|| shard))
     }

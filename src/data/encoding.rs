@@ -6,7 +6,8 @@ use tch::Device;
 
 use super::aspa::{Aspa, AspaTensors};
 use super::atmosphere;
-use super::manifest::{Kind, Manifest};
+use super::label::Label;
+use super::modality::Modality;
 use super::normalise::{DomainError, Transform};
 use super::spectral_axis::Channel;
 
@@ -20,30 +21,30 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Whether it takes the records of this dataset; the error says what was wanted.
-    pub fn check(&self, manifest: &Manifest) -> Result<(), String> {
+    /// Whether it takes a modality of records with these labels; the error says what was wanted.
+    pub fn check(&self, modality: &Modality, labels: &[Label]) -> Result<(), String> {
         let aspa = match self {
             Self::Transform(transform) => {
                 return transform.validate().map_err(|reason| format!("`transform`: {reason}"));
             }
             Self::Aspa(aspa) => aspa,
         };
-        let (Kind::Spectra, Some(axis)) = (manifest.kind, &manifest.axis) else {
-            return Err(format!("holds {}, expected spectra for the codec aspa", manifest.kind.name()));
+        let Some(axis) = modality.spectral_axis() else {
+            return Err(format!("holds {}, expected spectra for the codec aspa", modality.kind.plural()));
         };
         if axis.channels != [Channel::Depth] {
             return Err("its records have errors and points that were not observed, expected simulated spectra: \
                  `axis.channels` = [\"depth\"]"
                 .into());
         }
-        let names = |parameters: &[super::Parameter]| -> String {
-            let names = parameters.iter().map(|parameter| format!("{} ({})", parameter.name, parameter.unit));
+        let names = |labels: &[Label]| -> String {
+            let names = labels.iter().map(|label| format!("{} ({})", label.name, label.unit()));
             names.collect::<Vec<_>>().join(", ")
         };
-        let (have, wanted) = (names(&manifest.parameters), names(&atmosphere::parameters()));
+        let (have, wanted) = (names(labels), names(&atmosphere::labels()));
         if have != wanted {
             let have = if have.is_empty() { "none".to_owned() } else { have };
-            return Err(format!("its parameters are {have}, expected {wanted}"));
+            return Err(format!("its labels are {have}, expected {wanted}"));
         }
         if axis.wavelength_um != aspa.wavelength_um() {
             return Err("its wavelengths are not those of the codec".into());

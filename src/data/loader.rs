@@ -1,6 +1,6 @@
 //! From blocks on disk to microbatches in the network's range, prepared ahead of the step that uses them.
 //!
-//! A thread fills the microbatches of the next window while those of this one are used. The maps of a block are read straight
+//! A thread fills the microbatches of the next window while those of this one are used. The arrays of a block are read straight
 //! into their rows of their microbatches, and verified and transformed there, so that they are moved once; spectra, whose images
 //! are larger than they are, are encoded from the block into their rows. Memory is that of this
 //! worker's records of two windows. Blocks are shared out over rayon's threads; what is handed over depends on no thread count.
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::DataError;
 use super::dataset::{Block, Dataset};
 use super::encoding::Encoding;
+use super::modality::Modality;
 use super::normalise::Transform;
 use super::sampler::{Piece, Place, Sampler, Window};
 
@@ -44,13 +45,13 @@ pub struct LoaderSettings {
     pub window_blocks: usize,
     /// What to do about a damaged block.
     pub damaged: Damaged,
-    /// The way to what the network learns; the manifest's transform where there is none.
-    pub encoding: Option<Encoding>,
+    /// How each modality comes to what the network learns; by its own transform where this is empty.
+    pub encodings: Vec<Encoding>,
 }
 
 impl Default for LoaderSettings {
     fn default() -> Self {
-        Self { split: "train".into(), window_blocks: 64, damaged: Damaged::Strict, encoding: None }
+        Self { split: "train".into(), window_blocks: 64, damaged: Damaged::Strict, encodings: Vec::new() }
     }
 }
 
@@ -110,10 +111,12 @@ impl BatchPlan {
 pub struct Microbatch {
     /// Position of its first record.
     pub position: u64,
-    /// `[n, ...]`, images of records in the network's range.
-    pub values: Vec<f32>,
+    /// For each modality `[n, ...]`, images of records in the network's range; 0 where a record lacks it.
+    pub values: Vec<Vec<f32>>,
+    /// `[n, modalities]`, 1 where the record has the modality, else 0.
+    pub present: Vec<u8>,
     /// `[n, p]`, NaN = unknown, as they are on disk.
-    pub parameters: Vec<f32>,
+    pub labels: Vec<f32>,
     /// `[n]`, names of the records.
     pub ids: Vec<u64>,
     /// Rows of damaged blocks in windows that begin with it.
@@ -131,7 +134,7 @@ pub struct Loader {
     waited: Duration,
     skipped_rows: u64,
     records: u64,
-    shape: Vec<usize>,
+    shapes: Vec<Vec<usize>>,
 }
 
 /// The microbatches that a window completes, in order; behind an error comes nothing.
@@ -150,19 +153,34 @@ impl Loader {
         let sampler = Sampler::new(split, dataset.blocks(), settings.window_blocks, plan.seed)?;
         let records = sampler.records();
         let manifest = dataset.manifest();
-        let encoding = settings.encoding.clone().unwrap_or(Encoding::Transform(manifest.transform));
-        encoding.check(manifest).map_err(DataError::Usage)?;
-        let shape = encoding.shape(&manifest.shape);
+        let encodings = if settings.encodings.is_empty() {
+            manifest.modalities.iter().map(|modality| Encoding::Transform(modality.transform)).collect()
+        } else {
+            settings.encodings.clone()
+        };
+        if encodings.len() != manifest.modalities.len() {
+            let (have, wanted) = (manifest.modalities.len(), encodings.len());
+            return Err(DataError::Usage(format!(
+                "{} has {have} modalities, expected {wanted}",
+                dataset.folder().display()
+            )));
+        }
+        let mut shapes = Vec::new();
+        for (encoding, modality) in encodings.iter().zip(&manifest.modalities) {
+            encoding.check(modality, &manifest.labels).map_err(DataError::Usage)?;
+            shapes.push(encoding.shape(&modality.shape));
+        }
 
         let stop = Arc::new(AtomicBool::new(false));
         let (windows_out, windows) = sync_channel(0); // a window in use, one in the making
         let (used, used_in) = channel();
         let folder = dataset.folder().to_path_buf();
         let filler = Filler {
-            record_len: manifest.record_len(),
-            row_len: shape.iter().product(),
-            parameters: manifest.parameters.len(),
-            encoding,
+            record_len: manifest.modalities.iter().map(Modality::len).collect(),
+            row_len: shapes.iter().map(|shape| shape.iter().product()).collect(),
+            labels: manifest.labels.len(),
+            in_place: encodings.iter().all(|encoding| matches!(encoding, Encoding::Transform(_))),
+            encodings,
             sampler,
             damaged: settings.damaged,
             position: plan.next_mine(start_position, start_position),
@@ -184,7 +202,7 @@ impl Loader {
             waited: Duration::ZERO,
             skipped_rows: 0,
             records,
-            shape,
+            shapes,
         })
     }
 
@@ -220,9 +238,9 @@ impl Loader {
         self.records
     }
 
-    /// The shape of one record in a microbatch's values.
-    pub fn shape(&self) -> &[usize] {
-        &self.shape
+    /// For each modality the shape of one record in a microbatch's values.
+    pub fn shapes(&self) -> &[Vec<usize>] {
+        &self.shapes
     }
 
     /// Seconds that `next` has waited, all together.
@@ -250,12 +268,14 @@ impl Drop for Loader {
 struct Filler {
     dataset: Arc<Dataset>,
     sampler: Sampler,
-    /// Numbers of a record as it is stored.
-    record_len: usize,
+    /// For each modality the numbers of a record as it is stored.
+    record_len: Vec<usize>,
     /// And in a microbatch.
-    row_len: usize,
-    parameters: usize,
-    encoding: Encoding,
+    row_len: Vec<usize>,
+    labels: usize,
+    encodings: Vec<Encoding>,
+    /// Whether arrays are encoded where they lie.
+    in_place: bool,
     damaged: Damaged,
     plan: BatchPlan,
     start: u64,
@@ -272,8 +292,8 @@ struct Filler {
 #[derive(Default)]
 struct Room {
     block: Block,
-    /// Maps that nobody here asked for.
-    unused: Vec<f32>,
+    /// For each modality the arrays of records that this worker does not need.
+    unused: Vec<Vec<f32>>,
     /// A spectrum on its way to its image.
     spectrum: Vec<f32>,
 }
@@ -283,8 +303,10 @@ struct Row<'a> {
     position: u64,
     /// Its row in the piece.
     of_piece: u32,
-    values: &'a mut [f32],
-    parameters: &'a mut [f32],
+    /// One a modality.
+    values: Vec<&'a mut [f32]>,
+    present: &'a mut [u8],
+    labels: &'a mut [f32],
     id: &'a mut u64,
 }
 
@@ -350,8 +372,12 @@ impl Filler {
             let mut microbatch = used.try_recv().unwrap_or_default();
             microbatch.position = position;
             microbatch.skipped_rows = 0;
-            microbatch.values.resize(rows * self.row_len, 0.0);
-            microbatch.parameters.resize(rows * self.parameters, 0.0);
+            microbatch.values.resize(self.row_len.len(), Vec::new());
+            for (values, row_len) in microbatch.values.iter_mut().zip(&self.row_len) {
+                values.resize(rows * row_len, 0.0);
+            }
+            microbatch.present.resize(rows * self.row_len.len(), 1);
+            microbatch.labels.resize(rows * self.labels, 0.0);
             microbatch.ids.resize(rows, 0);
             microbatches.push(microbatch);
             position = self.plan.next_mine(self.start, position + rows as u64);
@@ -371,14 +397,19 @@ impl Filler {
     ) -> Vec<Outcome> {
         let mut rows_of: Vec<Vec<Row>> = pieces.iter().map(|_| Vec::new()).collect();
         for microbatch in microbatches {
-            let mut parameters = microbatch.parameters.chunks_exact_mut(self.parameters.max(1));
-            let values = microbatch.values.chunks_exact_mut(self.row_len);
-            for ((values, id), position) in values.zip(&mut microbatch.ids).zip(microbatch.position..) {
-                let parameters = parameters.next().unwrap_or_default();
+            let mut labels = microbatch.labels.chunks_exact_mut(self.labels.max(1));
+            let mut present = microbatch.present.chunks_exact_mut(self.row_len.len());
+            let values = microbatch.values.iter_mut().zip(&self.row_len);
+            let mut values: Vec<_> = values.map(|(values, row_len)| values.chunks_exact_mut(*row_len)).collect();
+            for (id, position) in microbatch.ids.iter_mut().zip(microbatch.position..) {
+                let values = values.iter_mut().map(|values| values.next().expect("there is a row for each record"));
+                let values: Vec<&mut [f32]> = values.collect();
+                let labels = labels.next().unwrap_or_default();
+                let present = present.next().expect("there is a row for each record");
                 let index = position.wrapping_sub(positions.start) as usize;
                 if positions.contains(&position) && again.is_none_or(|again| again[index]) {
                     let Place { piece, row } = order[index];
-                    rows_of[piece as usize].push(Row { position, of_piece: row, values, parameters, id });
+                    rows_of[piece as usize].push(Row { position, of_piece: row, values, present, labels, id });
                 }
             }
         }
@@ -389,7 +420,7 @@ impl Filler {
             let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
             let mut room = free().pop().unwrap_or_default();
             let outcome = match again {
-                None if matches!(self.encoding, Encoding::Transform(_)) => self.read_piece(piece, rows, &mut room),
+                None if self.in_place => self.read_piece(piece, rows, &mut room),
                 Some(_) if rows.is_empty() => Ok(None),
                 _ => self.copy_piece(piece, rows, &mut room),
             };
@@ -405,22 +436,29 @@ impl Filler {
         let row_of = |row: &Row| (piece.first_record - records.start) as usize + row.of_piece as usize;
         rows.sort_unstable_by_key(|row| row.of_piece);
         let count = (records.end - records.start) as usize;
-        room.unused.resize((count - rows.len()) * self.record_len, 0.0);
-        let mut unused = room.unused.chunks_exact_mut(self.record_len);
-        let mut maps: Vec<&mut [f32]> = Vec::with_capacity(count);
-        for row in &mut rows {
-            let here = row_of(row) - maps.len();
-            maps.extend(unused.by_ref().take(here));
-            maps.push(std::mem::take(&mut row.values));
+        let numbers: Vec<usize> = rows.iter().map(&row_of).collect();
+        room.unused.resize(self.record_len.len(), Vec::new());
+        let mut places: Vec<Vec<&mut [f32]>> = Vec::with_capacity(self.record_len.len());
+        for (modality, (unused, length)) in room.unused.iter_mut().zip(&self.record_len).enumerate() {
+            unused.resize((count - rows.len()) * length, 0.0);
+            let mut unused = unused.chunks_exact_mut(*length);
+            let mut arrays: Vec<&mut [f32]> = Vec::with_capacity(count);
+            for (row, number) in rows.iter_mut().zip(&numbers) {
+                let before = number - arrays.len();
+                arrays.extend(unused.by_ref().take(before));
+                arrays.push(std::mem::take(&mut row.values[modality]));
+            }
+            arrays.extend(unused);
+            places.push(arrays);
         }
-        maps.extend(unused);
-        self.dataset.read_block_to(piece.block, &mut maps, &mut room.block)?;
-        let place = |row: Row| {
-            let at = row_of(&row);
-            let values = std::mem::take(&mut maps[at]);
-            self.finish(&room.block, at, &[], &mut Row { values, ..row })
+        self.dataset.read_block_to(piece.block, &mut places, &mut room.block)?;
+        let place = |(mut row, number): (Row, usize)| {
+            for (values, arrays) in row.values.iter_mut().zip(&mut places) {
+                *values = std::mem::take(&mut arrays[number]);
+            }
+            self.finish(&room.block, number, &mut room.spectrum, &mut row)
         };
-        Ok(rows.into_iter().filter_map(place).reduce(first))
+        Ok(rows.into_iter().zip(numbers).filter_map(place).reduce(first))
     }
 
     /// Reads a block whose records may go to several places, or need other room than theirs.
@@ -429,11 +467,9 @@ impl Filler {
         self.dataset.read_block_into(piece.block, block)?;
         let place = |mut row: Row| {
             let at = (piece.first_record - block.records().start) as usize + row.of_piece as usize;
-            match self.encoding {
-                Encoding::Transform(_) => block.copy_row(at, row.values),
-                Encoding::Aspa(_) => {
-                    spectrum.resize(self.record_len, 0.0);
-                    block.copy_row(at, spectrum);
+            for (modality, encoding) in self.encodings.iter().enumerate() {
+                if matches!(encoding, Encoding::Transform(_)) {
+                    block.copy_row(modality, at, row.values[modality]);
                 }
             }
             self.finish(block, at, spectrum, &mut row)
@@ -441,24 +477,37 @@ impl Filler {
         Ok(rows.into_iter().filter_map(place).reduce(first))
     }
 
-    /// What a map still needs that lies in its place, name, parameters and transform; and a spectrum its image.
-    fn finish(&self, block: &Block, row: usize, spectrum: &[f32], to: &mut Row) -> Option<Bad> {
+    /// What a record still needs: name, labels, and each array, which lies in its place where its encoding is a transform, encoded.
+    fn finish(&self, block: &Block, row: usize, spectrum: &mut Vec<f32>, to: &mut Row) -> Option<Bad> {
         *to.id = block.id(row);
-        for (to, value) in to.parameters.iter_mut().zip(block.parameters(row)) {
+        for (to, value) in to.labels.iter_mut().zip(block.labels(row)) {
             *to = value;
         }
         let record = block.records().start + row as u64;
-        let error = match &self.encoding {
-            Encoding::Transform(Transform::Identity {}) => None, // a verified block is finite
-            Encoding::Transform(transform) => {
-                transform.forward(to.values).err().map(|source| DataError::Domain { record, source })
+        for (modality, encoding) in self.encodings.iter().enumerate() {
+            let is_present = block.is_present(modality, row);
+            to.present[modality] = u8::from(is_present);
+            let values = &mut *to.values[modality];
+            let encoded = match encoding {
+                _ if !is_present => {
+                    values.fill(0.0);
+                    Ok(())
+                }
+                Encoding::Transform(Transform::Identity {}) => Ok(()), // a verified block is finite
+                Encoding::Transform(transform) => {
+                    transform.forward(values).map_err(|source| DataError::Domain { record, source })
+                }
+                Encoding::Aspa(aspa) => {
+                    spectrum.resize(self.record_len[modality], 0.0);
+                    block.copy_row(modality, row, spectrum);
+                    aspa.encode(spectrum, to.labels, values).map_err(|source| DataError::Codec { record, source })
+                }
+            };
+            if let Err(error) = encoded {
+                return Some((to.position, error));
             }
-            Encoding::Aspa(aspa) => {
-                let encoded = aspa.encode(spectrum, to.parameters, to.values);
-                encoded.err().map(|source| DataError::Codec { record, source })
-            }
-        };
-        error.map(|error| (to.position, error))
+        }
+        None
     }
 
     /// What the outcomes of all pieces come to; an error ends the loader.

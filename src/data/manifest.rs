@@ -3,7 +3,7 @@
 //! Its last line, a comment, has the checksum of all lines above it, as `head -n -1 manifest.toml | xxhsum -H3` prints it:
 //! a unit, a split or a transform that was changed is found. Who changes one by hand writes the new checksum there.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::DataError;
-use super::normalise::Transform;
-use super::spectral_axis::SpectralAxis;
+use super::label::Label;
+use super::modality::{Kind, Modality};
+use super::split::{self, Split, Splits};
 use crate::{files, one_line};
 
 /// The format that this program writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The manifest's name in a dataset's folder.
 pub const FILE_NAME: &str = "manifest.toml";
 
@@ -32,131 +33,35 @@ const SHARDS_TO_SHARE: u64 = 16;
 /// A quarter of a petabyte.
 const MOST_SHARDS: u64 = 1 << 20;
 
-/// What the records are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// 2-D fields: `[channels, h, w]`.
-    Maps,
-    /// Quantities over wavelength: `[channels, points]`.
-    Spectra,
-}
-
-impl Kind {
-    /// Its name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Maps => "maps",
-            Self::Spectra => "spectra",
-        }
-    }
-}
-
-/// How a number of a record is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dtype {
-    /// Single precision, little-endian.
-    F32,
-    /// Half precision: a name that the format keeps, refused by this version.
-    F16,
-}
-
-/// A number that each record carries beside its map.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameter {
-    /// What it is called.
-    pub name: String,
-    /// Its unit, "1" for none.
-    pub unit: String,
-}
-
-/// Which piece of the sky a map covers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Field {
-    /// Side of a map in degrees.
-    pub side_deg: f64,
-    /// Side of a pixel in arcminutes.
-    pub pixel_arcmin: f64,
-}
-
-/// The records of one purpose: half-open ranges, ascending, none twice.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Split {
-    ranges: Vec<[u64; 2]>,
-}
-
-impl Split {
-    /// The split that holds `ranges`, in their order.
-    pub fn new(ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
-        Self { ranges: ranges.into_iter().map(|range| [range.start, range.end]).collect() }
-    }
-
-    /// Its ranges of records.
-    pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
-        self.ranges.iter().map(|&[start, end]| start..end)
-    }
-
-    /// How many records it holds.
-    pub fn records(&self) -> u64 {
-        self.ranges().map(|range| range.end - range.start).sum()
-    }
-
-    fn validate(&self, name: &str, count: u64) -> Result<(), String> {
-        let mut last = 0;
-        for [start, end] in &self.ranges {
-            if start >= end || *end > count {
-                return Err(format!("split `{name}` has records {start}..{end}, expected some of 0..{count}"));
-            }
-            if *start < last {
-                return Err(format!(
-                    "split `{name}` has records {start}..{end} after {last}, expected ascending ranges"
-                ));
-            }
-            last = *end;
-        }
-        Ok(())
-    }
-}
-
-impl From<Range<u64>> for Split {
-    fn from(records: Range<u64>) -> Self {
-        Self::new(std::iter::once(records))
-    }
-}
-
 /// What a dataset is before it is written: all that does not depend on the values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
-    /// What the records are.
-    pub kind: Kind,
     /// How many records.
     pub count: u64,
-    /// Of one record: `[channels, h, w]` or `[channels, points]`.
-    pub shape: Vec<usize>,
-    /// Unit of the values, "1" for none.
-    pub unit: String,
-    /// What each record carries beside its map; may be empty.
-    pub parameters: Vec<Parameter>,
-    /// The transform to train with by default.
-    pub transform: Transform,
-    /// Which records are for what.
-    pub splits: BTreeMap<String, Split>,
-    /// Which piece of the sky a map covers, where that is known.
-    pub field: Option<Field>,
-    /// Wavelengths and channels of spectra.
-    pub axis: Option<SpectralAxis>,
+    /// The arrays of a record, at least one.
+    pub modalities: Vec<Modality>,
+    /// What each record carries beside its arrays; may be empty.
+    pub labels: Vec<Label>,
+    /// Which records are for what; may be empty.
+    pub splits: Splits,
     /// How it was made: free, but the same for the same data, so no times; paths only of runs.
     pub source: toml::Table,
 }
 
 impl Header {
+    /// The modality of a dataset that has one, as most have.
+    pub fn modality(&self) -> &Modality {
+        &self.modalities[0]
+    }
+
     /// How the records are cut into blocks and shards.
     pub fn layout(&self) -> Layout {
-        Layout::new(self.count, 4 * self.shape.iter().product::<usize>() as u64)
+        Layout::new(self.count, self.modalities.iter().filter_map(Modality::bytes).sum())
+    }
+
+    /// Whether some record may lack a modality.
+    pub fn has_optional(&self) -> bool {
+        self.modalities.iter().any(|modality| modality.optional)
     }
 
     /// The same without some of its records.
@@ -187,39 +92,33 @@ impl Header {
         if self.count == 0 {
             return Err("`count` is 0, expected at least 1 record".into());
         }
-        let record_bytes = self.shape.iter().try_fold(4_u64, |bytes, &n| bytes.checked_mul(n as u64));
-        let Some(record_bytes) = record_bytes.filter(|&bytes| bytes < 1 << 48) else {
-            return Err(format!("`shape` is {:?}, expected records of less than 2^48 bytes", self.shape));
-        };
+        if self.modalities.is_empty() {
+            return Err("`modalities` is empty, expected at least 1".into());
+        }
+        self.modalities.iter().try_for_each(Modality::validate)?;
+        twice(self.modalities.iter().map(|modality| &modality.name)).map_or(Ok(()), |name| {
+            Err(format!("modality `{name}` is there twice, expected a name of its own for each modality"))
+        })?;
+        self.labels.iter().try_for_each(Label::validate)?;
+        twice(self.labels.iter().map(|label| &label.name)).map_or(Ok(()), |name| {
+            Err(format!("label `{name}` is there twice, expected a name of its own for each label"))
+        })?;
+        let record_bytes: u64 = self.modalities.iter().filter_map(Modality::bytes).sum();
+        if record_bytes >= 1 << 48 {
+            return Err(format!("`modalities` have {record_bytes} bytes a record, expected less than 2^48"));
+        }
         let most = (SHARD_BYTES / record_bytes.max(1)).max(1) * MOST_SHARDS;
         if self.count > most {
             return Err(format!("`count` is {}, expected at most {most} records of {record_bytes} bytes", self.count));
         }
-        if self.shape.contains(&0) {
-            return Err(format!("`shape` is {:?}, expected no 0", self.shape));
-        }
-        self.check_shape()?;
-        self.transform.validate().map_err(|reason| format!("`transform`: {reason}"))?;
-        self.splits.iter().try_for_each(|(name, split)| split.validate(name, self.count))
+        split::validate(&self.splits, self.count)
     }
+}
 
-    /// Whether the shape is one of its kind.
-    fn check_shape(&self) -> Result<(), String> {
-        match (self.kind, &self.axis) {
-            (Kind::Maps, None) if self.shape.len() == 3 => Ok(()),
-            (Kind::Maps, None) => Err(format!("`shape` is {:?}, expected [channels, h, w] of maps", self.shape)),
-            (Kind::Maps, Some(_)) => Err("`axis` is set, expected none for maps".into()),
-            (Kind::Spectra, None) => Err("`axis` is not set, expected the wavelengths of spectra".into()),
-            (Kind::Spectra, Some(axis)) => {
-                axis.validate()?;
-                let wanted = [axis.channels.len(), axis.wavelength_um.len()];
-                if self.shape == wanted {
-                    return Ok(());
-                }
-                Err(format!("`shape` is {:?}, expected {wanted:?} from `axis`", self.shape))
-            }
-        }
-    }
+/// The first name that comes a second time.
+fn twice<'a>(names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
 }
 
 /// One shard as the manifest lists it.
@@ -242,35 +141,22 @@ pub struct ShardEntry {
 pub struct Manifest {
     /// `FORMAT`.
     pub format: u32,
-    /// What the records are.
-    pub kind: Kind,
     /// How many records.
     pub count: u64,
-    /// Of one record: `[channels, h, w]` or `[channels, points]`.
-    pub shape: Vec<usize>,
-    /// How a number is stored.
-    pub dtype: Dtype,
-    /// Unit of the values, "1" for none.
-    pub unit: String,
     /// Records in a block; the last block of the dataset may hold fewer.
     pub block_rows: u64,
     /// xxh3 of the shards' checksums (each 8 bytes, little-endian), 16 hexadecimal digits: the data's name.
     pub checksum: String,
-    /// The transform to train with by default.
-    pub transform: Transform,
     /// Which records are for what.
-    pub splits: BTreeMap<String, Split>,
-    /// Which piece of the sky a map covers, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Field>,
-    /// Wavelengths and channels of spectra.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub axis: Option<SpectralAxis>,
+    #[serde(default)]
+    pub splits: Splits,
     /// How it was made.
     pub source: toml::Table,
-    /// What each record carries beside its map.
+    /// The arrays of a record.
+    pub modalities: Vec<Modality>,
+    /// What each record carries beside its arrays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parameters: Vec<Parameter>,
+    pub labels: Vec<Label>,
     /// The files, in order of their records.
     pub shards: Vec<ShardEntry>,
 }
@@ -280,24 +166,8 @@ impl Manifest {
     pub fn new(header: Header, shards: Vec<ShardEntry>) -> Self {
         let block_rows = header.layout().block_rows;
         let checksum = checksum_of(shards.iter().map(|shard| &shard.checksum));
-        let Header { kind, count, shape, unit, parameters, transform, splits, field, axis, source } = header;
-        Self {
-            format: FORMAT,
-            kind,
-            count,
-            shape,
-            dtype: Dtype::F32,
-            unit,
-            block_rows,
-            checksum,
-            transform,
-            splits,
-            field,
-            axis,
-            source,
-            parameters,
-            shards,
-        }
+        let Header { count, modalities, labels, splits, source } = header;
+        Self { format: FORMAT, count, block_rows, checksum, splits, source, modalities, labels, shards }
     }
 
     /// Reads and checks the manifest in a dataset's folder.
@@ -319,6 +189,12 @@ impl Manifest {
         let table: toml::Table = text.parse().map_err(no_toml)?;
         match table.get("format").and_then(toml::Value::as_integer) {
             Some(format) if format == i64::from(FORMAT) => {}
+            Some(1) => {
+                let remedy = "make the dataset again by the command that its [source] names";
+                return Err(wrong(format!(
+                    "`format` is 1, which only versions before 0.2 read, expected {FORMAT}: {remedy}"
+                )));
+            }
             Some(format) => return Err(wrong(format!("`format` is {format}, expected {FORMAT}"))),
             None => return Err(wrong(format!("`format` is missing, expected {FORMAT}"))),
         }
@@ -337,9 +213,21 @@ impl Manifest {
         files::write_whole(&path, text.as_bytes()).map_err(DataError::file(&path))
     }
 
-    /// Numbers in a record.
-    pub fn record_len(&self) -> usize {
-        self.shape.iter().product()
+    /// The modality of a dataset that has one, as most have.
+    pub fn modality(&self) -> &Modality {
+        &self.modalities[0]
+    }
+
+    /// The one modality of a dataset that should have nothing but `kind`; the error says what it has.
+    pub fn only(&self, kind: Kind) -> Result<&Modality, String> {
+        match &self.modalities[..] {
+            [modality] if modality.kind == kind => Ok(modality),
+            modalities => {
+                let held: Vec<&str> = modalities.iter().map(|modality| modality.kind.plural()).collect();
+                let alone = if held.len() > 1 { " alone" } else { "" };
+                Err(format!("holds {}, expected {}{alone}", held.join(" and "), kind.plural()))
+            }
+        }
     }
 
     /// The blocks of the dataset.
@@ -348,9 +236,6 @@ impl Manifest {
     }
 
     fn validate(&self) -> Result<(), String> {
-        if self.dtype == Dtype::F16 {
-            return Err("`dtype` is \"f16\", which this version does not read, expected \"f32\"".into());
-        }
         if self.block_rows == 0 || self.block_rows > u64::from(u32::MAX) {
             return Err(format!("`block_rows` is {}, expected at least 1 and less than 2^32", self.block_rows));
         }
@@ -382,15 +267,10 @@ impl Manifest {
     /// What it said before it was written: a start for a dataset made from this one.
     pub fn header(&self) -> Header {
         Header {
-            kind: self.kind,
             count: self.count,
-            shape: self.shape.clone(),
-            unit: self.unit.clone(),
-            parameters: self.parameters.clone(),
-            transform: self.transform,
+            modalities: self.modalities.clone(),
+            labels: self.labels.clone(),
             splits: self.splits.clone(),
-            field: self.field,
-            axis: self.axis.clone(),
             source: self.source.clone(),
         }
     }

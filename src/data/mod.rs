@@ -1,7 +1,8 @@
 //! Records on disk and their way to the network: folders of HDF5 shards, read in whole blocks, shuffled and encoded.
 //!
-//! A *record* is one map `[channels, h, w]` or spectrum `[channels, points]`; a *shard* is a file; a *block* is about 1 MiB of neighbouring records, the unit
-//! that is read, checked and shuffled; a *dataset* is a folder of shards with a `manifest.toml`.
+//! A *record* has one array a *modality*, such as a map `[channels, h, w]` or a spectrum `[channels, points]`, and *labels*; a *shard*
+//! is a file; a *block* is about 1 MiB of neighbouring records, the unit that is read, checked and shuffled; a *dataset* is a folder of
+//! shards with a `manifest.toml`.
 
 use std::io;
 use std::ops::Range;
@@ -11,29 +12,35 @@ pub mod aspa;
 pub mod atmosphere;
 pub mod dataset;
 pub mod encoding;
+pub mod label;
 pub mod loader;
 pub mod manifest;
 pub mod mask;
+pub mod modality;
 pub mod normalise;
 pub mod output_lock;
 pub mod sampler;
 mod seal;
 pub mod shard;
 pub mod spectral_axis;
+pub mod split;
 pub mod stage;
 pub mod writer;
 
 pub use aspa::{Aspa, AspaError, AspaSettings};
 pub use dataset::{Block, Dataset};
 pub use encoding::Encoding;
+pub use label::{Label, LabelKind};
 pub use loader::{BatchPlan, Damaged, Loader, LoaderSettings, Microbatch};
-pub use manifest::{Blocks, Dtype, Field, Header, Kind, Layout, Manifest, Parameter, ShardEntry, Split};
+pub use manifest::{Blocks, Header, Layout, Manifest, ShardEntry};
 pub use mask::{AxisMask, MapMask, Mask, MaskError, SpectrumMask};
+pub use modality::{Axis, Bands, Dtype, Field, Kind, Modality};
 pub use normalise::{DomainError, Transform};
 pub use output_lock::OutputLock;
 pub use sampler::{Piece, Place, Sampler, Window};
 pub use shard::Rows;
 pub use spectral_axis::{Channel, SpectralAxis};
+pub use split::{Split, Splits};
 pub use writer::DatasetWriter;
 
 use crate::exit::{Ends, Exit};
@@ -86,16 +93,32 @@ pub enum DataError {
         wanted: u64,
     },
     /// A value is not a finite number.
-    #[error("{shard}: row {row} holds {value} at value {index}, expected finite numbers")]
+    #[error("{shard}: row {row} of `{array}` holds {value} at value {index}, expected finite numbers")]
     NotFinite {
         /// The file's name.
         shard: String,
         /// Row of the shard.
         row: u64,
+        /// Name of the modality.
+        array: String,
         /// Place in the record.
         index: usize,
         /// What stands there.
         value: f32,
+    },
+    /// A label has a value that its kind does not take.
+    #[error("{shard}: row {row} has {value} as label `{label}`, expected {wanted}")]
+    Label {
+        /// The file's name.
+        shard: String,
+        /// Row of the shard.
+        row: u64,
+        /// Name of the label.
+        label: String,
+        /// The value.
+        value: f32,
+        /// What its kind takes.
+        wanted: String,
     },
     /// A transform does not take a value of a record.
     #[error("record {record}: {source}")]
@@ -136,6 +159,7 @@ impl Ends for DataError {
             | Self::Shard { .. }
             | Self::Damaged { .. }
             | Self::NotFinite { .. }
+            | Self::Label { .. }
             | Self::Domain { .. }
             | Self::Codec { .. } => Exit::Data,
             Self::Usage(_) => Exit::Usage,
@@ -147,7 +171,7 @@ impl Ends for DataError {
 impl DataError {
     /// Whether it names records that are bad in themselves, the same for every reader, which `damaged = "skip"` goes on without.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::NotFinite { .. })
+        matches!(self, Self::Damaged { .. } | Self::NotFinite { .. } | Self::Label { .. })
     }
 
     pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -7,7 +7,8 @@
 use std::ops::Range;
 
 use super::DataError;
-use super::manifest::{Blocks, Split};
+use super::manifest::Blocks;
+use super::split::Split;
 use crate::rng::{Draw, Stream};
 
 /// Records of one block that belong to the split, neighbours.

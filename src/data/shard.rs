@@ -1,18 +1,19 @@
 //! One shard: a plain HDF5 file that h5py opens, made once by HDF5 and then written and read past it.
 //!
-//! | dataset           | shape                | type | attributes                                |
-//! | ----------------- | -------------------- | ---- | ----------------------------------------- |
-//! | (the file)        |                      |      | `format`, `kind`, `recipe`                |
-//! | `x`               | `[n, ..shape]`       | f32  | `unit`                                    |
-//! | `parameters`      | `[n, p]`, if p > 0   | f32  | `names`, `units`; NaN = unknown           |
-//! | `id`              | `[n]`                | u64  |                                           |
-//! | `block_checksums` | `[blocks]`           | u64  | `block_rows`                              |
+//! | array             | shape                      | type | attributes                                                    |
+//! | ----------------- | -------------------------- | ---- | ------------------------------------------------------------- |
+//! | (the file)        |                            |      | `format`, `recipe`, `modalities`: their names, in order       |
+//! | NAME, a modality  | `[n, ..shape]`             | f32  | `kind`, `unit`                                                |
+//! | `present`         | `[n, m]`, if one may lack  | u8   | 1 where the record has the modality, 0 where it does not      |
+//! | `labels`          | `[n, p]`, if p > 0         | f32  | `names`, `kinds`, `units`, `classes_NAME` of a class label    |
+//! | `id`              | `[n]`                      | u64  |                                                               |
+//! | `block_checksums` | `[blocks]`                 | u64  | `block_rows`                                                  |
 //!
-//! A block's checksum is xxh3 (64 bits, seed 0) of the little-endian bytes of its rows of `x`, then of `parameters`, then of `id`.
-//! Behind the HDF5 file stands a seal that vouches for all other bytes (`seal.rs`).
-//! All datasets are contiguous and uncompressed, `x` begins at a multiple of 4096 where it is not smaller than that, and there
-//! are no time stamps: the same rows give the same bytes. HDF5 holds one lock for the whole process, so it only makes the empty
-//! file and says where each dataset lies; rows go by `pread` and `pwrite`.
+//! NaN is a label that is not known. A modality that a record lacks is 0 throughout. A block's checksum is xxh3 (64 bits, seed 0)
+//! of the little-endian bytes of its rows of each modality, then of `present`, `labels` and `id`. Behind the HDF5 file stands a
+//! seal that vouches for all other bytes (`seal.rs`). All arrays are contiguous and uncompressed, a modality begins at a multiple
+//! of 4096 where it is not smaller than that, and there are no time stamps: the same rows give the same bytes. HDF5 holds one lock
+//! for the whole process, so it only makes the empty file and says where each array lies; rows go by `pread` and `pwrite`.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -25,17 +26,21 @@ use hdf5::types::VarLenUnicode;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::DataError;
+use super::label::Label;
 use super::manifest::{FORMAT, Header, ShardEntry, combine};
+use super::modality::Modality;
 use super::seal;
 use crate::files;
 
 /// Rows on their way to a shard: n records, neighbours.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
-    /// `[n, channels, h, w]` or `[n, channels, points]`, physical units.
-    pub values: Vec<f32>,
+    /// For each modality `[n, ..shape]`, physical units; 0 where a record lacks it.
+    pub values: Vec<Vec<f32>>,
+    /// `[n, modalities]`, 1 where the record has the modality, else 0.
+    pub present: Vec<u8>,
     /// `[n, p]`, NaN = unknown.
-    pub parameters: Vec<f32>,
+    pub labels: Vec<f32>,
     /// `[n]`, names of the records.
     pub ids: Vec<u64>,
 }
@@ -48,8 +53,8 @@ pub struct ShardWriter {
     path: PathBuf,
     name: String,
     places: Places,
-    record_len: usize,
-    parameters: usize,
+    modalities: Vec<Modality>,
+    labels: Vec<Label>,
     block_rows: u64,
     rows: u64,
     written: u64,
@@ -58,21 +63,14 @@ pub struct ShardWriter {
     finished: bool,
 }
 
-/// Where the datasets begin in the file.
-#[derive(Clone, Copy, Debug)]
+/// Where arrays begin in the file.
+#[derive(Clone, Debug)]
 struct Places {
-    x: u64,
-    parameters: u64,
+    values: Vec<u64>,
+    present: Option<u64>,
+    labels: u64,
     ids: u64,
     checksums: u64,
-}
-
-impl Places {
-    /// The bytes of all rows of x, parameters and id.
-    fn rows(&self, rows: u64, record_len: usize, parameters: usize) -> [Range<u64>; 3] {
-        let from = |place: u64, row_bytes: usize| place..place + rows * row_bytes as u64;
-        [from(self.x, 4 * record_len), from(self.parameters, 4 * parameters), from(self.ids, 8)]
-    }
 }
 
 impl ShardWriter {
@@ -95,8 +93,8 @@ impl ShardWriter {
             path: path.to_path_buf(),
             name,
             places,
-            record_len: header.shape.iter().product(),
-            parameters: header.parameters.len(),
+            modalities: header.modalities.clone(),
+            labels: header.labels.clone(),
             block_rows,
             rows,
             written: 0,
@@ -111,26 +109,27 @@ impl ShardWriter {
         self.written..(self.written + self.block_rows).min(self.rows)
     }
 
-    /// Writes the next block. Values must be finite.
+    /// Writes the next block. Values must be finite, labels such as their kinds take, and only optional modalities absent.
     pub fn append(&mut self, rows: &Rows) -> Result<(), DataError> {
         let range = self.next_rows();
         let n = (range.end - range.start) as usize;
         assert!(n > 0 && rows.ids.len() == n, "append takes the rows of the next block");
-        assert_eq!(rows.values.len(), n * self.record_len, "values are [n, channels, h, w]");
-        assert_eq!(rows.parameters.len(), n * self.parameters, "parameters are [n, p]");
-        if let Some(at) = rows.values.iter().position(|value| !value.is_finite()) {
-            return Err(DataError::NotFinite {
-                shard: self.name.clone(),
-                row: range.start + (at / self.record_len) as u64,
-                index: at % self.record_len,
-                value: rows.values[at],
-            });
-        }
+        assert_eq!(rows.values.len(), self.modalities.len(), "there are values of each modality");
+        assert_eq!(rows.present.len(), n * self.modalities.len(), "present is [n, modalities]");
+        assert_eq!(rows.labels.len(), n * self.labels.len(), "labels are [n, p]");
+        self.check(range.start, rows)?;
         let mut hash = Xxh3::new();
-        to_bytes(&rows.values, f32::to_le_bytes, &mut self.bytes);
-        self.write(self.places.x + range.start * 4 * self.record_len as u64, &mut hash)?;
-        to_bytes(&rows.parameters, f32::to_le_bytes, &mut self.bytes);
-        self.write(self.places.parameters + range.start * 4 * self.parameters as u64, &mut hash)?;
+        for (modality, values) in rows.values.iter().enumerate() {
+            let row_bytes = 4 * self.modalities[modality].len() as u64;
+            to_bytes(values, f32::to_le_bytes, &mut self.bytes);
+            self.write(self.places.values[modality] + range.start * row_bytes, &mut hash)?;
+        }
+        if let Some(place) = self.places.present {
+            self.bytes.clone_from(&rows.present);
+            self.write(place + range.start * self.modalities.len() as u64, &mut hash)?;
+        }
+        to_bytes(&rows.labels, f32::to_le_bytes, &mut self.bytes);
+        self.write(self.places.labels + range.start * 4 * self.labels.len() as u64, &mut hash)?;
         to_bytes(&rows.ids, u64::to_le_bytes, &mut self.bytes);
         self.write(self.places.ids + range.start * 8, &mut hash)?;
         self.checksums.push(hash.digest());
@@ -138,12 +137,49 @@ impl ShardWriter {
         Ok(())
     }
 
+    /// Refuses rows of which the reader would refuse something; `first` is the number of their first row.
+    fn check(&self, first: u64, rows: &Rows) -> Result<(), DataError> {
+        for (at, modality) in self.modalities.iter().enumerate() {
+            let (values, length) = (&rows.values[at], modality.len());
+            assert_eq!(values.len(), rows.ids.len() * length, "values are [n, ..shape]");
+            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+                return Err(DataError::NotFinite {
+                    shard: self.name.clone(),
+                    row: first + (index / length) as u64,
+                    array: modality.name.clone(),
+                    index: index % length,
+                    value: values[index],
+                });
+            }
+            for (row, values) in values.chunks_exact(length).enumerate() {
+                let present = rows.present[row * self.modalities.len() + at];
+                assert!(present == 1 || modality.optional, "a record has each modality that is not optional");
+                assert!(present <= 1, "a record has a modality, 1, or has not, 0");
+                assert!(present == 1 || values.iter().all(|value| *value == 0.0), "what a record lacks is 0");
+            }
+        }
+        let labels = rows.labels.iter().enumerate();
+        match labels
+            .map(|(at, value)| (at, self.labels[at % self.labels.len()].takes(*value)))
+            .find(|(_, takes)| !takes)
+        {
+            None => Ok(()),
+            Some((at, _)) => Err(DataError::Label {
+                shard: self.name.clone(),
+                row: first + (at / self.labels.len()) as u64,
+                label: self.labels[at % self.labels.len()].name.clone(),
+                value: rows.labels[at],
+                wanted: self.labels[at % self.labels.len()].wanted(),
+            }),
+        }
+    }
+
     /// Writes the checksums and the seal, syncs, and gives the file its name.
     pub fn finish(mut self) -> Result<ShardEntry, DataError> {
         assert_eq!(self.written, self.rows, "every row is written before a shard is finished");
         to_bytes(&self.checksums, u64::to_le_bytes, &mut self.bytes);
         self.write(self.places.checksums, &mut Xxh3::new())?;
-        let sealed = seal::make(&self.file, &self.places.rows(self.rows, self.record_len, self.parameters));
+        let sealed = seal::make(&self.file, &self.rows_in_file());
         let end = self.file.metadata().map(|metadata| metadata.len());
         let (seal, end) = sealed.and_then(|seal| Ok((seal, end?))).map_err(DataError::file(&self.part))?;
         files::write_at(&self.file, &self.part, &seal, end).map_err(DataError::file(&self.part))?;
@@ -156,6 +192,15 @@ impl ShardWriter {
             bytes,
             checksum: combine(self.checksums.iter().copied()),
         })
+    }
+
+    /// The bytes of all rows of each array that has rows.
+    fn rows_in_file(&self) -> Vec<Range<u64>> {
+        let from = |place: u64, row_bytes: usize| place..place + self.rows * row_bytes as u64;
+        let Places { values, present, labels, ids, .. } = &self.places;
+        let values = values.iter().zip(&self.modalities).map(|(place, modality)| from(*place, 4 * modality.len()));
+        let present = present.iter().map(|place| from(*place, self.modalities.len()));
+        values.chain(present).chain([from(*labels, 4 * self.labels.len()), from(*ids, 8)]).collect()
     }
 
     fn write(&self, place: u64, hash: &mut Xxh3) -> Result<(), DataError> {
@@ -178,40 +223,54 @@ fn make_empty(path: &Path, header: &Header, rows: u64, block_rows: u64) -> hdf5:
     let text = |text: &str| {
         text.parse::<VarLenUnicode>().map_err(|_| hdf5::Error::from(format!("`{text}` holds a zero byte").as_str()))
     };
-    let texts = |texts: Vec<&String>| texts.into_iter().map(|t| text(t)).collect::<hdf5::Result<Vec<_>>>();
     let file = hdf5::File::with_options()
         .with_fapl(|access| access.file_locking(false).alignment(4096, 4096))
         .with_fcpl(|creation| creation.obj_track_times(false))
         .create(path)?;
     file.new_attr::<u32>().create("format")?.write_scalar(&FORMAT)?;
     file.new_attr::<u64>().create("recipe")?.write_scalar(&header.recipe())?;
-    file.new_attr::<VarLenUnicode>().create("kind")?.write_scalar(&text(header.kind.name())?)?;
+    let strings = |location: &hdf5::Location, name: &str, strings: &[&str]| -> hdf5::Result<()> {
+        let strings = strings.iter().map(|string| text(string)).collect::<hdf5::Result<Vec<_>>>()?;
+        location.new_attr::<VarLenUnicode>().shape([strings.len()]).create(name)?.write_raw(&strings)
+    };
+    let names: Vec<&str> = header.modalities.iter().map(|modality| modality.name.as_str()).collect();
+    strings(&file, "modalities", &names)?;
 
     let rows_here = rows as usize;
-    let x_shape: Vec<usize> = std::iter::once(rows_here).chain(header.shape.iter().copied()).collect();
-    let x = room::<f32>(&file, &x_shape, "x")?;
-    x.new_attr::<VarLenUnicode>().create("unit")?.write_scalar(&text(&header.unit)?)?;
-    let mut parameters_place = 0;
-    if !header.parameters.is_empty() {
-        let p = header.parameters.len();
-        let parameters = room::<f32>(&file, &[rows_here, p], "parameters")?;
-        let names = texts(header.parameters.iter().map(|parameter| &parameter.name).collect())?;
-        let units = texts(header.parameters.iter().map(|parameter| &parameter.unit).collect())?;
-        parameters.new_attr::<VarLenUnicode>().shape([p]).create("names")?.write_raw(&names)?;
-        parameters.new_attr::<VarLenUnicode>().shape([p]).create("units")?.write_raw(&units)?;
-        parameters_place = place_of(&parameters)?;
+    let mut values = Vec::new();
+    for modality in &header.modalities {
+        let shape: Vec<usize> = std::iter::once(rows_here).chain(modality.shape.iter().copied()).collect();
+        let array = room::<f32>(&file, &shape, &modality.name)?;
+        array.new_attr::<VarLenUnicode>().create("kind")?.write_scalar(&text(modality.kind.name())?)?;
+        array.new_attr::<VarLenUnicode>().create("unit")?.write_scalar(&text(&modality.unit)?)?;
+        values.push(place_of(&array)?);
+    }
+    let present = if header.has_optional() {
+        Some(place_of(&room::<u8>(&file, &[rows_here, header.modalities.len()], "present")?)?)
+    } else {
+        None
+    };
+    let mut labels_place = 0;
+    if !header.labels.is_empty() {
+        let labels = room::<f32>(&file, &[rows_here, header.labels.len()], "labels")?;
+        let of = |of: fn(&Label) -> &str| header.labels.iter().map(of).collect::<Vec<&str>>();
+        strings(&labels, "names", &of(|label| &label.name))?;
+        strings(&labels, "kinds", &of(|label| label.kind.name()))?;
+        strings(&labels, "units", &of(Label::unit))?;
+        for label in &header.labels {
+            if let Some(classes) = &label.classes {
+                let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
+                strings(&labels, &format!("classes_{}", label.name), &classes)?;
+            }
+        }
+        labels_place = place_of(&labels)?;
     }
     let ids = room::<u64>(&file, &[rows_here], "id")?;
     let blocks = rows.div_ceil(block_rows) as usize;
     let checksums = room::<u64>(&file, &[blocks], "block_checksums")?;
     checksums.new_attr::<u64>().create("block_rows")?.write_scalar(&block_rows)?;
     file.flush()?; // closing would keep its failure to itself
-    Ok(Places {
-        x: place_of(&x)?,
-        parameters: parameters_place,
-        ids: place_of(&ids)?,
-        checksums: place_of(&checksums)?,
-    })
+    Ok(Places { values, present, labels: labels_place, ids: place_of(&ids)?, checksums: place_of(&checksums)? })
 }
 
 /// A contiguous dataset with its bytes allotted at once, so that it has an offset.
@@ -234,24 +293,26 @@ pub struct Shard {
     name: String,
     path: PathBuf,
     recipe: Option<u64>,
-    /// Whether our own writer has made it, which lets no value pass that is no number.
+    /// Whether our own writer has made it, which lets no value pass that is not legal.
     sealed: bool,
     rows: u64,
-    shape: Vec<usize>,
-    parameters: usize,
+    /// Name and shape of each modality.
+    modalities: Vec<(String, Vec<usize>)>,
+    labels: usize,
     block_rows: u64,
-    x: Column,
-    parameter_values: Column,
+    values: Vec<Column>,
+    present: Option<Column>,
+    label_values: Column,
     ids: Column,
     checksums: Vec<u64>,
 }
 
-/// Rows of one dataset in the file.
+/// Rows of one array in the file.
 #[derive(Debug)]
 enum Column {
     /// Little-endian bytes from here on.
     At(u64),
-    /// The same bytes, from a file where they lie in another way (chunked, compressed, converted): somebody else's.
+    /// The same bytes, from a file where they lie in another way (chunked, compressed, converted): another program's.
     Copied(Vec<u8>),
 }
 
@@ -260,65 +321,23 @@ enum Column {
 pub struct Block {
     pub(super) first_record: u64,
     rows: usize,
-    record_bytes: usize,
-    parameters: usize,
-    x: Vec<u8>,
-    parameter_values: Vec<u8>,
+    /// Bytes of a record's array of each modality.
+    record_bytes: Vec<usize>,
+    labels: usize,
+    /// For each modality the bytes of its rows; none where they were read to another place.
+    values: Vec<Vec<u8>>,
+    /// `[n, modalities]`; empty where no modality is optional.
+    present: Vec<u8>,
+    label_values: Vec<u8>,
     ids: Vec<u8>,
 }
+
+/// The first value of a block that no shard may hold.
+type Illegal = (usize, u64, usize, f32);
 
 impl Shard {
     /// Opens a shard and reads everything but its rows.
     pub fn open(path: &Path) -> Result<Self, DataError> {
-        let read = || -> hdf5::Result<(Self, u32)> {
-            let file = hdf5::File::with_options().with_fapl(|access| access.file_locking(false)).open(path)?;
-            let format = file.attr("format")?.read_scalar::<u32>()?;
-            let x = file.dataset("x")?;
-            let checksums = file.dataset("block_checksums")?;
-            let parameters = if file.link_exists("parameters") { Some(file.dataset("parameters")?) } else { None };
-            let full_shape = x.shape();
-            let shard = Self {
-                name: files::name_of(path),
-                path: path.to_path_buf(),
-                sealed: false,
-                recipe: file.attr("recipe").and_then(|recipe| recipe.read_scalar()).ok(),
-                rows: full_shape.first().copied().unwrap_or(0) as u64,
-                shape: full_shape.get(1..).unwrap_or_default().to_vec(),
-                parameters: parameters.as_ref().map_or(0, |dataset| dataset.shape().get(1).copied().unwrap_or(0)),
-                block_rows: checksums.attr("block_rows")?.read_scalar()?,
-                x: column(&x, f32::to_le_bytes)?,
-                parameter_values: match &parameters {
-                    Some(dataset) => column(dataset, f32::to_le_bytes)?,
-                    None => Column::Copied(Vec::new()),
-                },
-                ids: column(&file.dataset("id")?, u64::to_le_bytes)?,
-                checksums: checksums.read_raw()?,
-            };
-            let rows_agree = file.dataset("id")?.shape() == [shard.rows as usize]
-                && parameters.is_none_or(|dataset| dataset.shape() == [shard.rows as usize, shard.parameters]);
-            let length = file.size();
-            let in_file = |column: &Column, row_bytes: usize| match column {
-                Column::At(place) => {
-                    let end = shard.rows.checked_mul(row_bytes as u64).and_then(|bytes| bytes.checked_add(*place));
-                    end.is_some_and(|end| end <= length)
-                }
-                Column::Copied(_) => true,
-            };
-            let record_bytes = shard.shape.iter().try_fold(4_usize, |bytes, &n| bytes.checked_mul(n));
-            if record_bytes.is_none_or(|bytes| !in_file(&shard.x, bytes))
-                || !in_file(&shard.parameter_values, 4 * shard.parameters)
-                || !in_file(&shard.ids, 8)
-            {
-                return Err("x, parameters or id reach over the end of the file".into());
-            }
-            if !rows_agree
-                || shard.block_rows == 0
-                || shard.checksums.len() as u64 != shard.rows.div_ceil(shard.block_rows)
-            {
-                return Err("x, parameters, id and block_checksums differ in rows".into());
-            }
-            Ok((shard, format))
-        };
         // The system says better than HDF5 why it cannot be read.
         let bytes = File::open(path).map_err(DataError::file(path))?;
         let sealed = match seal::check(&bytes).map_err(DataError::file(path))? {
@@ -328,11 +347,76 @@ impl Shard {
                 return Err(DataError::Shard { shard: files::name_of(path), reason });
             }
         };
-        let (mut shard, format) = read().map_err(hdf5_error(path))?;
-        shard.sealed = sealed;
+        let file = hdf5::File::with_options().with_fapl(|access| access.file_locking(false)).open(path);
+        let file = file.map_err(hdf5_error(path))?;
+        // The format comes first: another format has other arrays.
+        let format = file.attr("format").and_then(|format| format.read_scalar::<u32>()).map_err(hdf5_error(path))?;
         if format != FORMAT {
             let reason = format!("has format {format}, expected {FORMAT}");
-            return Err(DataError::Shard { shard: shard.name, reason });
+            return Err(DataError::Shard { shard: files::name_of(path), reason });
+        }
+        let mut shard = Self::read(path, &file).map_err(hdf5_error(path))?;
+        shard.sealed = sealed;
+        Ok(shard)
+    }
+
+    /// What the HDF5 file says.
+    fn read(path: &Path, file: &hdf5::File) -> hdf5::Result<Self> {
+        let names: Vec<VarLenUnicode> = file.attr("modalities")?.read_raw()?;
+        let arrays = names.iter().map(|name| file.dataset(name)).collect::<hdf5::Result<Vec<_>>>()?;
+        if arrays.is_empty() {
+            return Err("has no modality, expected at least 1".into());
+        }
+        let optional = |name: &str| if file.link_exists(name) { file.dataset(name).map(Some) } else { Ok(None) };
+        let (present, labels, ids) = (optional("present")?, optional("labels")?, file.dataset("id")?);
+        let checksums = file.dataset("block_checksums")?;
+        let rows = ids.shape().first().copied().unwrap_or(0);
+        let shape_of = |array: &hdf5::Dataset| array.shape().get(1..).unwrap_or_default().to_vec();
+        let shard = Self {
+            name: files::name_of(path),
+            path: path.to_path_buf(),
+            sealed: false,
+            recipe: file.attr("recipe").and_then(|recipe| recipe.read_scalar()).ok(),
+            rows: rows as u64,
+            modalities: names.iter().map(ToString::to_string).zip(arrays.iter().map(shape_of)).collect(),
+            labels: labels.as_ref().map_or(0, |labels| labels.shape().get(1).copied().unwrap_or(0)),
+            block_rows: checksums.attr("block_rows")?.read_scalar()?,
+            values: arrays.iter().map(|array| column(array, f32::to_le_bytes)).collect::<hdf5::Result<_>>()?,
+            present: present.as_ref().map(|present| column(present, u8::to_le_bytes)).transpose()?,
+            label_values: match &labels {
+                Some(labels) => column(labels, f32::to_le_bytes)?,
+                None => Column::Copied(Vec::new()),
+            },
+            ids: column(&ids, u64::to_le_bytes)?,
+            checksums: checksums.read_raw()?,
+        };
+        let shapes: Vec<Vec<usize>> = arrays.iter().map(|array| array.shape()).collect();
+        let rows_agree = ids.shape() == [rows]
+            && shapes.iter().all(|shape| shape.first() == Some(&rows))
+            && present.is_none_or(|present| present.shape() == [rows, shard.modalities.len()])
+            && labels.is_none_or(|labels| labels.shape() == [rows, shard.labels]);
+        let length = file.size();
+        let in_file = |column: &Column, row_bytes: usize| match column {
+            Column::At(place) => {
+                let end = shard.rows.checked_mul(row_bytes as u64).and_then(|bytes| bytes.checked_add(*place));
+                end.is_some_and(|end| end <= length)
+            }
+            Column::Copied(_) => true,
+        };
+        let values_in_file = shard.values.iter().zip(&shard.modalities).all(|(column, (_, shape))| {
+            let bytes = shape.iter().try_fold(4_usize, |bytes, &n| bytes.checked_mul(n));
+            bytes.is_some_and(|bytes| bytes > 0 && in_file(column, bytes))
+        });
+        if !values_in_file
+            || !shard.present.as_ref().is_none_or(|present| in_file(present, shard.modalities.len()))
+            || !in_file(&shard.label_values, 4 * shard.labels)
+            || !in_file(&shard.ids, 8)
+        {
+            return Err("an array reaches over the end of the file".into());
+        }
+        if !rows_agree || shard.block_rows == 0 || shard.checksums.len() as u64 != shard.rows.div_ceil(shard.block_rows)
+        {
+            return Err("modalities, present, labels, id and block_checksums differ in rows".into());
         }
         Ok(shard)
     }
@@ -347,19 +431,29 @@ impl Shard {
         self.rows
     }
 
-    /// Shape of a record.
-    pub fn shape(&self) -> &[usize] {
-        &self.shape
+    /// Name and shape of each modality.
+    pub fn modalities(&self) -> &[(String, Vec<usize>)] {
+        &self.modalities
     }
 
-    /// Numbers that each record carries beside its map.
-    pub fn parameters(&self) -> usize {
-        self.parameters
+    /// Whether a record may lack a modality.
+    pub fn has_optional(&self) -> bool {
+        self.present.is_some()
+    }
+
+    /// Labels of a record.
+    pub fn labels(&self) -> usize {
+        self.labels
     }
 
     /// Records in a block but the last.
     pub fn block_rows(&self) -> u64 {
         self.block_rows
+    }
+
+    /// Whether our own writer has made it, which writes nothing that a reader refuses.
+    pub fn is_sealed(&self) -> bool {
+        self.sealed
     }
 
     /// The file's name.
@@ -377,91 +471,127 @@ impl Shard {
         File::open(&self.path).map_err(DataError::file(&self.path))
     }
 
-    /// Reads one block of this shard into `block` and verifies it: its checksum, and that every value of x is finite.
+    /// Reads one block of this shard into `block` and verifies it: its checksum, and that every value is finite.
     pub fn read_block(&self, file: &File, index: u64, block: &mut Block) -> Result<(), DataError> {
         let rows = self.begin(index, block);
-        self.x.read(file, &rows, block.record_bytes, &mut block.x).map_err(DataError::file(&self.path))?;
-        self.read_beside(file, &rows, block)?;
         let mut hash = Xxh3::new();
-        hash.update(&block.x);
-        let not_finite = if self.sealed { None } else { block.first_not_finite() };
-        self.verify(index, &rows, hash, block, not_finite)
+        for (modality, column) in self.values.iter().enumerate() {
+            let to = &mut block.values[modality];
+            column.read(file, &rows, block.record_bytes[modality], to).map_err(DataError::file(&self.path))?;
+            hash.update(to);
+        }
+        self.read_beside(file, &rows, block)?;
+        let illegal = if self.sealed { None } else { block.first_not_finite() };
+        self.verify(index, &rows, hash, block, illegal)
     }
 
-    /// Reads the maps of one block of this shard into `maps`, `[channels, h, w]` each, the rest of it into `block`, which then
-    /// holds no map, and verifies it as `read_block` does.
+    /// Reads the arrays of one block of this shard to `places`, one for each modality and row, the rest of it into `block`, which then
+    /// holds no array, and verifies it as `read_block` does.
     pub fn read_block_to(
         &self,
         file: &File,
         index: u64,
-        maps: &mut [&mut [f32]],
+        places: &mut [Vec<&mut [f32]>],
         block: &mut Block,
     ) -> Result<(), DataError> {
-        /// So many bytes of maps are in a processor's own cache between reading and verifying.
+        let rows = self.begin(index, block);
+        assert_eq!(places.len(), self.values.len(), "there are places for each modality");
+        let (mut hash, mut illegal) = (Xxh3::new(), None);
+        for (modality, places) in places.iter_mut().enumerate() {
+            assert_eq!(places.len(), block.rows, "there is a place for each row");
+            let row_bytes = block.record_bytes[modality];
+            let found = self.read_column_to(file, modality, rows.start, row_bytes, places, &mut hash)?;
+            illegal = illegal.or(found);
+            block.values[modality].clear();
+        }
+        self.read_beside(file, &rows, block)?;
+        self.verify(index, &rows, hash, block, illegal)
+    }
+
+    /// Reads the rows of one modality from row `first` on, each to its place.
+    fn read_column_to(
+        &self,
+        file: &File,
+        modality: usize,
+        first: u64,
+        row_bytes: usize,
+        places: &mut [&mut [f32]],
+        hash: &mut Xxh3,
+    ) -> Result<Option<Illegal>, DataError> {
+        /// So many bytes are in a processor's own cache between reading and verifying.
         const CACHED: usize = 256 << 10;
-        let (rows, row_bytes) = (self.begin(index, block), block.record_bytes);
-        assert_eq!(maps.len(), block.rows, "there is a place for each row");
-        let mut hash = Xxh3::new();
-        let mut not_finite = None;
-        let mut row = rows.start;
-        for some in maps.chunks_mut((CACHED / row_bytes.max(1)).max(1)) {
-            self.x.scatter(file, row, row_bytes, some).map_err(DataError::file(&self.path))?;
-            for map in some {
-                hash.update(bytemuck::cast_slice(map));
-                for value in map.iter_mut().filter(|_| cfg!(target_endian = "big")) {
+        let mut row = first;
+        let mut illegal = None;
+        for some in places.chunks_mut((CACHED / row_bytes.max(1)).max(1)) {
+            self.values[modality].scatter(file, row, row_bytes, some).map_err(DataError::file(&self.path))?;
+            for values in some {
+                hash.update(bytemuck::cast_slice(values));
+                for value in values.iter_mut().filter(|_| cfg!(target_endian = "big")) {
                     *value = f32::from_bits(value.to_bits().swap_bytes());
                 }
                 // Without a way out, so that the compiler takes many values at once.
-                let look = !self.sealed && not_finite.is_none();
-                if look && map.iter().fold(false, |bad, value| bad | !value.is_finite()) {
-                    let found = map.iter().position(|value| !value.is_finite()).expect("one value is not finite");
-                    not_finite = Some((row - rows.start, found, map[found]));
+                let look = !self.sealed && illegal.is_none();
+                if look && values.iter().fold(false, |bad, value| bad | !value.is_finite()) {
+                    let found = values.iter().position(|value| !value.is_finite()).expect("one value is not finite");
+                    illegal = Some((modality, row - first, found, values[found]));
                 }
                 row += 1;
             }
         }
-        block.x.clear();
-        self.read_beside(file, &rows, block)?;
-        self.verify(index, &rows, hash, block, not_finite)
+        Ok(illegal)
     }
 
-    /// The rows of a block, of whose sizes `block` is told.
+    /// The rows of a block, whose sizes `block` is set to.
     fn begin(&self, index: u64, block: &mut Block) -> Range<u64> {
         let start = index * self.block_rows;
         let rows = start..(start + self.block_rows).min(self.rows);
         block.rows = (rows.end - rows.start) as usize;
-        block.record_bytes = 4 * self.shape.iter().product::<usize>();
-        block.parameters = self.parameters;
+        block.record_bytes.clear();
+        block.record_bytes.extend(self.modalities.iter().map(|(_, shape)| 4 * shape.iter().product::<usize>()));
+        block.values.resize(self.modalities.len(), Vec::new());
+        block.labels = self.labels;
         rows
     }
 
-    /// Reads parameters and names.
+    /// Reads which modalities are present, labels and ids.
     fn read_beside(&self, file: &File, rows: &Range<u64>, block: &mut Block) -> Result<(), DataError> {
-        let parameters = self.parameter_values.read(file, rows, 4 * self.parameters, &mut block.parameter_values);
-        parameters.and_then(|()| self.ids.read(file, rows, 8, &mut block.ids)).map_err(DataError::file(&self.path))
+        let mut read = || {
+            match &self.present {
+                Some(present) => present.read(file, rows, self.modalities.len(), &mut block.present)?,
+                None => block.present.clear(),
+            }
+            self.label_values.read(file, rows, 4 * self.labels, &mut block.label_values)?;
+            self.ids.read(file, rows, 8, &mut block.ids)
+        };
+        read().map_err(DataError::file(&self.path))
     }
 
-    /// Whether a block is what was written and every value a number; `hash` has seen its maps.
+    /// Whether a block is what was written and holds nothing illegal; `hash` has seen its modalities.
     fn verify(
         &self,
         index: u64,
         rows: &Range<u64>,
         mut hash: Xxh3,
         block: &Block,
-        not_finite: Option<(u64, usize, f32)>,
+        illegal: Option<Illegal>,
     ) -> Result<(), DataError> {
-        hash.update(&block.parameter_values);
+        hash.update(&block.present);
+        hash.update(&block.label_values);
         hash.update(&block.ids);
         let (found, wanted) = (hash.digest(), self.checksums[index as usize]);
         if found != wanted {
             return Err(DataError::Damaged { shard: self.name.clone(), rows: rows.clone(), found, wanted });
         }
-        match not_finite {
-            None => Ok(()),
-            Some((row, index, value)) => {
-                Err(DataError::NotFinite { shard: self.name.clone(), row: rows.start + row, index, value })
-            }
+        if let Some((modality, row, index, value)) = illegal {
+            let (shard, array) = (self.name.clone(), self.modalities[modality].0.clone());
+            return Err(DataError::NotFinite { shard, row: rows.start + row, array, index, value });
         }
+        if let Some(at) = block.present.iter().position(|present| *present > 1) {
+            let row = rows.start + (at / self.modalities.len()) as u64;
+            let reason = format!("row {row} of `present` holds {}, expected 0 or 1", block.present[at]);
+            return Err(DataError::Shard { shard: self.name.clone(), reason });
+        }
+        Ok(())
     }
 }
 
@@ -471,18 +601,24 @@ impl Block {
         self.first_record..self.first_record + self.rows as u64
     }
 
-    /// Copies the map of row `row` of the block, `[channels, h, w]` in physical units.
-    pub fn copy_row(&self, row: usize, to: &mut [f32]) {
-        let from = &self.x[row * self.record_bytes..(row + 1) * self.record_bytes];
+    /// Copies the array of a modality of row `row` of the block, `[..shape]` in physical units.
+    pub fn copy_row(&self, modality: usize, row: usize, to: &mut [f32]) {
+        let record_bytes = self.record_bytes[modality];
+        let from = &self.values[modality][row * record_bytes..(row + 1) * record_bytes];
         for (to, from) in to.iter_mut().zip(from.as_chunks::<4>().0) {
             *to = f32::from_le_bytes(*from);
         }
     }
 
-    /// The parameters of one row, `[p]`.
-    pub fn parameters(&self, row: usize) -> impl Iterator<Item = f32> + '_ {
-        let row_bytes = 4 * self.parameters;
-        let from = &self.parameter_values[row * row_bytes..(row + 1) * row_bytes];
+    /// Whether a row has a modality.
+    pub fn is_present(&self, modality: usize, row: usize) -> bool {
+        self.present.get(row * self.record_bytes.len() + modality).is_none_or(|present| *present != 0)
+    }
+
+    /// The labels of one row, `[p]`.
+    pub fn labels(&self, row: usize) -> impl Iterator<Item = f32> + '_ {
+        let row_bytes = 4 * self.labels;
+        let from = &self.label_values[row * row_bytes..(row + 1) * row_bytes];
         from.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes))
     }
 
@@ -491,15 +627,17 @@ impl Block {
         u64::from_le_bytes(self.ids.as_chunks::<8>().0[row])
     }
 
-    fn first_not_finite(&self) -> Option<(u64, usize, f32)> {
+    fn first_not_finite(&self) -> Option<Illegal> {
         let not_finite = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes) & 0x7f80_0000 == 0x7f80_0000;
-        let (row, values) = self.x.chunks_exact(self.record_bytes).enumerate().find(|(_, row)| {
-            // Without a way out, so that the compiler takes many values at once.
-            row.as_chunks::<4>().0.iter().fold(false, |bad, bytes| bad | not_finite(bytes))
-        })?;
-        let values = values.as_chunks::<4>().0;
-        let index = values.iter().position(not_finite).expect("one value of the row is not finite");
-        Some((row as u64, index, f32::from_le_bytes(values[index])))
+        self.values.iter().zip(&self.record_bytes).enumerate().find_map(|(modality, (values, record_bytes))| {
+            let (row, values) = values.chunks_exact(*record_bytes).enumerate().find(|(_, row)| {
+                // Without a way out, so that the compiler takes many values at once.
+                row.as_chunks::<4>().0.iter().fold(false, |bad, bytes| bad | not_finite(bytes))
+            })?;
+            let values = values.as_chunks::<4>().0;
+            let index = values.iter().position(not_finite).expect("one value of the row is not finite");
+            Some((modality, row as u64, index, f32::from_le_bytes(values[index])))
+        })
     }
 }
 

@@ -80,20 +80,20 @@ impl DatasetWriter {
         whole.then(|| ShardEntry { file: files::name_of(&path), rows: shard.rows(), bytes, checksum: shard.checksum() })
     }
 
-    /// Writes one shard of maps without parameters, each named by its number: `fill(record, map)` fills a map `[channels, h, w]`
-    /// of zeros with physical values.
+    /// Writes one shard of a dataset with one modality and no known label, each record named by its number: `fill(record, values)` fills
+    /// an array `[..shape]` of zeros with physical values.
     pub fn write_shard(&self, index: usize, mut fill: impl FnMut(u64, &mut [f32])) -> Result<ShardEntry, DataError> {
-        let record_len = self.record_len();
+        let length = self.header.modality().len();
         self.write_blocks(index, |records, rows| {
-            for (record, map) in records.zip(rows.values.chunks_exact_mut(record_len)) {
-                fill(record, map);
+            for (record, values) in records.zip(rows.values[0].chunks_exact_mut(length)) {
+                fill(record, values);
             }
             Ok(())
         })
     }
 
-    /// Writes one shard block by block: `fill(records, rows)` gets zeros, unknown parameters (NaN) and ids that are the records'
-    /// numbers, all of the block's size, and may fail; then nothing is left of the shard.
+    /// Writes one shard block by block: `fill(records, rows)` gets zeros, all modalities present, unknown labels (NaN) and ids that are
+    /// the records' numbers, all of the block's size, and may fail; then nothing is left of the shard.
     pub fn write_blocks<E: From<DataError>>(
         &self,
         index: usize,
@@ -102,15 +102,19 @@ impl DatasetWriter {
         let records = self.layout.shard_rows[index].clone();
         let path = self.path(index);
         let mut shard = ShardWriter::create(&path, &self.header, records.end - records.start)?;
-        let mut rows = Rows::default();
+        let mut rows = Rows { values: vec![Vec::new(); self.header.modalities.len()], ..Rows::default() };
         while !shard.next_rows().is_empty() {
             let next = shard.next_rows();
             let n = (next.end - next.start) as usize;
             let block = records.start + next.start..records.start + next.end;
-            rows.values.clear();
-            rows.values.resize(n * self.record_len(), 0.0);
-            rows.parameters.clear();
-            rows.parameters.resize(n * self.header.parameters.len(), f32::NAN);
+            for (values, modality) in rows.values.iter_mut().zip(&self.header.modalities) {
+                values.clear();
+                values.resize(n * modality.len(), 0.0);
+            }
+            rows.present.clear();
+            rows.present.resize(n * self.header.modalities.len(), 1);
+            rows.labels.clear();
+            rows.labels.resize(n * self.header.labels.len(), f32::NAN);
             rows.ids.clear();
             rows.ids.extend(block.clone());
             fill(block, &mut rows)?;
@@ -148,10 +152,6 @@ impl DatasetWriter {
 
     fn path(&self, index: usize) -> PathBuf {
         self.folder.join(format!("shard-{index:05}.h5"))
-    }
-
-    fn record_len(&self) -> usize {
-        self.header.shape.iter().product()
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Group {
     pub records: Range<u64>,
 }
 
-/// The order of a dataset's records: all that train, then all that test.
+/// The order of a dataset's records: those for training, for validation, for the test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// In the order of their records.
@@ -53,7 +53,7 @@ impl Order {
     pub fn new(survey: &Survey, scans: &[MapScan], skip: bool) -> Self {
         let mut groups = Vec::new();
         let mut record = 0;
-        for part in [Part::Train, Part::Test] {
+        for part in Part::ALL {
             let mut bands = bands(survey, part);
             for band in &mut bands {
                 band.patches = good_patches(survey, scans, band, skip);

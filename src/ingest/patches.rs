@@ -1,15 +1,16 @@
-//! Which patches a sky gives: a grid over each map, and a border between what trains and what tests.
+//! Which patches a sky gives: a grid over each map, and borders between the splits for training, validation and test.
 //!
-//! No pixel is in a patch of both splits: either whole maps are held back or, where a share of the maps is less than one of them, the
-//! last rows of each. A patch across the border belongs to neither.
+//! No pixel is in patches of two splits: either whole maps are held back or, where a share of the maps is less than one of them, rows of
+//! each map: the last ones for the test, those before them for validation. A patch across a border belongs to no split.
 
 use std::ops::Range;
 
 use clap::ValueEnum;
 
+use crate::data::split;
 use crate::rng::{Draw, Stream};
 
-/// Place of the draw of the maps to hold back; `order` has places 0 and 1.
+/// Place of the draw of the maps to hold back; `order` has the places of the parts.
 const HELD_BACK: u64 = 2;
 
 /// Other views of a patch that are as likely as itself.
@@ -51,20 +52,38 @@ pub struct Cut {
     pub side: usize,
     /// Pixels from one patch to the next, along rows and columns.
     pub stride: usize,
-    /// Share of the sky that is held back, at least 0 and below 1.
+    /// Share of the sky for validation, at least 0 and below 1.
+    pub validation: f64,
+    /// Share of the sky for the test, at least 0 and below 1.
     pub test: f64,
     /// Versions of the patches that train.
     pub augment: Augment,
 }
 
 /// What a patch is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Part {
     /// To learn from.
     Train = 0,
-    /// Held back.
+    /// To compare checkpoints by.
+    Validation = 3,
+    /// For the final figures.
     Test = 1,
+}
+
+impl Part {
+    /// All, in the order of their records in a dataset.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// Name of its split.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => split::TRAIN,
+            Self::Validation => split::VALIDATION,
+            Self::Test => split::TEST,
+        }
+    }
 }
 
 /// How the sky is split.
@@ -72,9 +91,9 @@ pub enum Part {
 pub enum Way {
     /// All of it trains.
     Undivided,
-    /// Whole maps are held back; those that are, by number over all inputs.
-    Maps(Vec<bool>),
-    /// The last rows of each map are held back.
+    /// Whole maps are held back; what each is for, by number over all inputs.
+    Maps(Vec<Part>),
+    /// Rows of each map are held back.
     Strips,
 }
 
@@ -95,7 +114,9 @@ pub struct Grid {
     pub columns: usize,
     /// Rows of patches before the border, where maps are cut in strips.
     pub train_rows: usize,
-    /// The first row of patches after it.
+    /// The first row of patches for validation, and the end of these rows.
+    pub validation_rows: [usize; 2],
+    /// The first row of patches for the test.
     pub first_test_row: usize,
     /// Name of the first version of the first patch.
     pub first_id: u64,
@@ -115,23 +136,26 @@ pub struct Survey {
 impl Survey {
     /// Cuts maps of these shapes `[n, h, w]`, one an input; the error says what is wrong with which.
     pub fn new(cut: Cut, shapes: &[[usize; 3]]) -> Result<Self, (Option<usize>, String)> {
-        let Cut { side, stride, test, augment } = cut;
+        let Cut { side, stride, validation, test, augment } = cut;
         let all = |fault: String| (None, fault);
         if side < 2 || stride == 0 {
             return Err(all(format!("--side is {side} and --stride {stride}, expected at least 2 and at least 1")));
         }
-        if !(0.0..1.0).contains(&test) {
-            return Err(all(format!("--test is {test}, expected a share of at least 0 and below 1")));
-        }
-        let maps: u64 = shapes.iter().map(|shape| shape[0] as u64).sum();
-        let held_back = (maps as f64 * test).round() as u64;
-        let way = match (test > 0.0, maps as f64 * test >= 1.0 && held_back < maps) {
+        split::check_shares(validation, test, false).map_err(all)?;
+        let maps: usize = shapes.iter().map(|shape| shape[0]).sum();
+        // At least one map for each share that is not 0.
+        let whole = |share: f64| ((maps as f64 * share).round() as usize).max(usize::from(share > 0.0));
+        let (tests, validations) = (whole(test), whole(validation));
+        let largest = maps as f64 * validation.max(test);
+        let way = match (tests + validations > 0, largest >= 1.0 && tests + validations < maps) {
             (false, _) => Way::Undivided,
             (true, true) => {
-                let order = Draw::new(0).at(Stream::Ingest, HELD_BACK, 0).permutation(maps as usize);
-                let mut held = vec![false; maps as usize];
-                order.iter().take(held_back as usize).for_each(|&map| held[map as usize] = true);
-                Way::Maps(held)
+                let order = Draw::new(0).at(Stream::Ingest, HELD_BACK, 0).permutation(maps);
+                let mut parts = vec![Part::Train; maps];
+                for (place, &map) in order.iter().take(tests + validations).enumerate() {
+                    parts[map as usize] = if place < tests { Part::Test } else { Part::Validation };
+                }
+                Way::Maps(parts)
             }
             (true, false) => Way::Strips,
         };
@@ -143,29 +167,52 @@ impl Survey {
                 return Err(wrong(format!("has maps of {height} x {width} px, expected at least --side: {side}")));
             }
             let (rows, columns) = ((height - side) / stride + 1, (width - side) / stride + 1);
-            // As many rows of patches as cover no more than the share, and at least one.
+            let strips = if way == Way::Strips { [validation, test] } else { [0.0, 0.0] };
             let covered = (rows - 1) * stride + side;
-            let tall = ((covered as f64 * test - side as f64) / stride as f64 + 1e-9).floor().max(0.0) as usize + 1;
-            let first_test_row = if way == Way::Strips { rows.saturating_sub(tall) } else { rows };
-            let border = first_test_row * stride;
-            let train_rows = if way != Way::Strips {
-                rows
-            } else if border < side {
-                0
-            } else {
-                (border - side) / stride + 1
+            // As many rows of patches as cover no more than the share, and at least one where it is not 0.
+            let [validation_tall, test_tall] = strips.map(|share| {
+                let tall =
+                    ((covered as f64 * share - side as f64) / stride as f64 + 1e-9).floor().max(0.0) as usize + 1;
+                if share > 0.0 { tall } else { 0 }
+            });
+            // Rows of patches that end before the first pixel of row `next`.
+            let before = |next: usize| match (next * stride).checked_sub(side) {
+                _ if next == rows => rows,
+                Some(last) => last / stride + 1,
+                None => 0,
             };
-            if train_rows == 0 {
-                let wanted = "expected taller or more maps, a smaller --side or --test 0";
+            let first_test_row = rows.saturating_sub(test_tall);
+            let validation_end = before(first_test_row);
+            let first_validation_row = validation_end.saturating_sub(validation_tall);
+            let train_rows = if validation_tall == 0 {
+                validation_end
+            } else {
+                before(first_validation_row).min(first_validation_row)
+            };
+            if train_rows == 0 || (validation_tall > 0 && first_validation_row == validation_end) {
+                let held_back = validation_tall + test_tall;
+                let wanted = "expected taller or more maps, a smaller --side, or --validation 0 or --test 0";
                 return Err(wrong(format!(
-                    "{tall} of {rows} rows of patches are held back, and none is left to train: {wanted}"
+                    "{held_back} of {rows} rows of patches are held back, and none is left to train: {wanted}"
                 )));
             }
+            let validation_rows = [first_validation_row, validation_end];
             let patches = maps as u64 * rows as u64 * columns as u64;
             if rows * columns > u32::MAX as usize || maps > u32::MAX as usize {
                 return Err(wrong(format!("has maps of {} patches, expected less than 2^32", rows * columns)));
             }
-            grids.push(Grid { first_map, maps, height, width, rows, columns, train_rows, first_test_row, first_id });
+            grids.push(Grid {
+                first_map,
+                maps,
+                height,
+                width,
+                rows,
+                columns,
+                train_rows,
+                validation_rows,
+                first_test_row,
+                first_id,
+            });
             first_map += maps as u64;
             first_id += patches * augment.versions();
         }
@@ -187,7 +234,7 @@ impl Survey {
     pub fn part_of(&self, map: u64) -> Option<Part> {
         match &self.way {
             Way::Undivided => Some(Part::Train),
-            Way::Maps(held) => Some(if held[map as usize] { Part::Test } else { Part::Train }),
+            Way::Maps(parts) => Some(parts[map as usize]),
             Way::Strips => None,
         }
     }
@@ -199,6 +246,7 @@ impl Survey {
             (Some(whole), part) if whole == part => 0..grid.rows,
             (Some(_), _) => 0..0,
             (None, Part::Train) => 0..grid.train_rows,
+            (None, Part::Validation) => grid.validation_rows[0]..grid.validation_rows[1],
             (None, Part::Test) => grid.first_test_row..grid.rows,
         }
     }
@@ -215,7 +263,7 @@ impl Survey {
     pub fn versions(&self, part: Part) -> u64 {
         match part {
             Part::Train => self.cut.augment.versions(),
-            Part::Test => 1,
+            Part::Validation | Part::Test => 1,
         }
     }
 

@@ -417,11 +417,11 @@ impl<'a, O: Objective> Run<'a, O> {
     /// This rank's microbatches `[b, ...]` of the step that comes next in the stream of data, number `step` from 1.
     fn load(&mut self, step: u64) -> Result<Vec<Tensor>, TrainError> {
         let Training { device, cut, ref drills, .. } = *self.training;
-        let shape: Vec<i64> = [cut.microbatch()].iter().chain(self.loader.shape()).map(|&n| n as i64).collect();
+        let shape: Vec<i64> = [cut.microbatch()].iter().chain(&self.loader.shapes()[0]).map(|&n| n as i64).collect();
         let microbatches = self.stepper.batches() * self.stepper.run_of_microbatches().len();
         let one = |_| {
             let batch = self.loader.next()?;
-            let records = Tensor::from_slice(&batch.values).view(shape.as_slice()).to_device(device);
+            let records = Tensor::from_slice(&batch.values[0]).view(shape.as_slice()).to_device(device);
             self.loader.recycle(batch);
             Ok(records)
         };
@@ -464,8 +464,8 @@ impl<'a, O: Objective> Run<'a, O> {
         if schedule.validate_every == 0 {
             return Ok(None);
         }
-        let transform = match &loader.encoding {
-            None => dataset.manifest().transform,
+        let transform = match loader.encodings.first() {
+            None => dataset.manifest().modality().transform,
             Some(Encoding::Transform(transform)) => *transform,
             Some(Encoding::Aspa(_)) => {
                 return Err(DataError::Usage("spectra are not measured in training, expected maps".into()));

@@ -107,10 +107,10 @@ impl Validator {
         let (mut left, mut values) = (maps, Vec::new());
         for range in split(dataset)?.ranges() {
             let taken = left.min(range.end - range.start);
-            values.extend(dataset.read(range.start..range.start + taken)?);
+            values.extend(dataset.read(0, range.start..range.start + taken)?);
             left -= taken;
         }
-        let side = dataset.manifest().shape[2];
+        let side = dataset.manifest().modality().shape[2];
         let data = Sums::of(&values, side).map_err(|error| DataError::Usage(format!("split `{SPLIT}`: {error}")))?;
         Ok(Self { side, maps: maps.next_multiple_of(MADE_AT_ONCE), transform, data })
     }

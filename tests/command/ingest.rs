@@ -40,6 +40,8 @@ fn ingested_maps_have_the_same_bytes_on_any_number_of_ranks() {
                 "4",
                 "--augment",
                 "flips",
+                "--validation",
+                "0.1",
                 "--test",
                 "0.2",
                 "--side-deg",
@@ -62,9 +64,11 @@ fn ingested_maps_have_the_same_bytes_on_any_number_of_ranks() {
         let range = &manifest["splits"][split][0];
         range[1].as_integer().expect("an end") - range[0].as_integer().expect("a start")
     };
-    assert_eq!(records("train") / 4 + records("test"), 11 * 49 - 2 * 3);
+    let validation = records("validation");
+    assert_eq!(records("train") / 4 + validation + records("test"), 11 * 49 - 2 * 3);
+    assert!((49 - 3..=49).contains(&validation), "one map is for validation: {validation}");
     assert!((2 * 49 - 6..=2 * 49).contains(&records("test")), "two maps are held back: {}", records("test"));
-    assert_eq!(manifest["field"]["pixel_arcmin"].as_float(), Some(3.0));
+    assert_eq!(manifest["modalities"][0]["axis"]["pixel_arcmin"].as_float(), Some(3.0));
 }
 
 #[test]
@@ -84,17 +88,25 @@ fn what_cannot_be_ingested_is_refused_in_one_line() {
             64,
             "error: invalid value 'fill' for '--bad <skip|fill=VALUE>': expected skip, or fill=VALUE as in fill=0".into(),
         ),
-        (&["--side", "16", "--redshift", "-1"], 64, "error: --redshift is -1, expected a positive number".into()),
+        (&["--side", "8", "--redshift", "-1"], 64, "error: --redshift is -1, expected a positive number".into()),
         (
-            &["--side", "40", "--test", "0.1"],
+            &["--side", "40", "--validation", "0", "--test", "0.1"],
             65,
             format!(
                 "error: {path}: 1 of 1 rows of patches are held back, and none is left to train: expected taller or more maps, a smaller \
-                 --side or --test 0"
+                 --side, or --validation 0 or --test 0"
             ),
         ),
         (
-            &["--side", "16", arg(&copy)],
+            &["--side", "16"],
+            65,
+            format!(
+                "error: {path}: 2 of 2 rows of patches are held back, and none is left to train: expected taller or more maps, a smaller \
+                 --side, or --validation 0 or --test 0"
+            ),
+        ),
+        (
+            &["--side", "8", arg(&copy)],
             65,
             format!("error: {}: holds the same bytes as {path}, expected each file once", copy.display()),
         ),

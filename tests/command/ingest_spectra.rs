@@ -48,19 +48,19 @@ fn ingested_spectra_have_the_same_bytes_on_any_number_of_ranks() {
     let dataset = Dataset::open(&alone).expect("whole");
     dataset.verify().expect("whole");
     let manifest = dataset.manifest();
-    assert_eq!((manifest.count, manifest.shape.as_slice()), (300, &[4, 515][..]));
+    assert_eq!((manifest.count, manifest.modality().shape.as_slice()), (300, &[4, 515][..]));
     assert_eq!((dataset.split("train").unwrap().records(), dataset.split("test").unwrap().records()), (225, 75));
     assert_eq!(dataset.read_ids(0..300).unwrap(), (0..300).collect::<Vec<u64>>());
     let files = manifest.source["inputs"].as_array().expect("a row a file");
     assert_eq!((files[7]["file"].as_str(), files[7]["first_id"].as_integer()), (Some("007.dat"), Some(7)));
-    let known = dataset.read_parameters(0..300).unwrap();
+    let known = dataset.read_labels(0..300).unwrap();
     for (at, value) in known.iter().enumerate() {
         assert_eq!(!value.is_nan(), at == 7 * 7 + 4, "the mass of one planet is known");
     }
-    let values = dataset.read(7..8).unwrap();
+    let values = dataset.read(0, 7..8).unwrap();
     let [depth, below, above, observed] = [0, 1, 2, 3].map(|channel| &values[channel * 515..(channel + 1) * 515]);
     assert_eq!(below, above);
-    let wavelength_um = &manifest.axis.as_ref().expect("spectra have wavelengths").wavelength_um;
+    let wavelength_um = &manifest.modality().spectral_axis().expect("spectra have wavelengths").wavelength_um;
     for (i, um) in wavelength_um.iter().enumerate() {
         if (0.51..4.9).contains(um) {
             assert_eq!(observed[i], 1.0, "{um}");
@@ -77,8 +77,8 @@ fn ingested_spectra_have_the_same_bytes_on_any_number_of_ranks() {
     let told = must(1, &["inspect", arg(&alone), "--json"]);
     let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
     assert_eq!(
-        (&told["kind"], &told["whole"], &told["axis"]["points"]),
-        (&"spectra".into(), &true.into(), &515.into())
+        (&told["modalities"][0]["kind"], &told["whole"], &told["axes"]["spectrum"]["points"]),
+        (&"spectrum".into(), &true.into(), &515.into())
     );
     let png = folder.path().join("images.png");
     must(1, &["inspect", arg(&alone), "--png", arg(&png)]);
@@ -96,11 +96,11 @@ fn joined_files_are_one_object_seen_by_several_instruments() {
     must(1, &[&arguments[..], &UNITS].concat());
     let dataset = Dataset::open(&out).expect("whole");
     assert_eq!(
-        (dataset.manifest().count, dataset.manifest().axis.as_ref().unwrap().channels.as_slice()),
+        (dataset.manifest().count, dataset.manifest().modality().spectral_axis().unwrap().channels.as_slice()),
         (2, &OBSERVED[..])
     );
-    let um = &dataset.manifest().axis.as_ref().expect("spectra have wavelengths").wavelength_um;
-    let values = dataset.read(0..2).unwrap();
+    let um = &dataset.manifest().modality().spectral_axis().expect("spectra have wavelengths").wavelength_um;
+    let values = dataset.read(0, 0..2).unwrap();
     let at = |record: usize, channel: usize, wanted: f64| {
         let near =
             um.iter().enumerate().min_by(|a, b| (a.1 - wanted).abs().total_cmp(&(b.1 - wanted).abs())).unwrap().0;
@@ -139,7 +139,7 @@ fn spectra_without_errors_hold_the_depth_alone() {
     assert!(code == 65 && line.contains("of 515 points of the grid, expected all with --no-errors"), "{line}");
     must(1, &with(&["--no-errors"]));
     let dataset = Dataset::open(&out).expect("whole");
-    let axis = dataset.manifest().axis.as_ref().expect("spectra have wavelengths");
+    let axis = dataset.manifest().modality().spectral_axis().expect("spectra have wavelengths");
     assert_eq!(
         (axis.channels.as_slice(), axis.wavelength_um.as_slice()),
         (&[Channel::Depth][..], &[1.0, 1.1, 1.2][..])

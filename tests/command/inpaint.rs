@@ -38,20 +38,17 @@ fn equal_bits(got: &[f32], wanted: &[f32]) -> bool {
 fn maps_keep_what_is_known_and_get_the_rest_from_the_generator() {
     let scene = trained::on_maps();
     let original = Dataset::open(&scene.data).expect("a dataset");
-    let maps = original.read(0..64).expect("maps");
+    let maps = original.read(0, 0..64).expect("maps");
     for word in ["center", "random:0.3", "not:rows:10-20,columns:5-30"] {
         let (filled, told) = inpainted(&scene, &scene.data, word);
         let (manifest, before) = (filled.manifest(), original.manifest());
-        assert_eq!((manifest.kind, manifest.count, &manifest.shape), (before.kind, 64, &before.shape));
-        assert_eq!(
-            (&manifest.splits, &manifest.unit, manifest.transform),
-            (&before.splits, &before.unit, before.transform)
-        );
+        assert_eq!(manifest.count, 64);
+        assert_eq!((&manifest.modalities, &manifest.splits), (&before.modalities, &before.splits));
         assert_eq!(manifest.source["mask"].as_str(), Some(word));
         assert_eq!((manifest.source["seed"].as_integer(), manifest.source["step"].as_integer()), (Some(5), Some(4)));
         assert!(manifest.source["checkpoint"].is_str() && manifest.source["fit"]["loss"].as_str() == Some("l2"));
         assert_eq!(filled.read_ids(0..64).expect("ids"), original.read_ids(0..64).expect("ids"));
-        let made = filled.read(0..64).expect("maps");
+        let made = filled.read(0, 0..64).expect("maps");
         let mask = Mask::parse(word).and_then(Mask::of_maps).expect("a mask");
         let (mut holes, mut off, mut off_by_mean) = (0, 0.0, 0.0);
         for (number, (map, made)) in maps.chunks(4096).zip(made.chunks(4096)).enumerate() {
@@ -85,16 +82,16 @@ fn spectra_become_whole_and_parameters_that_are_given_stay() {
     let original = Dataset::open(&scene.data).expect("a dataset");
     let (filled, told) = inpainted(&scene, &scene.data, "planet_radius,not:1.3-5um");
     let manifest = filled.manifest();
-    assert_eq!((&manifest.shape, &manifest.splits), (&vec![1, 515], &original.manifest().splits));
+    assert_eq!((&manifest.modality().shape, &manifest.splits), (&vec![1, 515], &original.manifest().splits));
     assert_eq!(manifest.source["mask"].as_str(), Some("planet_radius,not:1.3-5um"));
-    let axis = manifest.axis.as_ref().expect("an axis");
-    let (before, made) = (original.read(0..64).expect("spectra"), filled.read(0..64).expect("spectra"));
+    let axis = manifest.modality().spectral_axis().expect("an axis");
+    let (before, made) = (original.read(0, 0..64).expect("spectra"), filled.read(0, 0..64).expect("spectra"));
     for (depths, made) in before.chunks(515).zip(made.chunks(515)) {
         for ((um, depth), made) in axis.wavelength_um.iter().zip(depths).zip(made) {
             assert_eq!(depth.to_bits() == made.to_bits(), !(1.3..=5.0).contains(um), "{um} um: {depth}, {made}");
         }
     }
-    let numbers = |dataset: &Dataset| dataset.read_parameters(0..64).expect("parameters");
+    let numbers = |dataset: &Dataset| dataset.read_labels(0..64).expect("parameters");
     for (before, made) in numbers(&original).chunks(7).zip(numbers(&filled).chunks(7)) {
         for at in 0..7 {
             assert_eq!(before[at].to_bits() == made[at].to_bits(), at == 5, "{before:?}, {made:?}");
@@ -112,11 +109,11 @@ fn observed_spectra_are_filled_where_nothing_was_observed() {
     let (filled, told) = inpainted(&scene, &data, "log10_h2o");
     assert!(!told.contains("values filled in"), "nobody knows the truth: {told}");
     let manifest = filled.manifest();
-    let axis = manifest.axis.as_ref().expect("an axis");
-    assert_eq!((&axis.channels, &manifest.shape), (&vec![Channel::Depth], &vec![1, 515]));
+    let axis = manifest.modality().spectral_axis().expect("an axis");
+    assert_eq!((&axis.channels, &manifest.modality().shape), (&vec![Channel::Depth], &vec![1, 515]));
     assert_eq!(filled.read_ids(0..5).expect("ids"), (7000..7005).collect::<Vec<_>>());
-    let before = Dataset::open(&data).expect("a dataset").read(0..5).expect("spectra");
-    let made = filled.read(0..5).expect("spectra");
+    let before = Dataset::open(&data).expect("a dataset").read(0, 0..5).expect("spectra");
+    let made = filled.read(0, 0..5).expect("spectra");
     for (number, (record, made)) in before.chunks(4 * 515).zip(made.chunks(515)).enumerate() {
         for point in 0..515 {
             assert_eq!(record[point].to_bits() == made[point].to_bits(), seen(number as u64, point), "point {point}");
@@ -124,7 +121,7 @@ fn observed_spectra_are_filled_where_nothing_was_observed() {
         }
     }
     // What was to be given was not known, so it is found.
-    assert!(filled.read_parameters(0..5).expect("parameters").iter().all(|value| value.is_finite()));
+    assert!(filled.read_labels(0..5).expect("parameters").iter().all(|value| value.is_finite()));
 }
 
 #[test]
@@ -147,7 +144,7 @@ fn what_a_calibration_knows_of_the_generator_is_used_where_there_is_one() {
     let (after, told) = filled("after", "not:5-60um", &[]);
     assert!(told.contains("the generator's own variance is that of 16 spectra"), "{told}");
     assert_eq!(after.manifest().source["calibration"]["spectra"].as_integer(), Some(16));
-    assert_ne!(before.read(0..5).expect("spectra"), after.read(0..5).expect("spectra"), "it weighs otherwise");
+    assert_ne!(before.read(0, 0..5).expect("spectra"), after.read(0, 0..5).expect("spectra"), "it weighs otherwise");
     // It is of that mask, and of no use where nothing is weighed by errors.
     assert!(filled("elsewhere", "not:6-60um", &[]).1.contains("50 ppm are assumed"));
     assert!(!filled("pixels", "not:6-60um", &["--set", "loss=l2"]).1.contains("ppm are assumed"));

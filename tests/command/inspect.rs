@@ -20,10 +20,10 @@ fn a_dataset_tells_its_size_and_the_range_of_its_values() {
     let sampled = told(&maps, &[]);
     let all = told(&maps, &["--all"]);
     assert_eq!((&all["what"], &all["whole"], &all["count"]), (&"dataset".into(), &true.into(), &200.into()));
-    assert_eq!(all["range"]["values"], 200 * 64 * 64);
-    assert_eq!(sampled["range"], all["range"], "few blocks are all looked at");
-    let values = skyforge::data::Dataset::open(&maps).expect("whole").read(0..200).expect("whole");
-    let number = |key: &str| all["range"][key].as_f64().expect("a number");
+    assert_eq!(all["modalities"][0]["values"], 200 * 64 * 64);
+    assert_eq!(sampled["modalities"][0], all["modalities"][0], "few blocks are all looked at");
+    let values = skyforge::data::Dataset::open(&maps).expect("whole").read(0, 0..200).expect("whole");
+    let number = |key: &str| all["modalities"][0][key].as_f64().expect("a number");
     let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / values.len() as f64;
     assert_eq!(number("min"), f64::from(values.iter().copied().fold(f32::INFINITY, f32::min)));
     assert_eq!(number("max"), f64::from(values.iter().copied().fold(f32::NEG_INFINITY, f32::max)));
@@ -42,7 +42,7 @@ fn every_damaged_block_of_a_shard_is_named_by_its_rows() {
     let whole = told(&shard, &[]);
     assert_eq!((&whole["what"], &whole["rows"], &whole["blocks"]), (&"shard".into(), &128.into(), &2.into()));
     let names: Vec<&Value> = whole["datasets"].as_array().expect("a list").iter().map(|row| &row["name"]).collect();
-    assert_eq!(names, ["block_checksums", "id", "x"]);
+    assert_eq!(names, ["block_checksums", "id", "map"]);
     let mut bytes = fs::read(&shard).expect("it is there");
     let quarter = bytes.len() / 4;
     bytes[quarter] ^= 1;

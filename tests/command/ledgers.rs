@@ -237,8 +237,8 @@ fn a_spectrum_that_cannot_be_filled_is_in_quarantine_and_the_others_are_a_datase
     assert_eq!(merged.manifest().splits["test"], Split::from(0..6));
     assert_eq!(merged.read_ids(0..6).expect("ids"), [7000, 7001, 7002, 7004, 7005, 7006]);
     for (mine, there) in [(0..3, 0..3), (3..6, 4..7)] {
-        assert_eq!(merged.read(mine.clone()).expect("spectra"), whole.read(there.clone()).expect("spectra"));
-        let numbers = [(&merged, mine), (&whole, there)].map(|(of, range)| of.read_parameters(range).expect("numbers"));
+        assert_eq!(merged.read(0, mine.clone()).expect("spectra"), whole.read(0, there.clone()).expect("spectra"));
+        let numbers = [(&merged, mine), (&whole, there)].map(|(of, range)| of.read_labels(range).expect("numbers"));
         assert_eq!(numbers[0], numbers[1]);
     }
 }

@@ -63,12 +63,13 @@ fn a_run_on_spectra_makes_the_same_spectra_with_parameters_on_any_ranks() {
         let made = Dataset::open(&out).expect("a dataset");
         made.verify().expect("it is whole");
         let (manifest, learned) = (made.manifest(), Dataset::open(&data).expect("a dataset"));
-        assert_eq!((manifest.kind, manifest.count), (Kind::Spectra, 100));
-        assert_eq!((&manifest.axis, &manifest.parameters), (&learned.manifest().axis, &learned.manifest().parameters));
-        let depths = made.read(0..100).expect("spectra");
+        assert_eq!((manifest.modality().kind, manifest.count), (Kind::Spectrum, 100));
+        let learned = learned.manifest();
+        assert_eq!((&manifest.modalities, &manifest.labels), (&learned.modalities, &learned.labels));
+        let depths = made.read(0, 0..100).expect("spectra");
         assert_eq!(depths.len(), 100 * 515);
         assert!(depths.iter().all(|depth| (0.0..0.1).contains(depth)));
-        let numbers = made.read_parameters(0..100).expect("parameters");
+        let numbers = made.read_labels(0..100).expect("parameters");
         for record in numbers.chunks_exact(7) {
             let [gases @ .., mass, radius, temperature] = record else { unreachable!("seven parameters") };
             assert!(gases.iter().all(|log| (-8.0..=0.0).contains(log)), "{record:?}");

@@ -44,8 +44,8 @@ fn a_retrieval_has_the_same_bytes_on_any_ranks() {
     let fits = Dataset::open(&scene.place.join("new/0/fits")).expect("a dataset");
     assert_eq!(fits.read_ids(0..7).expect("ids"), (7000..7007).collect::<Vec<_>>());
     let medians: Vec<f32> = rows.iter().flat_map(|row| row.parameters.map(|interval| interval.median)).collect();
-    assert_eq!(fits.read_parameters(0..7).expect("parameters"), medians);
-    assert!(fits.read(0..7).expect("spectra").iter().all(|depth| (0.0..1.0).contains(depth)));
+    assert_eq!(fits.read_labels(0..7).expect("parameters"), medians);
+    assert!(fits.read(0, 0..7).expect("spectra").iter().all(|depth| (0.0..1.0).contains(depth)));
     for row in &rows {
         assert!(row.points < 350 && row.restarts == 4 && row.iterations <= 64, "{row:?}");
         assert!(

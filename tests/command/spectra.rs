@@ -109,10 +109,11 @@ fn records_say_what_they_are() {
     must(1, &simulate(&out, "50", &["noise_ppm=100", "log10_h2o=[-4,-4]", "cloud_top_pa=1000"]));
     let dataset = Dataset::open(&out).expect("whole");
     let manifest = dataset.manifest();
-    assert_eq!((manifest.kind.name(), &manifest.shape[..]), ("spectra", &[4, 515][..]));
-    assert_eq!(manifest.parameters, atmosphere::parameters());
+    let modality = manifest.modality();
+    assert_eq!((modality.kind.name(), &modality.shape[..]), ("spectrum", &[4, 515][..]));
+    assert_eq!(manifest.labels, atmosphere::labels());
     assert_eq!(manifest.source["absorbers"]["H2O"].as_str(), Some("built-in bands (Edwards 1976)"));
-    let values = dataset.read(0..50).expect("read");
+    let values = dataset.read(0, 0..50).expect("read");
     for record in values.chunks_exact(4 * 515) {
         assert!(
             record[515..3 * 515].iter().all(|error| *error == 1e-4)

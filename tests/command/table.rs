@@ -21,8 +21,7 @@ fn retrieved(folder: &Path, narrow: f64) -> (PathBuf, PathBuf) {
     let spectra = folder.join("spectra");
     made_spectra::write(&spectra, "exogan-362", OBJECTS, |_, _| ());
     let dataset = Dataset::open(&spectra).expect("it is whole");
-    let (ids, truths) =
-        (dataset.read_ids(0..OBJECTS).expect("ids"), dataset.read_parameters(0..OBJECTS).expect("numbers"));
+    let (ids, truths) = (dataset.read_ids(0..OBJECTS).expect("ids"), dataset.read_labels(0..OBJECTS).expect("numbers"));
     let (mut rows, mut samples) = (Vec::new(), Vec::new());
     for (&id, truth) in ids.iter().zip(truths.chunks_exact(7)) {
         let mut chance = Draw::new(8).at(Stream::Simulation, id, 0);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use skyforge::data::spectral_axis::{OBSERVED, SpectralAxis, named_grid};
-use skyforge::data::{DataError, DatasetWriter, Header, Kind, Split, Transform, atmosphere};
+use skyforge::data::{DataError, DatasetWriter, Header, Modality, Split, atmosphere};
 use tempfile::TempDir;
 
 use crate::fixtures;
@@ -68,15 +68,13 @@ pub fn observed(folder: &Path, count: u64, seen: impl Fn(u64, usize) -> bool) {
     let wavelength_um = named_grid("exogan").expect("a grid of that name");
     let points = wavelength_um.len();
     let header = Header {
-        kind: Kind::Spectra,
         count,
-        shape: vec![4, points],
-        unit: "1".into(),
-        parameters: atmosphere::parameters(),
-        transform: Transform::Identity {},
+        modalities: vec![Modality::spectra(SpectralAxis {
+            channels: OBSERVED.to_vec(),
+            wavelength_um: wavelength_um.clone(),
+        })],
+        labels: atmosphere::labels(),
         splits: [("test".to_owned(), Split::from(0..count))].into(),
-        field: None,
-        axis: Some(SpectralAxis { channels: OBSERVED.to_vec(), wavelength_um: wavelength_um.clone() }),
         source: toml::Table::new(),
     };
     let writer = DatasetWriter::create(folder, header).expect("the disk has room");
@@ -86,8 +84,8 @@ pub fn observed(folder: &Path, count: u64, seen: impl Fn(u64, usize) -> bool) {
                 let (depths, mut parameters) = made_spectra::record(&wavelength_um, 1000 + number);
                 parameters[0] = f32::NAN;
                 rows.ids[row] = 7000 + number;
-                rows.parameters[row * 7..(row + 1) * 7].copy_from_slice(&parameters);
-                let record = &mut rows.values[row * 4 * points..(row + 1) * 4 * points];
+                rows.labels[row * 7..(row + 1) * 7].copy_from_slice(&parameters);
+                let record = &mut rows.values[0][row * 4 * points..(row + 1) * 4 * points];
                 for point in (0..points).filter(|point| seen(number, *point)) {
                     for (channel, value) in [depths[point], 5e-5, 5e-5, 1.0].into_iter().enumerate() {
                         record[channel * points + point] = value;

@@ -1,6 +1,5 @@
 //! `skyforge bench loader`: shuffled records from disk, read, checked and transformed as in training.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +15,7 @@ use crate::command::output_dataset::OutputDataset;
 use crate::command::session::Session;
 use crate::command::{CommandError, shards};
 use crate::data::{
-    BatchPlan, DataError, Dataset, DatasetWriter, Header, Kind, Loader, LoaderSettings, Manifest, Split, Transform,
+    BatchPlan, DataError, Dataset, DatasetWriter, Header, Loader, LoaderSettings, Manifest, Modality, Transform, split,
 };
 use crate::exit::Exit;
 use crate::rng::{Draw, Stream};
@@ -132,11 +131,12 @@ fn tell(
     rates: &[f64],
     limits: [(&str, f64); 2],
 ) -> Result<(), CommandError> {
-    let bytes_per_second = median(rates) * 4.0 * manifest.record_len() as f64;
+    let record_bytes: u64 = manifest.modalities.iter().filter_map(Modality::bytes).sum();
+    let bytes_per_second = median(rates) * record_bytes as f64;
     if arguments.json {
         let mut all = json!({
-            "ranks": ranks, "records": manifest.count, "shape": manifest.shape, "batch": arguments.batch,
-            "transform": manifest.transform, "batches": arguments.batches, "rounds": rates.len(),
+            "ranks": ranks, "records": manifest.count, "shape": manifest.modality().shape, "batch": arguments.batch,
+            "transform": manifest.modality().transform, "batches": arguments.batches, "rounds": rates.len(),
             "samples_per_second": figures(rates), "bytes_per_second": bytes_per_second,
         });
         for (name, limit) in limits {
@@ -159,15 +159,10 @@ fn tell(
 fn random_maps(session: &Session, folder: &Path, arguments: &Arguments) -> Result<(), CommandError> {
     let side = usize::from(arguments.side);
     let header = Header {
-        kind: Kind::Maps,
         count: arguments.maps,
-        shape: vec![1, side, side],
-        unit: "1".into(),
-        parameters: Vec::new(),
-        transform: Transform::default(),
-        splits: BTreeMap::from([("train".into(), Split::from(0..arguments.maps))]),
-        field: None,
-        axis: None,
+        modalities: vec![Modality::maps([1, side, side], "1", Transform::default(), None)],
+        labels: Vec::new(),
+        splits: split::by_shares(arguments.maps, 0.0, 0.0),
         source: toml::Table::from_iter([("made_by".into(), "bench loader".into())]),
     };
     let draw = Draw::new(0);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{Arguments, CommandError, records_of};
 use crate::command::output::say;
-use crate::data::{DataError, Dataset, DatasetWriter, Header, Kind};
+use crate::data::{DataError, Dataset, DatasetWriter, Header, Kind, Splits};
 use crate::files::{self, FileLock};
 use crate::statistics::{Comparison, ComparisonSettings, Maps, compare};
 
@@ -56,33 +56,29 @@ pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     let generated = Dataset::open(&folder)?;
     let reference = Dataset::open(&arguments.against)?;
     for (dataset, folder) in [(&generated, &folder), (&reference, &arguments.against)] {
-        let kind = dataset.manifest().kind;
-        if kind != Kind::Maps {
-            let reason = format!("holds {}, expected maps", kind.name());
-            return Err(DataError::Manifest { path: folder.clone(), reason }.into());
-        }
+        let only = dataset.manifest().only(Kind::Map);
+        only.map_err(|reason| DataError::Manifest { path: folder.clone(), reason })?;
     }
-    let (shape, wanted) = (&generated.manifest().shape, &reference.manifest().shape);
-    if shape != wanted || generated.manifest().unit != reference.manifest().unit {
+    let [ours, theirs] = [&generated, &reference].map(|dataset| dataset.manifest().modality());
+    let (shape, wanted) = (&ours.shape, &theirs.shape);
+    if shape != wanted || ours.unit != theirs.unit {
         let reason = format!(
             "records are {shape:?} in unit {}, expected {wanted:?} in unit {} as in {}",
-            generated.manifest().unit,
-            reference.manifest().unit,
+            ours.unit,
+            theirs.unit,
             arguments.against.display()
         );
         return Err(DataError::Manifest { path: folder, reason }.into());
     }
     let side = shape[1];
-    let generated_maps = generated.read(0..generated.manifest().count)?;
+    let generated_maps = generated.read(0, 0..generated.manifest().count)?;
     let mut reference_maps = Vec::new();
     let (split, records) = records_of(&reference, arguments.split.as_deref(), "test")?;
     for records in records {
-        reference_maps.extend(reference.read(records)?);
+        reference_maps.extend(reference.read(0, records)?);
     }
-    let settings = ComparisonSettings {
-        side_deg: reference.manifest().field.as_ref().map(|field| field.side_deg),
-        ..ComparisonSettings::default()
-    };
+    let settings =
+        ComparisonSettings { side_deg: theirs.field().map(|field| field.side_deg), ..ComparisonSettings::default() };
     let (first, second) = Maps::new(&reference_maps, side)?.halves()?;
     let comparison = compare(Maps::new(&generated_maps, side)?, first, second, &settings)?;
     let mut statistics = serde_json::to_value(&comparison).expect("statistics are JSON");
@@ -114,7 +110,7 @@ fn keep_examples(folder: &Path, of: &Dataset, maps: &[f32], length: usize) -> Re
         fs::remove_dir_all(folder).map_err(CommandError::io(folder))?; // those of an earlier evaluation
     }
     let count = EXAMPLES.min((maps.len() / length) as u64);
-    let header = Header { count, splits: std::collections::BTreeMap::new(), ..of.manifest().header() };
+    let header = Header { count, splits: Splits::new(), ..of.manifest().header() };
     let writer = DatasetWriter::create(folder, header)?;
     let entries = (0..writer.shards()).map(|shard| {
         writer.write_shard(shard, |record, map| {

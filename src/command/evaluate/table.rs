@@ -77,7 +77,7 @@ fn samples_beside(path: &Path) -> Result<Option<Vec<SampleRow>>, CommandError> {
     Ok(Some(samples))
 }
 
-/// Names and parameters of a dataset's records.
+/// Ids and parameters of a dataset's records.
 fn truths(
     reference: &Dataset,
     folder: &Path,
@@ -85,18 +85,16 @@ fn truths(
 ) -> Result<(String, HashMap<u64, [f64; 7]>), CommandError> {
     let manifest = reference.manifest();
     let wrong = |reason: String| DataError::Manifest { path: folder.to_owned(), reason };
-    if manifest.kind != Kind::Spectra {
-        return Err(wrong(format!("holds {}, expected spectra", manifest.kind.name())).into());
-    }
-    let place = |name: &str| manifest.parameters.iter().position(|parameter| parameter.name == name);
+    manifest.only(Kind::Spectrum).map_err(wrong)?;
+    let place = |name: &str| manifest.labels.iter().position(|label| label.name == name);
     let places = QUANTITIES.map(|quantity| place(quantity.name));
     let (split, ranges) = records_of(reference, split, ALL)?;
     let mut truths = HashMap::new();
     for records in ranges {
         let ids = reference.read_ids(records.clone())?;
-        let parameters = reference.read_parameters(records)?;
+        let labels = reference.read_labels(records)?;
         for (row, id) in ids.into_iter().enumerate() {
-            let numbers = &parameters[row * manifest.parameters.len()..];
+            let numbers = &labels[row * manifest.labels.len()..];
             let truth = places.map(|place| place.map_or(f64::NAN, |place| f64::from(numbers[place])));
             if truths.insert(id, truth).is_some() {
                 return Err(wrong(format!("has two records with id {id}, expected one")).into());

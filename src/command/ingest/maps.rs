@@ -12,7 +12,7 @@ use super::super::output_dataset::OutputDataset;
 use super::super::session::Session;
 use super::super::{CommandError, shards, stacks};
 use super::{checksum, file_name, in_order};
-use crate::data::{Field, Header, Kind, Split, Transform};
+use crate::data::{Field, Header, Modality, Splits, Transform, split};
 use crate::exit::Exit;
 use crate::ingest::gather::Sources;
 use crate::ingest::patches::{Part, Way};
@@ -21,9 +21,9 @@ use crate::one_line;
 
 /// Square patches of maps: FITS images, HDF5 and NPY stacks [n, h, w].
 ///
-/// Values stay in physical units. The same inputs, in the same order, give the same bytes on disk on any number of ranks. A
-/// share of the sky is held back as the split `test`: whole maps (inputs are taken to be different pieces of the sky) or, where
-/// the share is less than one map, the last rows of each. Records are mixed, since neighbours in the sky are alike.
+/// Values stay in physical units. The same inputs, in the same order, give the same bytes on disk on any number of ranks.
+/// Shares of the sky are held back as the splits `validation` and `test`: whole maps (inputs are taken to be different pieces of the
+/// sky) or, where neither share is one map, the last rows of each. Records are mixed, since neighbours in the sky are alike.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa --stride 32 --augment dihedral --redshift 1 \\
@@ -41,8 +41,11 @@ pub struct MapArguments {
     /// Pixels from one patch to the next, --side where it is not given; less makes patches that overlap
     #[arg(long, allow_negative_numbers = true)]
     stride: Option<usize>,
-    /// Share of the sky that is held back as the split `test`
-    #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]
+    /// Share of the sky in the split `validation`, by which checkpoints are compared
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, allow_negative_numbers = true)]
+    validation: f64,
+    /// Share of the sky in the split `test`, for the final figures; the rest is the split `train`
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, allow_negative_numbers = true)]
     test: f64,
     /// Versions of patches in the split `train`: mirror images (4 in all), or quarter turns too (8 in all)
     #[arg(long, value_enum, default_value_t)]
@@ -101,7 +104,8 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
     let out = OutputDataset::lock(session, &arguments.out)?; // looking at all maps may take long
     let inputs = open(session, arguments)?;
     let stride = arguments.stride.unwrap_or(arguments.side);
-    let cut = Cut { side: arguments.side, stride, test: arguments.test, augment: arguments.augment };
+    let MapArguments { validation, test, .. } = *arguments;
+    let cut = Cut { side: arguments.side, stride, validation, test, augment: arguments.augment };
     let shapes: Vec<[usize; 3]> = inputs.iter().map(Input::shape).collect();
     let survey = session.agree(Survey::new(cut, &shapes).map_err(|(input, fault)| match input {
         None => IngestError::Usage(fault),
@@ -123,7 +127,7 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
     let dataset = shards::write(session, &out, header, ["patch", "patches"], |writer, shard, counter| {
         let mut gatherer = Gatherer::new(sources);
         writer.write_blocks(shard, |records, rows| {
-            let patches = rows.values.chunks_exact_mut(cut.side * cut.side);
+            let patches = rows.values[0].chunks_exact_mut(cut.side * cut.side);
             for ((record, patch), id) in records.clone().zip(patches).zip(&mut rows.ids) {
                 *id = gatherer.record(record, patch)?;
             }
@@ -132,12 +136,13 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
         })
     })?;
     log::info!(
-        "{} patches of {} px from {} maps in {:.1} s ({} train, {} test, {} left out): {}, checksum {}",
+        "{} patches of {} px from {} maps in {:.1} s ({} train, {} validation, {} test, {} left out): {}, checksum {}",
         order.count(),
         cut.side,
         survey.maps(),
         begun.elapsed().as_secs_f64(),
         order.records(Part::Train).count(),
+        order.records(Part::Validation).count(),
         order.records(Part::Test).count(),
         (0..inputs.len()).map(|input| about.tally(input)).map(|tally| tally.skipped + tally.dropped).sum::<u64>(),
         arguments.out.display(),
@@ -269,7 +274,7 @@ impl About<'_> {
         let mut tally = Tally::default();
         for map in grid.first_map..grid.first_map + grid.maps as u64 {
             let scan = &self.scans[map as usize];
-            let in_splits: Vec<_> = [Part::Train, Part::Test].map(|part| self.survey.rows_for(part, map)).into();
+            let in_splits: Vec<_> = Part::ALL.map(|part| self.survey.rows_for(part, map)).into();
             let all: usize = in_splits.iter().map(|rows| rows.len() * grid.columns).sum();
             let is_used = |patch: &&u32| in_splits.iter().any(|rows| rows.contains(&(**patch as usize / grid.columns)));
             let bad = match self.arguments.bad {
@@ -286,52 +291,51 @@ impl About<'_> {
 
     fn header(&self, sky: &Sky) -> Result<Header, IngestError> {
         let side = self.survey.cut.side;
-        let splits: BTreeMap<String, Split> = [("train", Part::Train), ("test", Part::Test)]
+        let splits: Splits = Part::ALL
             .into_iter()
-            .map(|(name, part)| (name.to_owned(), self.order.records(part)))
+            .map(|part| (part.name().to_owned(), self.order.records(part)))
             .filter(|(_, records)| !records.is_empty())
-            .map(|(name, records)| (name, Split::new([records])))
+            .map(|(name, records)| (name, records.into()))
             .collect();
         // In the order of the maps, whichever ranks looked at them.
         let moments = self.scans.iter().filter_map(|scan| scan.moments).reduce(|all, map| all.and(&map));
-        let Some(moments) = moments.filter(|_| splits.contains_key("train")) else {
+        let Some(moments) = moments.filter(|_| splits.contains_key(split::TRAIN)) else {
             let bad = self.scans.iter().map(|scan| scan.bad_pixels).sum::<u64>();
             let fault = format!(
                 "leaves no patch to train on, with {bad} bad pixels in all inputs: expected --bad fill=VALUE or other maps"
             );
             return Err(IngestError::Wrong { path: self.inputs[0].path.clone(), fault });
         };
+        let transform = match self.arguments.transform {
+            Wanted::Asinh => moments.asinh(),
+            Wanted::Linear => moments.linear(),
+            Wanted::This(transform) => transform,
+        };
+        let field = sky.pixel_arcmin.map(|pixel| Field { side_deg: pixel * side as f64 / 60.0, pixel_arcmin: pixel });
+        let unit = sky.unit.as_deref().unwrap_or("1");
         Ok(Header {
-            kind: Kind::Maps,
             count: self.order.count(),
-            shape: vec![1, side, side],
-            unit: sky.unit.clone().unwrap_or_else(|| "1".into()),
-            parameters: Vec::new(),
-            transform: match self.arguments.transform {
-                Wanted::Asinh => moments.asinh(),
-                Wanted::Linear => moments.linear(),
-                Wanted::This(transform) => transform,
-            },
+            modalities: vec![Modality::maps([1, side, side], unit, transform, field)],
+            labels: Vec::new(),
             splits,
-            field: sky.pixel_arcmin.map(|pixel| Field { side_deg: pixel * side as f64 / 60.0, pixel_arcmin: pixel }),
-            axis: None,
             source: self.source(sky, &moments),
         })
     }
 
     /// How the dataset was made.
     fn source(&self, sky: &Sky, moments: &Moments) -> toml::Table {
-        let Cut { side, stride, test, augment } = self.survey.cut;
+        let Cut { side, stride, validation, test, augment } = self.survey.cut;
         let mut source = toml::Table::new();
         let mut put = |key: &str, value: toml::Value| source.insert(key.to_owned(), value);
         put("made_by", "ingest maps".into());
         put("side", (side as i64).into());
         put("stride", (stride as i64).into());
+        put("validation", validation.into());
         put("test", test.into());
         let split_by = match self.survey.way {
             Way::Undivided => "nothing",
             Way::Maps(_) => "whole maps",
-            Way::Strips => "the last rows of each map",
+            Way::Strips => "rows of each map",
         };
         put("split_by", split_by.into());
         put("augment", augment.name().into());

@@ -13,9 +13,9 @@ use super::super::output_dataset::OutputDataset;
 use super::super::session::Session;
 use super::super::{CommandError, shards, stacks};
 use super::{checksum, file_name, in_order};
-use crate::data::atmosphere::parameters;
+use crate::data::atmosphere::labels;
 use crate::data::spectral_axis::OBSERVED;
-use crate::data::{Channel, Header, Kind, Rows, SpectralAxis, Transform};
+use crate::data::{Channel, Header, Modality, Rows, SpectralAxis, split};
 use crate::exit::Exit;
 use crate::ingest::IngestError;
 use crate::ingest::spectra::{
@@ -91,8 +91,11 @@ pub struct SpectrumArguments {
     /// TauREx: which spectrum; an instrument's where there is one, else the binned, else the native one
     #[arg(long, value_enum)]
     taurex: Option<TaurexSpectrum>,
-    /// Share of the records, the last ones, that are the split `test`; the others are `train`
-    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
+    /// Share of the spectra, those before the ones for the test, in the split `validation`, by which checkpoints are compared
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true)]
+    validation: f64,
+    /// Share of the spectra, the last ones, in the split `test`, for the final figures; the rest is the split `train`
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, allow_negative_numbers = true)]
     test: f64,
 }
 
@@ -180,9 +183,7 @@ fn check(arguments: &SpectrumArguments) -> Result<(), IngestError> {
     if !(arguments.coverage > 0.0 && arguments.coverage <= 1.0) {
         return usage(format!("--coverage is {}, expected a share of more than 0 and at most 1", arguments.coverage));
     }
-    if !(0.0..=1.0).contains(&arguments.test) {
-        return usage(format!("--test is {}, expected a share of at least 0 and at most 1", arguments.test));
-    }
+    split::check_shares(arguments.validation, arguments.test, true).map_err(IngestError::Usage)?;
     if !(arguments.truth.is_empty() || arguments.truth.len() == arguments.inputs.len()) {
         let (found, wanted) = (arguments.truth.len(), arguments.inputs.len());
         return usage(format!("--truth is given {found} times, expected once for each input: {wanted}"));
@@ -326,7 +327,7 @@ impl Way<'_> {
         opened: &mut Option<(usize, Object)>,
     ) -> Result<(), IngestError> {
         let mut next = records.start;
-        let (points, width) = (self.grid.wavelength_um.len(), parameters().len());
+        let (points, width) = (self.grid.wavelength_um.len(), labels().len());
         let record_len = if self.reading.errors { OBSERVED.len() * points } else { points };
         while next < records.end {
             let input = ends.partition_point(|end| *end <= next);
@@ -341,8 +342,8 @@ impl Way<'_> {
                 object.read((next - first) as usize..(end - first) as usize)?.iter().enumerate()
             {
                 let row = (next - records.start) as usize + row;
-                put(points, &mut rows.values[row * record_len..(row + 1) * record_len]);
-                rows.parameters[row * width..(row + 1) * width].copy_from_slice(seven);
+                put(points, &mut rows.values[0][row * record_len..(row + 1) * record_len]);
+                rows.labels[row * width..(row + 1) * width].copy_from_slice(seven);
             }
             next = end;
         }
@@ -353,15 +354,13 @@ impl Way<'_> {
         let count: u64 = found.iter().map(|input| input.objects).sum();
         let channels = if self.reading.errors { OBSERVED.to_vec() } else { vec![Channel::Depth] };
         Header {
-            kind: Kind::Spectra,
             count,
-            shape: vec![channels.len(), self.grid.wavelength_um.len()],
-            unit: "1".into(),
-            parameters: parameters(),
-            transform: Transform::Identity {},
-            splits: shards::splits(count, arguments.test),
-            field: None,
-            axis: Some(SpectralAxis { channels, wavelength_um: self.grid.wavelength_um.clone() }),
+            modalities: vec![Modality::spectra(SpectralAxis {
+                channels,
+                wavelength_um: self.grid.wavelength_um.clone(),
+            })],
+            labels: labels(),
+            splits: split::by_shares(count, arguments.validation, arguments.test),
             source: self.source(arguments, found),
         }
     }

@@ -43,9 +43,10 @@ impl Deviation {
         if values == 0 {
             return;
         }
-        let (scale, unit) = match header.kind {
-            Kind::Maps => (1.0, header.unit.as_str()),
-            Kind::Spectra => (1e6, "ppm"),
+        let modality = header.modality();
+        let (scale, unit) = match modality.kind {
+            Kind::Map | Kind::Cutout => (1.0, modality.unit.as_str()),
+            Kind::Spectrum => (1e6, "ppm"),
         };
         let root = |squares: f64| scale * (squares / values as f64).sqrt();
         log::info!(

@@ -26,7 +26,7 @@ impl<'a> Filler<'a> {
             Encoding::Aspa(aspa) => Some(Spectra::new(dataset, holes.axis_mask().expect("spectra have an axis"), aspa)),
             Encoding::Transform(_) => None,
         };
-        let has_truth = !dataset.manifest().axis.as_ref().is_some_and(SpectralAxis::is_observed);
+        let has_truth = !dataset.manifest().modality().spectral_axis().is_some_and(SpectralAxis::is_observed);
         Self { holes, encoding, spectra, has_truth }
     }
 

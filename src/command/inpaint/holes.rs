@@ -27,8 +27,8 @@ impl<'a> Holes<'a> {
     /// Those that `mask` leaves in `dataset`, of which some are there to be filled.
     pub fn of(dataset: &'a Dataset, mask: Mask, draw: Draw) -> Result<Self, CommandError> {
         let manifest = dataset.manifest();
-        let Some(axis) = &manifest.axis else {
-            let [.., h, w] = manifest.shape[..] else { unreachable!("maps are [channels, h, w]") };
+        let Some(axis) = manifest.modality().spectral_axis() else {
+            let [.., h, w] = manifest.modality().shape[..] else { unreachable!("maps are [channels, h, w]") };
             let mask = mask.of_maps()?;
             mask.check(h, w, draw, 0..manifest.count)?;
             return Ok(Self { dataset, mask: Laid::Maps(mask, [h, w]), draw });
@@ -89,20 +89,20 @@ impl<'a> Holes<'a> {
         Ok(Known::Map { pixels, known })
     }
 
-    /// A record as a whole: what is `known` of it, and the rest from the values and parameters that were made.
-    pub fn filled(&self, record: Record, known: &[bool], (mut values, mut parameters): (Vec<f32>, Vec<f32>)) -> Record {
+    /// A record as a whole: what is `known` of it, and the rest from the values and labels that were made.
+    pub fn filled(&self, record: Record, known: &[bool], (mut values, mut labels): (Vec<f32>, Vec<f32>)) -> Record {
         // Depths come first in a spectrum.
         for ((made, value), known) in values.iter_mut().zip(&record.values).zip(known) {
             *made = if *known { *value } else { *made };
         }
         match &self.mask {
-            Laid::Maps(..) => parameters = record.parameters,
+            Laid::Maps(..) => labels = record.labels,
             Laid::Spectra(mask) => {
-                for ((made, value), given) in parameters.iter_mut().zip(&record.parameters).zip(mask.given()) {
+                for ((made, value), given) in labels.iter_mut().zip(&record.labels).zip(mask.given()) {
                     *made = if given && !value.is_nan() { *value } else { *made };
                 }
             }
         }
-        Record { id: record.id, values, parameters }
+        Record { id: record.id, values, labels }
     }
 }

@@ -107,9 +107,11 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     Session::torch_threads(trained.facts.threads);
     let device = session.device(Choice::Auto, true)?;
     let networks = session.agree(trained.networks(device, settings.precision))?;
-    let (names, objects_per_block) = match dataset.manifest().kind {
-        Kind::Maps => (["map", "maps"], OBJECTS_PER_BLOCK[0]),
-        Kind::Spectra => (["spectrum", "spectra"], OBJECTS_PER_BLOCK[1]),
+    let kind = dataset.manifest().modality().kind;
+    let names = [kind.name(), kind.plural()];
+    let objects_per_block = match kind {
+        Kind::Map | Kind::Cutout => OBJECTS_PER_BLOCK[0],
+        Kind::Spectrum => OBJECTS_PER_BLOCK[1],
     };
     let calibration = calibration(session, arguments, &trained, &settings, &holes, &word)?;
     let header = header(&dataset, source(arguments, &trained, &settings, &dataset, word, calibration.as_ref()));
@@ -191,16 +193,16 @@ fn open(path: &Path, facts: &Facts) -> Result<Dataset, CommandError> {
         return fit_spectra::open(path, aspa);
     }
     let dataset = Dataset::open(path)?;
-    let Header { kind, shape, unit, .. } = dataset.manifest().header();
     let wrong = |fault: String| Err(CommandError::Wrong { path: path.to_owned(), fault });
-    if kind != Kind::Maps {
-        return wrong(format!("holds {}, expected maps", kind.name()));
+    let (shape, unit) = match dataset.manifest().only(Kind::Map) {
+        Ok(modality) => (&modality.shape, &modality.unit),
+        Err(fault) => return wrong(fault),
+    };
+    if *shape != facts.modality.shape {
+        return wrong(format!("has maps of shape {shape:?}, expected the run's {:?}", facts.modality.shape));
     }
-    if shape != facts.shape {
-        return wrong(format!("has maps of shape {shape:?}, expected the run's {:?}", facts.shape));
-    }
-    if unit != facts.unit {
-        return wrong(format!("has maps in `{unit}`, expected the run's `{}`", facts.unit));
+    if *unit != facts.modality.unit {
+        return wrong(format!("has maps in `{unit}`, expected the run's `{}`", facts.modality.unit));
     }
     Ok(dataset)
 }
@@ -241,7 +243,7 @@ fn calibration(
 /// What the new dataset is: all that `dataset` is, but whole spectra with all parameters where it has spectra.
 fn header(dataset: &Dataset, source: toml::Table) -> Header {
     let header = Header { source, ..dataset.manifest().header() };
-    if header.axis.is_some() { fit_spectra::whole(header) } else { header }
+    if header.modality().kind == Kind::Spectrum { fit_spectra::whole(header) } else { header }
 }
 
 /// What the new dataset says of how it was made.

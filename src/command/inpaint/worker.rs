@@ -63,8 +63,9 @@ pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merg
             let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `fanout status`
             let (record, its): (Record, Deviation) = postcard::from_bytes(&payload)
                 .map_err(|fault| wrong(format!("object {object}: {fault}, expected what this program fills in")))?;
-            if record.values.len() != manifest.record_len() || record.parameters.len() != manifest.parameters.len() {
-                return Err(wrong(format!("object {object} is of another shape, expected {:?}", manifest.shape)));
+            if record.values.len() != manifest.modality().len() || record.labels.len() != manifest.labels.len() {
+                let shape = &manifest.modality().shape;
+                return Err(wrong(format!("object {object} is of another shape, expected {shape:?}")));
             }
             off.add(its);
             hand(record)

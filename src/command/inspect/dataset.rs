@@ -9,7 +9,7 @@ use super::range::Range;
 use super::{DRAWN, Found};
 use crate::command::CommandError;
 use crate::data::aspa::{Aspa, AspaSettings};
-use crate::data::{Block, DataError, Dataset, Manifest, Parameter, SpectralAxis, atmosphere};
+use crate::data::{Axis, Block, DataError, Dataset, Label, Manifest, Modality, SpectralAxis, atmosphere};
 use crate::report::ExampleMaps;
 
 /// Blocks, about 1 MiB each, whose values are looked at where not all are asked for.
@@ -19,61 +19,84 @@ const SAMPLE: u64 = 64;
 #[derive(Default)]
 pub(super) struct Seen {
     pub damaged: Vec<String>,
-    pub values: Range,
-    pub parameters: Vec<Range>,
+    pub ranges: Ranges,
     /// Blocks whose values were looked at.
     pub sampled: u64,
 }
 
+/// Ranges of values: one a modality, of the records that have it, and one a label.
+#[derive(Clone, Default)]
+pub(super) struct Ranges {
+    pub modalities: Vec<Range>,
+    pub labels: Vec<Range>,
+}
+
+impl Ranges {
+    fn new(modalities: usize, labels: usize) -> Self {
+        Self { modalities: vec![Range::default(); modalities], labels: vec![Range::default(); labels] }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.modalities.iter_mut().zip(&other.modalities).for_each(|(all, range)| all.add(range));
+        self.labels.iter_mut().zip(&other.labels).for_each(|(all, range)| all.add(range));
+    }
+}
+
 /// Reads `blocks` blocks, each checked, and takes the ranges of some of them or of all.
+///
+/// - `lengths`: numbers of a record's array of each modality
 pub(super) fn see(
     blocks: u64,
     all: bool,
-    shape: &[usize],
-    parameters: usize,
+    lengths: &[usize],
+    labels: usize,
     read: impl Fn(u64, &mut Block) -> Result<(), DataError> + Sync,
 ) -> Result<Seen, DataError> {
     let stride = if all { 1 } else { blocks.div_ceil(SAMPLE).max(1) };
     let look = |block: &mut Block, index: u64| {
         let fault = read(index, block).err();
         // The values of a block that is as it was written are its own, finite or not.
-        let readable = matches!(fault, None | Some(DataError::NotFinite { .. }));
-        let ranges = (readable && index.is_multiple_of(stride)).then(|| ranges(block, shape, parameters));
+        let readable = matches!(fault, None | Some(DataError::NotFinite { .. } | DataError::Label { .. }));
+        let ranges = (readable && index.is_multiple_of(stride)).then(|| ranges(block, lengths, labels));
         (fault, ranges)
     };
     let looks: Vec<_> = (0..blocks as usize)
         .into_par_iter()
         .map_init(Block::default, |block, index| look(block, index as u64))
         .collect();
-    let mut seen = Seen { parameters: vec![Range::default(); parameters], ..Seen::default() };
+    let mut seen = Seen { ranges: Ranges::new(lengths.len(), labels), ..Seen::default() };
     for (fault, ranges) in looks {
         match fault {
             None => {}
             Some(error @ DataError::File { .. }) => return Err(error),
             Some(error) => seen.damaged.push(error.to_string()),
         }
-        if let Some((values, columns)) = ranges {
+        if let Some(ranges) = ranges {
             seen.sampled += 1;
-            seen.values.add(&values);
-            seen.parameters.iter_mut().zip(&columns).for_each(|(all, column)| all.add(column));
+            seen.ranges.add(&ranges);
         }
     }
     seen.damaged.dedup(); // a shard that is another one says so for each of its blocks
     Ok(seen)
 }
 
-fn ranges(block: &Block, shape: &[usize], parameters: usize) -> (Range, Vec<Range>) {
+fn ranges(block: &Block, lengths: &[usize], labels: usize) -> Ranges {
     let records = block.records();
-    let mut map = vec![0.0; shape.iter().product()];
-    let (mut values, mut columns) = (Range::default(), vec![Range::default(); parameters]);
+    let mut found = Ranges::new(lengths.len(), labels);
+    let mut values = Vec::new();
     for row in 0..(records.end - records.start) as usize {
-        block.copy_row(row, &mut map);
-        values.extend(map.iter().copied());
-        for (column, value) in columns.iter_mut().zip(block.parameters(row)) {
-            column.extend([value]);
+        for (modality, (range, length)) in found.modalities.iter_mut().zip(lengths).enumerate() {
+            if block.is_present(modality, row) {
+                values.resize(*length, 0.0);
+                block.copy_row(modality, row, &mut values);
+                range.extend(values.iter().copied());
+            }
+        }
+        for (range, value) in found.labels.iter_mut().zip(block.labels(row)) {
+            range.extend([value]);
         }
     }
-    (values, columns)
+    found
 }
 
 /// The first channel of the first maps in a block, where maps are square.
@@ -86,26 +109,26 @@ pub(super) fn first_maps(block: &Block, shape: &[usize]) -> Option<ExampleMaps> 
     let mut map = vec![0.0; shape.iter().product()];
     let mut pixels = Vec::new();
     for row in 0..(records.end - records.start).min(DRAWN) as usize {
-        block.copy_row(row, &mut map);
+        block.copy_row(0, row, &mut map);
         pixels.extend_from_slice(&map[..side * side]);
     }
     Some(ExampleMaps { pixels, side })
 }
 
 /// The first spectra in a block as the images that a network sees, of ExoGAN's codec for their own range of depths; none where they have
-/// no parameters, or cannot be encoded.
+/// other labels, or cannot be encoded.
 fn first_images(block: &Block, axis: &SpectralAxis, manifest: &Manifest) -> Option<ExampleMaps> {
-    if manifest.parameters != atmosphere::parameters() {
+    if manifest.labels != atmosphere::labels() {
         return None;
     }
     let records = block.records();
     let rows = (records.end - records.start).min(DRAWN) as usize;
-    let mut spectra = vec![0.0; rows * manifest.record_len()];
-    for (row, spectrum) in spectra.chunks_exact_mut(manifest.record_len()).enumerate() {
-        block.copy_row(row, spectrum);
+    let mut spectra = vec![0.0; rows * manifest.modality().len()];
+    for (row, spectrum) in spectra.chunks_exact_mut(manifest.modality().len()).enumerate() {
+        block.copy_row(0, row, spectrum);
     }
     let points = axis.wavelength_um.len();
-    let depths = spectra.chunks_exact(manifest.record_len()).flat_map(|spectrum| &spectrum[..points]);
+    let depths = spectra.chunks_exact(manifest.modality().len()).flat_map(|spectrum| &spectrum[..points]);
     let seen = depths.filter(|depth| **depth > 0.0); // 0 where nothing was observed
     let (least, most) = seen.fold((f32::INFINITY, 0.0_f32), |(low, high), depth| (low.min(*depth), high.max(*depth)));
     let settings = AspaSettings {
@@ -116,8 +139,8 @@ fn first_images(block: &Block, axis: &SpectralAxis, manifest: &Manifest) -> Opti
     let codec = Aspa::new(settings, &axis.wavelength_um).ok()?;
     let side = codec.side();
     let mut pixels = Vec::new();
-    for (row, spectrum) in spectra.chunks_exact(manifest.record_len()).enumerate() {
-        let parameters: Vec<f32> = block.parameters(row).collect();
+    for (row, spectrum) in spectra.chunks_exact(manifest.modality().len()).enumerate() {
+        let parameters: Vec<f32> = block.labels(row).collect();
         let mut image = vec![f32::NAN; side * side]; // left blank where nothing is known
         if axis.is_observed() {
             let mut known = vec![0.0; side * side];
@@ -133,17 +156,54 @@ fn first_images(block: &Block, axis: &SpectralAxis, manifest: &Manifest) -> Opti
     Some(ExampleMaps { pixels, side })
 }
 
-/// The ranges of parameters with their names; "unknown" is the share of those that are not known.
-pub(super) fn tell_parameters(names: &[Parameter], ranges: &[Range]) -> Value {
-    let row = |(parameter, range): (&Parameter, &Range)| {
+/// The labels with their ranges; `unknown_share` is the share of records whose label is not known.
+fn tell_labels(labels: &[Label], ranges: &[Range]) -> Value {
+    let row = |(label, range): (&Label, &Range)| {
         let mut told = range.tell();
         let unknown = told["not_finite_share"].take();
         json!({
-            "name": parameter.name, "unit": parameter.unit, "min": told["min"], "max": told["max"],
-            "mean": told["mean"], "unknown_share": unknown,
+            "name": label.name, "kind": label.kind.name(), "unit": label.unit, "classes": label.classes.as_ref().map(Vec::len),
+            "min": told["min"], "max": told["max"], "mean": told["mean"], "unknown_share": unknown,
         })
     };
-    names.iter().zip(ranges).map(row).collect()
+    labels.iter().zip(ranges).map(row).collect()
+}
+
+/// The modalities with the ranges of their values.
+fn tell_modalities(modalities: &[Modality], ranges: &[Range]) -> Value {
+    let row = |(modality, range): (&Modality, &Range)| {
+        let mut told = range.tell();
+        for (key, value) in [
+            ("name", json!(modality.name)),
+            ("kind", json!(modality.kind)),
+            ("shape", json!(modality.shape)),
+            ("unit", json!(modality.unit)),
+        ] {
+            told[key] = value;
+        }
+        told
+    };
+    modalities.iter().zip(ranges).map(row).collect()
+}
+
+/// What the dimensions of each modality stand for, where that is known.
+fn tell_axes(modalities: &[Modality]) -> Map<String, Value> {
+    let tell = |axis: &Axis| match axis {
+        Axis::Sky(field) => json!(field),
+        Axis::Bands(bands) => json!({ "bands": bands.names.join(" "), "pixel_arcsec": bands.pixel_arcsec }),
+        Axis::Wavelength(axis) => {
+            let um = &axis.wavelength_um;
+            json!({ "channels": axis.channels, "points": um.len(), "first_um": um[0], "last_um": um.last() })
+        }
+    };
+    let axes = modalities.iter().filter_map(|modality| Some((modality.name.clone(), tell(modality.axis.as_ref()?))));
+    axes.collect()
+}
+
+/// The classes of each class label, in the order of their numbers.
+fn tell_classes(labels: &[Label]) -> Map<String, Value> {
+    let classes = labels.iter().filter_map(|label| Some((label.name.clone(), json!(label.classes.as_ref()?))));
+    classes.collect()
 }
 
 /// Looks at all of it.
@@ -152,25 +212,25 @@ pub(super) fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
     let manifest = dataset.manifest();
     let blocks = dataset.blocks().number();
     let read = |index: u64, block: &mut Block| dataset.read_block_into(index, block);
-    let seen = see(blocks, all, &manifest.shape, manifest.parameters.len(), read)?;
+    let lengths: Vec<usize> = manifest.modalities.iter().map(Modality::len).collect();
+    let seen = see(blocks, all, &lengths, manifest.labels.len(), read)?;
     let splits: Map<String, Value> =
         manifest.splits.iter().map(|(name, split)| (name.clone(), split.records().into())).collect();
     let mut told = json!({
-        "what": "dataset", "whole": true, "kind": manifest.kind.name(), "count": manifest.count,
-        "shape": manifest.shape, "unit": manifest.unit, "shards": manifest.shards.len(),
+        "what": "dataset", "whole": true, "count": manifest.count, "shards": manifest.shards.len(),
         "bytes": manifest.shards.iter().map(|shard| shard.bytes).sum::<u64>(), "splits": splits,
         "checksum": dataset.checksum(), "blocks": blocks, "blocks_in_range": seen.sampled,
-        "range": seen.values.tell(), "parameters": tell_parameters(&manifest.parameters, &seen.parameters),
-        "source": manifest.source,
+        "modalities": tell_modalities(&manifest.modalities, &seen.ranges.modalities),
+        "labels": tell_labels(&manifest.labels, &seen.ranges.labels),
+        "axes": tell_axes(&manifest.modalities), "source": manifest.source,
     });
-    if let Some(axis) = &manifest.axis {
-        let um = &axis.wavelength_um;
-        told["axis"] =
-            json!({ "channels": axis.channels, "points": um.len(), "first_um": um[0], "last_um": um.last() });
+    let classes = tell_classes(&manifest.labels);
+    if !classes.is_empty() {
+        told["classes"] = classes.into();
     }
-    let drawn = |block: Block| match &manifest.axis {
+    let drawn = |block: Block| match manifest.modality().spectral_axis() {
         Some(axis) => first_images(&block, axis, manifest),
-        None => first_maps(&block, &manifest.shape),
+        None => first_maps(&block, &manifest.modality().shape),
     };
     let maps = dataset.read_block(0).ok().and_then(drawn);
     Ok(Found { told, damaged: seen.damaged, maps })

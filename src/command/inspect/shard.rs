@@ -27,16 +27,22 @@ pub(super) fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
     let file = shard.file()?;
     let blocks = shard.rows().div_ceil(shard.block_rows());
     let read = |index: u64, block: &mut Block| shard.read_block(&file, index, block);
-    let seen = see(blocks, all, shard.shape(), shard.parameters(), read)?;
+    let lengths: Vec<usize> = shard.modalities().iter().map(|(_, shape)| shape.iter().product()).collect();
+    let seen = see(blocks, all, &lengths, shard.labels(), read)?;
     let mut damaged = seen.damaged;
     damaged.extend(not_as_listed(path, &shard));
+    let modalities = shard.modalities().iter().zip(&seen.ranges.modalities).map(|((name, shape), range)| {
+        let mut told = range.tell();
+        (told["name"], told["shape"]) = (json!(name), json!(shape));
+        told
+    });
     let told = json!({
-        "what": "shard", "whole": true, "rows": shard.rows(), "shape": shard.shape(), "bytes": bytes,
+        "what": "shard", "whole": true, "rows": shard.rows(), "bytes": bytes,
         "checksum": shard.checksum(), "blocks": blocks, "blocks_in_range": seen.sampled,
-        "range": seen.values.tell(), "datasets": datasets,
+        "modalities": modalities.collect::<Vec<Value>>(), "datasets": datasets,
     });
     let mut block = Block::default();
-    let maps = shard.read_block(&file, 0, &mut block).ok().and_then(|()| first_maps(&block, shard.shape()));
+    let maps = shard.read_block(&file, 0, &mut block).ok().and_then(|()| first_maps(&block, &shard.modalities()[0].1));
     Ok(Found { told, damaged, maps })
 }
 

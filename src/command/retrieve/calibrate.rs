@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::command::fit_spectra::{Observation, Spectra};
+use crate::command::fit_spectra::{Observation, Spectra, axis_of};
 use crate::command::fits::fit_all;
 use crate::command::session::Session;
 use crate::command::{CommandError, Trained};
@@ -171,7 +171,7 @@ impl Measure<'_> {
     /// Measures on the first `count` records of `dataset`, whose parameters are known.
     pub fn on(&self, dataset: &Dataset, count: u64, of: BTreeMap<String, String>) -> Result<Calibration, CommandError> {
         let session = self.session;
-        let axis = dataset.manifest().axis.as_ref().expect("it holds spectra");
+        let axis = axis_of(dataset);
         let on_axis =
             session.agree(SpectrumMask::default().on(axis).map_err(|fault| CommandError::Usage(fault.to_string())))?;
         let mut spectra = Spectra::new(dataset, &on_axis, self.aspa);

@@ -7,10 +7,10 @@ use crate::catalog::Facts;
 use crate::command::output_dataset::OutputDataset;
 use crate::command::session::Session;
 use crate::command::{CommandError, fit_spectra, shards};
-use crate::data::{DataError, Dataset, Header};
+use crate::data::{DataError, Dataset, Header, split};
 use crate::inference::retrieval::Posterior;
 
-/// Writes the best fit of each of `objects` with its medians as parameters and its id in `dataset`.
+/// Writes the best fit of each of `objects` with its medians as labels and its id in `dataset`.
 pub fn write(
     session: &Session,
     out: &OutputDataset,
@@ -21,7 +21,7 @@ pub fn write(
     let count = made.len() as u64;
     let header = Header {
         count,
-        splits: shards::splits(count, 1.0),
+        splits: split::by_shares(count, 0.0, 1.0),
         source: toml::Table::try_from(about).expect("facts are a table without nulls"),
         ..fit_spectra::whole(dataset.manifest().header())
     };
@@ -29,8 +29,8 @@ pub fn write(
         writer.write_blocks(shard, |records: Range<u64>, rows| {
             let made = &made[records.start as usize..records.end as usize];
             rows.ids = made.iter().map(|(_, retrieved)| retrieved.row.id).collect();
-            rows.values = made.iter().flat_map(|(posterior, _)| posterior.best_depths.iter().copied()).collect();
-            rows.parameters =
+            rows.values[0] = made.iter().flat_map(|(posterior, _)| posterior.best_depths.iter().copied()).collect();
+            rows.labels =
                 made.iter().flat_map(|(_, retrieved)| retrieved.row.parameters.map(|known| known.median)).collect();
             counter.add(made.len() as u64);
             Ok::<(), DataError>(())

@@ -147,7 +147,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     fit_settings::check_start(&settings, &trained, &arguments.run)?;
     let mask = session.agree(Mask::parse(&arguments.mask).and_then(Mask::of_spectra))?;
     let dataset = Arc::new(session.agree(fit_spectra::open(&arguments.spectra, aspa))?);
-    let axis = dataset.manifest().axis.as_ref().expect("it holds spectra");
+    let axis = fit_spectra::axis_of(&dataset);
     let on_axis = session.agree(mask.on(axis))?;
     let fits = arguments.fits.as_deref().map(|fits| OutputDataset::lock(session, fits)).transpose()?;
     let objects = within(arguments.records.clone(), dataset.manifest().count)?;

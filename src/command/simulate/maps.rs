@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::{check_test, settings, write};
+use super::{check_shares, settings, write};
+use crate::command::CommandError;
 use crate::command::session::Session;
-use crate::command::{CommandError, shards};
-use crate::data::{Field, Header, Kind};
+use crate::data::{Field, Header, Modality, split};
 use crate::exit::Exit;
 use crate::simulate::MassMaps;
 
@@ -31,8 +31,11 @@ pub struct Arguments {
     /// All chance follows from it
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
-    /// Share of the maps that is held back as the split `test`
-    #[arg(long, default_value_t = 0.25, allow_negative_numbers = true)]
+    /// Share of the maps in the split `validation`, by which checkpoints are compared
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, allow_negative_numbers = true)]
+    validation: f64,
+    /// Share of the maps in the split `test`, for the final figures; the rest is the split `train`
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, allow_negative_numbers = true)]
     test: f64,
     /// Sets a value, as in side=64, field=gaussian, source_redshift=1; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -42,7 +45,7 @@ pub struct Arguments {
 impl Arguments {
     /// What `run` would refuse.
     pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
-        check_test(self.test)?;
+        check_shares(self.validation, self.test)?;
         MassMaps::new(&settings(&self.sets)?)?;
         Ok(())
     }
@@ -50,7 +53,7 @@ impl Arguments {
 
 /// Simulates this rank's shards of a dataset of maps.
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    check_test(arguments.test)?;
+    check_shares(arguments.validation, arguments.test)?;
     let maps = session.agree(settings(&arguments.sets).and_then(|settings| Ok(MassMaps::new(&settings)?)))?;
     let header = header(arguments, &maps);
     let begun = Instant::now();
@@ -76,16 +79,13 @@ fn header(arguments: &Arguments, maps: &MassMaps) -> Header {
     let mut source = maps.describe();
     source.insert("seed".into(), (arguments.seed as i64).into());
     let pixel_arcmin = maps.grid().pixel_rad.to_degrees() * 60.0;
+    let field = Field { side_deg: pixel_arcmin * maps.side() as f64 / 60.0, pixel_arcmin };
+    let shape = [1, maps.side(), maps.side()];
     Header {
-        kind: Kind::Maps,
         count: arguments.count,
-        shape: vec![1, maps.side(), maps.side()],
-        unit: "1".into(),
-        parameters: Vec::new(),
-        transform: maps.default_transform(),
-        splits: shards::splits(arguments.count, arguments.test),
-        field: Some(Field { side_deg: pixel_arcmin * maps.side() as f64 / 60.0, pixel_arcmin }),
-        axis: None,
+        modalities: vec![Modality::maps(shape, "1", maps.default_transform(), Some(field))],
+        labels: Vec::new(),
+        splits: split::by_shares(arguments.count, arguments.validation, arguments.test),
         source,
     }
 }

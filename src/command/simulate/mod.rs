@@ -14,7 +14,7 @@ use super::output_dataset::OutputDataset;
 use super::session::Session;
 use super::{CommandError, shards};
 use crate::config::{ConfigError, Override, apply};
-use crate::data::{Dataset, DatasetWriter, Header, ShardEntry};
+use crate::data::{Dataset, DatasetWriter, Header, ShardEntry, split};
 use crate::exit::{Ends, Exit};
 
 /// The built-in skies.
@@ -65,12 +65,9 @@ fn write<E: Ends + Into<CommandError> + Send>(
     })
 }
 
-/// Whether `--test` is a share.
-fn check_test(test: f64) -> Result<(), CommandError> {
-    if (0.0..1.0).contains(&test) {
-        return Ok(());
-    }
-    Err(CommandError::Usage(format!("--test is {test}, expected a share of at least 0 and below 1")))
+/// Whether `--validation` and `--test` are shares that leave something to train on.
+fn check_shares(validation: f64, test: f64) -> Result<(), CommandError> {
+    split::check_shares(validation, test, false).map_err(CommandError::Usage)
 }
 
 /// Settings with `--set` applied to the defaults.

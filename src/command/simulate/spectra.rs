@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::{check_test, settings, write};
+use super::{check_shares, settings, write};
+use crate::command::CommandError;
 use crate::command::session::Session;
-use crate::command::{CommandError, shards};
 use crate::data::spectral_axis::OBSERVED;
-use crate::data::{Channel, Header, Kind, Rows, SpectralAxis, Transform, atmosphere};
+use crate::data::{Channel, Header, Modality, Rows, SpectralAxis, atmosphere, split};
 use crate::exit::Exit;
 use crate::simulate::SimulateError;
 use crate::simulate::spectra::draws::Parameters;
@@ -39,8 +39,11 @@ pub struct Arguments {
     /// All chance follows from it
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
-    /// Share of the spectra that is held back as the split `test`
-    #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]
+    /// Share of the spectra in the split `validation`, by which checkpoints are compared
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, allow_negative_numbers = true)]
+    validation: f64,
+    /// Share of the spectra in the split `test`, for the final figures; the rest is the split `train`
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, allow_negative_numbers = true)]
     test: f64,
     /// Sets a value, as in order=continuous, noise_ppm=20, opacities=data/opacities; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -50,7 +53,7 @@ pub struct Arguments {
 impl Arguments {
     /// All that comes before the first spectrum; without opacities that are not there and that are `promised`.
     pub(super) fn check_ahead(&self, promised: impl Fn(&Path) -> bool) -> Result<(), CommandError> {
-        check_test(self.test)?;
+        check_shares(self.validation, self.test)?;
         let settings: SpectrumSettings = settings(&self.sets)?;
         let opacities = Path::new(&settings.opacities);
         if !opacities.exists() && promised(opacities) {
@@ -63,7 +66,7 @@ impl Arguments {
 
 /// Simulates this rank's shards of a dataset of spectra.
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    check_test(arguments.test)?;
+    check_shares(arguments.validation, arguments.test)?;
     let (model, draws) = session.agree(prepare(arguments))?;
     tell(&model);
     let begun = Instant::now();
@@ -136,9 +139,9 @@ impl Maker<'_> {
     /// Fills the rows from record `first` on.
     fn make(&self, first: u64, rows: &mut Rows, workspace: &mut SpectrumWorkspace) -> Result<(), SimulateError> {
         let points = self.model.wavelength_um().len();
-        let record_len = rows.values.len() / rows.ids.len();
+        let record_len = rows.values[0].len() / rows.ids.len();
         let quantities = atmosphere::QUANTITIES.len();
-        let records = rows.values.chunks_exact_mut(record_len).zip(rows.parameters.chunks_exact_mut(quantities));
+        let records = rows.values[0].chunks_exact_mut(record_len).zip(rows.labels.chunks_exact_mut(quantities));
         for (record, ((values, row), id)) in (first..).zip(records.zip(&mut rows.ids)) {
             let parameters = self.draws.parameters(record);
             *id = self.draws.id(record);
@@ -165,16 +168,12 @@ fn header(arguments: &Arguments, model: &ForwardModel, draws: &Draws) -> Header 
     let channels = if model.noise().is_some() { OBSERVED.to_vec() } else { vec![Channel::Depth] };
     let mut source = model.describe(draws);
     source.insert("seed".into(), (arguments.seed as i64).into());
+    let axis = SpectralAxis { channels, wavelength_um: model.wavelength_um().to_vec() };
     Header {
-        kind: Kind::Spectra,
         count: arguments.count,
-        shape: vec![channels.len(), model.wavelength_um().len()],
-        unit: "1".into(),
-        parameters: atmosphere::parameters(),
-        transform: Transform::default(),
-        splits: shards::splits(arguments.count, arguments.test),
-        field: None,
-        axis: Some(SpectralAxis { channels, wavelength_um: model.wavelength_um().to_vec() }),
+        modalities: vec![Modality::spectra(axis)],
+        labels: atmosphere::labels(),
+        splits: split::by_shares(arguments.count, arguments.validation, arguments.test),
         source,
     }
 }

@@ -29,13 +29,17 @@ pub(super) enum Conversion {
 }
 
 impl Conversion {
-    /// The number in our unit; NaN stays NaN.
+    /// The number in our unit; NaN stays NaN, and what single precision does not hold is refused.
     pub(super) fn of(self, value: f64) -> Result<f64, String> {
-        match self {
-            Self::Scale(scale) => Ok(value * scale),
-            Self::Log10 if value <= 0.0 => Err(format!("is {value}, expected a positive mixing ratio")),
-            Self::Log10 => Ok(value.log10()),
+        let converted = match self {
+            Self::Scale(scale) => value * scale,
+            Self::Log10 if value <= 0.0 => return Err(format!("is {value}, expected a positive mixing ratio")),
+            Self::Log10 => value.log10(),
+        };
+        if (converted as f32).is_infinite() {
+            return Err(format!("is {value}, expected a finite number, or NaN where it is not known"));
         }
+        Ok(converted)
     }
 }
 
@@ -123,7 +127,7 @@ fn parse(text: &str) -> Result<Known, String> {
         };
         let (key, value) = (key.trim().to_lowercase(), value.trim());
         let positive = |text: &str| match text.parse::<f64>() {
-            Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
+            Ok(value) if value > 0.0 && (value as f32).is_finite() => Ok(value),
             _ => Err(format!("line {number}: `{key}` is {text:.40}, expected a positive number")),
         };
         match (section.as_str(), key.as_str()) {

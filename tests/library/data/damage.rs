@@ -9,19 +9,19 @@ use skyforge::data::{BatchPlan, DataError, Dataset, DatasetWriter, Header, Loade
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
-use crate::data::folder::{BLOCK, dataset, line, shard, with_parameters};
+use crate::data::folder::{BLOCK, dataset, line, maps_of, shard, with_labels};
 
 const RECORDS: u64 = 24;
 
-/// One shard of small maps with parameters: 24 KiB of maps.
+/// One shard of small maps with labels: 24 KiB of maps.
 fn small() -> TempDir {
     let folder = TempDir::new().unwrap();
-    let header = Header { shape: vec![1, 16, 16], ..with_parameters(RECORDS) };
+    let header = Header { modalities: maps_of(16), ..with_labels(RECORDS) };
     let writer = DatasetWriter::create(folder.path(), header).unwrap();
     let entry = writer
         .write_blocks::<DataError>(0, |_, rows| {
-            rows.values.iter_mut().enumerate().for_each(|(at, value)| *value = 1.0 + at as f32);
-            rows.parameters.iter_mut().enumerate().for_each(|(at, value)| *value = 2.0 + at as f32);
+            rows.values[0].iter_mut().enumerate().for_each(|(at, value)| *value = 1.0 + at as f32);
+            rows.labels.iter_mut().enumerate().for_each(|(at, value)| *value = 2.0 + at as f32);
             Ok(())
         })
         .unwrap();
@@ -29,7 +29,7 @@ fn small() -> TempDir {
     folder
 }
 
-/// Maps and parameters to the bit, and names.
+/// Maps and labels to the bit, and ids.
 type Learned = (Vec<u32>, Vec<u32>, Vec<u64>);
 
 /// All that a reader can learn of the records.
@@ -38,7 +38,7 @@ fn learned(folder: &Path) -> Result<Learned, DataError> {
     dataset.verify()?;
     let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
     let all = 0..RECORDS;
-    Ok((bits(dataset.read(all.clone())?), bits(dataset.read_parameters(all.clone())?), dataset.read_ids(all)?))
+    Ok((bits(dataset.read(0, all.clone())?), bits(dataset.read_labels(all.clone())?), dataset.read_ids(all)?))
 }
 
 /// Turns bits `mask` of the bytes `places` of a shard, one after the other. How many were named, and how many harmless.
@@ -135,9 +135,9 @@ fn a_shard_cut_off_after_the_dataset_was_opened_is_named() {
     for (read, length) in [(0, bytes / 2), (RECORDS, bytes / 2), (0, 0), (RECORDS, 0)] {
         let folder = small();
         let dataset = Dataset::open(folder.path()).unwrap();
-        dataset.read(0..read).unwrap();
+        dataset.read(0, 0..read).unwrap();
         fs::File::options().write(true).open(shard(&folder, 0)).unwrap().set_len(length).unwrap();
-        let message = line(dataset.read(0..RECORDS));
+        let message = line(dataset.read(0, 0..RECORDS));
         assert!(message.contains("shard-00000.h5"), "{message}");
     }
 }

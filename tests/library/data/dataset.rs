@@ -3,11 +3,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use proptest::prelude::*;
-use skyforge::data::{DataError, Dataset, DatasetWriter, Header, Layout, Split};
+use skyforge::data::{
+    Axis, Bands, Channel, DataError, Dataset, DatasetWriter, Header, Kind, Label, Layout, Modality, Rows, SpectralAxis,
+    Split, Transform, split,
+};
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
-use crate::data::folder::{BLOCK, SIDE, dataset, fill, flip, header, line, shard, sign, value, with_parameters, write};
+use crate::data::folder::{BLOCK, SIDE, dataset, fill, flip, header, line, shard, sign, value, with_labels, write};
+
+/// Bytes of the seal of a shard of maps: the places of three arrays (one of them empty), how many they are, checksum, name.
+const SEAL: usize = 3 * 16 + 24;
 
 /// Names and bytes of everything in a folder.
 fn everything(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -32,24 +38,24 @@ fn what_is_written_is_read_back() {
     let folder = dataset(3 * BLOCK + 5);
     let dataset = Dataset::open(folder.path()).unwrap();
     let records = BLOCK - 2..3 * BLOCK + 3;
-    let maps = dataset.read(records.clone()).unwrap();
+    let maps = dataset.read(0, records.clone()).unwrap();
     assert_eq!(maps.len() as u64, (records.end - records.start) * (SIDE * SIDE) as u64);
     for (record, map) in records.clone().zip(maps.chunks_exact(SIDE * SIDE)) {
         assert!(map.iter().enumerate().all(|(pixel, &x)| x == value(record, pixel)), "record {record}");
     }
     assert_eq!(dataset.read_ids(records.clone()).unwrap(), records.collect::<Vec<_>>());
-    assert!(dataset.read(5..5).unwrap().is_empty());
+    assert!(dataset.read(0, 5..5).unwrap().is_empty());
     dataset.verify().unwrap();
 }
 
 #[test]
-fn parameters_come_back_with_unknown_ones_unknown() {
+fn labels_come_back_with_unknown_ones_unknown() {
     let folder = TempDir::new().unwrap();
-    let writer = DatasetWriter::create(folder.path(), with_parameters(BLOCK + 1)).unwrap();
+    let writer = DatasetWriter::create(folder.path(), with_labels(BLOCK + 1)).unwrap();
     let entries = (0..writer.shards())
         .map(|index| {
             writer.write_blocks::<DataError>(index, |records, rows| {
-                for (record, parameters) in records.zip(rows.parameters.chunks_exact_mut(2)) {
+                for (record, parameters) in records.zip(rows.labels.chunks_exact_mut(2)) {
                     parameters[0] = record as f32;
                 }
                 rows.ids.iter_mut().for_each(|id| *id += 1_000_000);
@@ -60,7 +66,7 @@ fn parameters_come_back_with_unknown_ones_unknown() {
         .unwrap();
     writer.finish(entries).unwrap();
     let dataset = Dataset::open(folder.path()).unwrap();
-    let parameters = dataset.read_parameters(BLOCK - 1..BLOCK + 1).unwrap();
+    let parameters = dataset.read_labels(BLOCK - 1..BLOCK + 1).unwrap();
     assert_eq!([parameters[0], parameters[2]], [15.0, 16.0]);
     assert!(parameters[1].is_nan() && parameters[3].is_nan());
     assert_eq!(dataset.read_ids(BLOCK..BLOCK + 1).unwrap(), [1_000_016]);
@@ -93,7 +99,7 @@ fn a_new_file_can_be_read_by_the_group_as_the_umask_says() {
 fn maps_begin_at_a_multiple_of_4096() {
     let folder = dataset(BLOCK);
     let file = hdf5::File::open(shard(&folder, 0)).unwrap();
-    assert_eq!(file.dataset("x").unwrap().offset().unwrap() % 4096, 0);
+    assert_eq!(file.dataset("map").unwrap().offset().unwrap() % 4096, 0);
 }
 
 #[test]
@@ -102,9 +108,9 @@ fn a_chunked_shard_is_read_as_well() {
     let path = shard(&folder, 1);
     {
         let file = hdf5::File::open_rw(&path).unwrap();
-        let values = file.dataset("x").unwrap().read_raw::<f32>().unwrap();
-        file.unlink("x").unwrap();
-        let x = file.new_dataset::<f32>().chunk((1, 1, SIDE, SIDE)).shape((3, 1, SIDE, SIDE)).create("x").unwrap();
+        let values = file.dataset("map").unwrap().read_raw::<f32>().unwrap();
+        file.unlink("map").unwrap();
+        let x = file.new_dataset::<f32>().chunk((1, 1, SIDE, SIDE)).shape((3, 1, SIDE, SIDE)).create("map").unwrap();
         x.write_raw(&values).unwrap();
         assert_eq!(x.offset(), None);
     }
@@ -117,7 +123,7 @@ fn a_chunked_shard_is_read_as_well() {
     let (head, tail) = manifest.rsplit_once(&format!("bytes = {listed}")).unwrap();
     fs::write(folder.path().join("manifest.toml"), format!("{head}bytes = {bytes}{tail}")).unwrap();
     sign(folder.path());
-    let maps = Dataset::open(folder.path()).unwrap().read(BLOCK + 1..BLOCK + 2).unwrap();
+    let maps = Dataset::open(folder.path()).unwrap().read(0, BLOCK + 1..BLOCK + 2).unwrap();
     assert_eq!(maps[7], value(BLOCK + 1, 7));
 }
 
@@ -146,11 +152,11 @@ fn a_flipped_bit_is_named_by_shard_and_rows_and_hurts_no_other_block() {
     write(folder.path(), header(17 * BLOCK)).unwrap(); // the last shard has two blocks
     flip(&shard(&folder, 15), BLOCK + 1, 100);
     let dataset = Dataset::open(folder.path()).unwrap();
-    let error = dataset.read(16 * BLOCK..16 * BLOCK + 1).unwrap_err();
+    let error = dataset.read(0, 16 * BLOCK..16 * BLOCK + 1).unwrap_err();
     assert!(error.is_damage());
     assert!(error.to_string().starts_with("shard-00015.h5: rows 16..32 are damaged: checksum "), "{error}");
     assert_eq!(line(dataset.verify()), error.to_string());
-    dataset.read(0..16 * BLOCK).unwrap();
+    dataset.read(0, 0..16 * BLOCK).unwrap();
 }
 
 #[test]
@@ -158,8 +164,8 @@ fn a_shard_of_another_dataset_is_refused() {
     let folder = dataset(2 * BLOCK);
     fs::copy(shard(&folder, 0), shard(&folder, 1)).unwrap();
     let dataset = Dataset::open(folder.path()).unwrap();
-    dataset.read(0..BLOCK).unwrap();
-    let message = line(dataset.read(BLOCK..BLOCK + 1));
+    dataset.read(0, 0..BLOCK).unwrap();
+    let message = line(dataset.read(0, BLOCK..BLOCK + 1));
     assert!(message.starts_with("shard-00001.h5 has checksum "), "{message}");
 }
 
@@ -170,7 +176,7 @@ fn a_value_that_is_no_number_is_found_when_read_and_when_written() {
     let writer = DatasetWriter::create(folder.path(), header(2 * BLOCK)).unwrap();
     writer.write_shard(0, poisoned).unwrap();
     let message = line(writer.write_shard(1, poisoned));
-    assert_eq!(message, "shard-00001.h5: row 2 holds NaN at value 9, expected finite numbers");
+    assert_eq!(message, "shard-00001.h5: row 2 of `map` holds NaN at value 9, expected finite numbers");
     assert_eq!(everything(folder.path()).len(), 1, "nothing is left of the shard");
 
     // A file with right checksums and an infinite value, as another program may write it.
@@ -180,7 +186,7 @@ fn a_value_that_is_no_number_is_found_when_read_and_when_written() {
     let (x, ids, sums) = {
         let file = hdf5::File::open(&path).unwrap();
         let place = |name: &str| file.dataset(name).unwrap().offset().unwrap() as usize;
-        (place("x"), place("id"), place("block_checksums"))
+        (place("map"), place("id"), place("block_checksums"))
     };
     let map_bytes = 4 * SIDE * SIDE;
     let at = x + 3 * map_bytes + 4 * 11;
@@ -190,9 +196,9 @@ fn a_value_that_is_no_number_is_found_when_read_and_when_written() {
     let sum = xxhash_rust::xxh3::xxh3_64(&block);
     bytes[sums..sums + 8].copy_from_slice(&sum.to_le_bytes());
     let length = bytes.len();
-    bytes.truncate(length - 64); // such a program knows nothing of our seal
+    bytes.truncate(length - SEAL); // such a program knows nothing of our seal
     fs::write(&path, bytes).unwrap();
-    edit(&folder, &format!("bytes = {length}"), &format!("bytes = {}", length - 64));
+    edit(&folder, &format!("bytes = {length}"), &format!("bytes = {}", length - SEAL));
     let hex = |sum: u64| format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&sum.to_le_bytes()));
     let text = fs::read_to_string(folder.path().join("manifest.toml")).unwrap();
     let listed = |key: &str, from: &str| from.split(key).nth(1).unwrap().split('"').next().unwrap().to_string();
@@ -203,18 +209,18 @@ fn a_value_that_is_no_number_is_found_when_read_and_when_written() {
     edit(&folder, &shard_sum, &shard_hex);
     edit(&folder, &whole, &whole_hex);
     sign(folder.path());
-    let message = line(Dataset::open(folder.path()).unwrap().read(0..1));
-    assert_eq!(message, "shard-00000.h5: row 3 holds inf at value 11, expected finite numbers");
+    let message = line(Dataset::open(folder.path()).unwrap().read(0, 0..1));
+    assert_eq!(message, "shard-00000.h5: row 3 of `map` holds inf at value 11, expected finite numbers");
 }
 
 #[test]
 fn a_manifest_that_is_not_understood_is_refused() {
     for (from, to, wanted) in [
         ("unit = \"1\"", "unit = \"1\"\ncolour = 3", "unknown field `colour`"),
-        ("format = 1", "format = 2\ncolour = 3", "`format` is 2, expected 1"),
-        ("format = 1", "", "`format` is missing, expected 1"),
+        ("format = 2", "format = 3\ncolour = 3", "`format` is 3, expected 2"),
+        ("format = 2", "", "`format` is missing, expected 2"),
         ("dtype = \"f32\"", "dtype = \"f16\"", "`dtype` is \"f16\""),
-        ("kind = \"maps\"", "kind = \"mops\"", "unknown variant `mops`"),
+        ("kind = \"map\"", "kind = \"mop\"", "unknown variant `mop`"),
         ("count = 17", "count = 18", "`shards` hold 17 records, expected `count`: 18"),
         ("[[0, 17]]", "[[0, 18]]", "split `train` has records 0..18, expected some of 0..17"),
         ("[[0, 17]]", "[[0, 9], [8, 17]]", "split `train` has records 8..17 after 9"),
@@ -235,6 +241,197 @@ fn a_manifest_that_is_not_understood_is_refused() {
     }
 }
 
+/// Two modalities, one of which a record may lack, labels of both kinds, and all splits.
+fn rich(count: u64) -> Header {
+    let cutouts = Modality {
+        name: "cutout".into(),
+        kind: Kind::Cutout,
+        shape: vec![2, 8, 8],
+        optional: true,
+        axis: Some(Axis::Bands(Bands { names: vec!["g".into(), "r".into()], pixel_arcsec: 0.4 })),
+        ..Modality::maps([1, 1, 1], "nJy", Transform::Identity {}, None)
+    };
+    let wavelength_um = vec![1.0, 1.1, 1.2];
+    let spectra = Modality::spectra(SpectralAxis { channels: vec![Channel::Depth], wavelength_um });
+    Header {
+        count,
+        modalities: vec![cutouts, spectra],
+        labels: vec![Label::real("redshift", "1"), Label::class("morphology", ["spiral", "elliptical"])],
+        splits: split::by_shares(count, 0.25, 0.25),
+        source: toml::Table::new(),
+    }
+}
+
+fn rich_dataset(count: u64, fill: impl Fn(u64, usize, &mut Rows)) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let writer = DatasetWriter::create(folder.path(), rich(count)).unwrap();
+    let shard = |index| {
+        writer.write_blocks::<DataError>(index, |records, rows| {
+            records.enumerate().for_each(|(row, record)| fill(record, row, rows));
+            Ok(())
+        })
+    };
+    let entries = (0..writer.shards()).map(shard).collect::<Result<_, _>>().unwrap();
+    writer.finish(entries).unwrap();
+    folder
+}
+
+#[test]
+fn modalities_labels_and_absences_come_back() {
+    let lacks = |record: u64| record % 3 == 1;
+    let folder = rich_dataset(4000, |record, row, rows| {
+        if lacks(record) {
+            rows.present[row * 2] = 0;
+        } else {
+            rows.values[0][row * 128..(row + 1) * 128].fill(record as f32);
+        }
+        rows.values[1][row * 3..(row + 1) * 3].fill(-(record as f32));
+        rows.labels[row * 2 + 1] = (record % 2) as f32;
+    });
+    let dataset = Dataset::open(folder.path()).unwrap();
+    dataset.verify().unwrap();
+    assert_eq!(dataset.manifest().header(), rich(4000));
+    let records = 1990..2100;
+    let (cutouts, spectra) = (dataset.read(0, records.clone()).unwrap(), dataset.read(1, records.clone()).unwrap());
+    let labels = dataset.read_labels(records.clone()).unwrap();
+    for (row, record) in records.enumerate() {
+        let wanted = if lacks(record) { 0.0 } else { record as f32 };
+        assert!(cutouts[row * 128..(row + 1) * 128].iter().all(|value| *value == wanted));
+        assert!(spectra[row * 3..(row + 1) * 3].iter().all(|value| *value == -(record as f32)));
+        assert!(labels[row * 2].is_nan() && labels[row * 2 + 1] == (record % 2) as f32);
+        let block = dataset.read_block(dataset.blocks().holding(record)).unwrap();
+        let row = (record - block.records().start) as usize;
+        assert_eq!((block.is_present(0, row), block.is_present(1, row)), (!lacks(record), true));
+    }
+}
+
+#[test]
+fn a_label_that_its_kind_does_not_take_is_not_written() {
+    for (label, value, wanted) in [
+        (0, f32::INFINITY, "row 3 has inf as label `redshift`, expected a finite number, or NaN where it is not known"),
+        (
+            1,
+            2.0,
+            "row 3 has 2 as label `morphology`, expected the number of a class, 0 to 1, or NaN where it is not known",
+        ),
+        (1, 0.5, "row 3 has 0.5 as label `morphology`, expected the number of a class"),
+        (1, -1.0, "row 3 has -1 as label `morphology`"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let writer = DatasetWriter::create(folder.path(), rich(8)).unwrap();
+        let message = line(writer.write_blocks::<DataError>(0, |_, rows| {
+            rows.labels[3 * 2 + label] = value;
+            Ok(())
+        }));
+        assert!(message.starts_with("shard-00000.h5: ") && message.contains(wanted), "{message}");
+        assert!(everything(folder.path()).is_empty(), "nothing is left");
+    }
+}
+
+#[test]
+fn each_field_of_modalities_labels_and_splits_is_checked() {
+    for (from, to, wanted) in [
+        // Splits.
+        ("train = [[0, 8]]", "train = []", "split `train` is empty, expected ranges of records, or no such split"),
+        ("train = [[0, 8]]", "train = 8", "invalid type"),
+        ("train = [[0, 8]]", "training = [[0, 8]]", "split `training` is unknown, expected train, validation, test"),
+        ("train = [[0, 8]]", "train = [[0, 9]]", "splits `train` and `validation` share records 8..9, expected none"),
+        ("train = [[0, 8]]", "train = [[8, 0]]", "split `train` has records 8..0, expected some of 0..16"),
+        // Modalities.
+        ("name = \"cutout\"", "name = \"labels\"", "`name` is that of another array, expected none of present, labels"),
+        ("name = \"cutout\"", "name = \"a b\"", "modality `a b` is no name, expected a letter, then"),
+        ("name = \"cutout\"", "name = \"spectrum\"", "modality `spectrum` is there twice"),
+        ("name = \"cutout\"\n", "", "missing field `name`"),
+        (
+            "kind = \"cutout\"",
+            "kind = \"picture\"",
+            "unknown variant `picture`, expected one of `map`, `cutout`, `spectrum`",
+        ),
+        ("kind = \"cutout\"", "kind = \"map\"", "`axis.kind` is not that of maps, expected \"sky\" or no axis"),
+        ("shape = [2, 8, 8]", "shape = [3, 8, 8]", "`shape` is [3, 8, 8], expected [2, h, w] from `axis.names`"),
+        ("shape = [2, 8, 8]", "shape = [2, 0, 8]", "`shape` is [2, 0, 8], expected no 0"),
+        ("shape = [2, 8, 8]", "shape = [2, 4294967296, 4294967296]", "expected records of less than 2^48 bytes"),
+        ("shape = [2, 8, 8]", "shape = \"2 8 8\"", "invalid type"),
+        ("shape = [2, 8, 8]\n", "", "missing field `shape`"),
+        (
+            "shape = [2, 8, 8]",
+            "shape = [2, 16, 16]",
+            "has modalities cutout [2, 8, 8], spectrum [1, 3], expected cutout [2, 16, 16]",
+        ),
+        (
+            "dtype = \"f32\"",
+            "dtype = \"f16\"",
+            "modality `cutout`: `dtype` is \"f16\", which this version does not read",
+        ),
+        ("unit = \"nJy\"", "unit = 7", "invalid type"),
+        ("unit = \"nJy\"\n", "", "missing field `unit`"),
+        ("optional = true", "optional = \"yes\"", "invalid type"),
+        ("optional = true\n", "", "has for absent modalities an array `present`, expected no array `present`"),
+        (
+            "kind = \"identity\"",
+            "kind = \"ratio\"\nk = 0.0",
+            "modality `cutout`: `transform`: `k` is 0, expected a positive",
+        ),
+        ("names = [\"g\", \"r\"]", "names = [\"g\", \"g\"]", "expected a name of its own for each band"),
+        ("names = [\"g\", \"r\"]", "names = []", "`axis.names` is empty, expected the names of the bands"),
+        ("pixel_arcsec = 0.4", "pixel_arcsec = -1.0", "`axis.pixel_arcsec` is -1, expected a positive number"),
+        ("kind = \"bands\"", "kind = \"colours\"", "unknown variant `colours`"),
+        ("kind = \"wavelength\"", "kind = \"sky\"", "unknown field"),
+        ("wavelength_um = [1.0, 1.1, 1.2]", "wavelength_um = [1.0, 1.2, 1.1]", "has 1.1 after 1.2, expected ascending"),
+        // Labels.
+        ("name = \"redshift\"", "name = \"\"", "label `` is no name, expected a letter, then"),
+        ("name = \"redshift\"", "name = \"morphology\"", "label `morphology` is there twice"),
+        ("kind = \"real\"", "kind = \"complex\"", "unknown variant `complex`, expected `real` or `class`"),
+        ("kind = \"real\"\n", "", "missing field `kind`"),
+        ("kind = \"real\"", "kind = \"class\"", "label `redshift`: `unit` is set, expected none for a class label"),
+        ("kind = \"class\"", "kind = \"real\"", "label `morphology`: `classes` is set, expected none for a real label"),
+        (
+            "unit = \"1\"\n\n[[labels]]\nname = \"morph",
+            "\n[[labels]]\nname = \"morph",
+            "`unit` is missing, expected that of a real label",
+        ),
+        ("classes = [\"spiral\", \"elliptical\"]", "classes = []", "`classes` is missing or empty, expected the names"),
+        (
+            "classes = [\"spiral\", \"elliptical\"]\n",
+            "",
+            "`classes` is missing or empty, expected the names of its classes",
+        ),
+        ("classes = [\"spiral\", \"elliptical\"]", "classes = [\"spiral\", \"spiral\"]", "empty or repeated name"),
+        ("classes = [\"spiral\", \"elliptical\"]", "classes = 2", "invalid type"),
+    ] {
+        let folder = rich_dataset(16, |_, _, _| ());
+        edit(&folder, from, to);
+        sign(folder.path());
+        let read = || Dataset::open(folder.path()).and_then(|dataset| dataset.read(0, 0..1));
+        let error = read().expect_err(wanted);
+        assert_eq!(error.exit(), Exit::Data);
+        let message = line::<()>(Err(error));
+        assert!(message.contains(wanted), "{message}, for {to}");
+    }
+}
+
+#[test]
+fn a_dataset_of_format_1_is_refused_with_what_to_do() {
+    let folder = dataset(BLOCK);
+    edit(&folder, "format = 2", "format = 1");
+    let message = line(Dataset::open(folder.path()));
+    let wanted = "manifest.toml: `format` is 1, which only versions before 0.2 read, expected 2: make the dataset again by the \
+                  command that its [source] names";
+    assert!(message.ends_with(wanted), "{message}");
+}
+
+#[test]
+fn shares_become_splits_in_order() {
+    let of = |count, validation, test| {
+        let splits = split::by_shares(count, validation, test);
+        split::NAMES.map(|name| splits.get(name).map(|split| split.ranges().next().unwrap()))
+    };
+    assert_eq!(of(8192, 0.05, 0.2), [Some(0..6144), Some(6144..6554), Some(6554..8192)]);
+    assert_eq!(of(10, 0.0, 0.0), [Some(0..10), None, None]);
+    assert_eq!(of(10, 0.0, 1.0), [None, None, Some(0..10)]);
+    assert_eq!(of(3, 0.05, 0.05), [Some(0..3), None, None]);
+}
+
 #[test]
 fn a_manifest_that_was_changed_by_hand_says_what_to_do() {
     let folder = dataset(BLOCK + 1);
@@ -247,14 +444,14 @@ fn a_manifest_that_was_changed_by_hand_says_what_to_do() {
     let said = text.trim_end().rsplit(' ').next().unwrap();
     assert!(sum.len() == 16 && message.contains(said), "both checksums are told: {message}");
     fs::write(&path, text.replace(said, sum)).unwrap();
-    assert_eq!(Dataset::open(folder.path()).unwrap().manifest().unit, "Jy");
+    assert_eq!(Dataset::open(folder.path()).unwrap().manifest().modality().unit, "Jy");
     // Without the line, or from a program that knows nothing of it: the line that is missing is told.
     let lines = text.trim_end().rsplit_once('\n').unwrap().0;
     fs::write(&path, format!("{lines}\n")).unwrap();
     let message = line(Dataset::open(folder.path()));
     let (_, last) = message.split_once("expected a last line: ").expect("it is told");
     fs::write(&path, format!("{lines}\n{last}\n")).unwrap();
-    assert_eq!(Dataset::open(folder.path()).unwrap().manifest().unit, "Jy");
+    assert_eq!(Dataset::open(folder.path()).unwrap().manifest().modality().unit, "Jy");
 }
 
 #[test]
@@ -309,7 +506,7 @@ fn asking_for_what_is_not_there_is_wrong_use() {
     let folder = dataset(3);
     let dataset = Dataset::open(folder.path()).unwrap();
     for error in [
-        dataset.read(2..4).unwrap_err(),
+        dataset.read(0, 2..4).unwrap_err(),
         dataset.read_block(1).unwrap_err(),
         dataset.split("test").unwrap_err(),
         DatasetWriter::create(folder.path(), header(0)).unwrap_err(),
@@ -341,7 +538,7 @@ proptest! {
 #[test]
 fn splits_follow_the_records_that_are_left() {
     let gone = [0, 3, 4, 9];
-    let splits = [("train", [0..4, 5..8]), ("test", [3..4, 4..5]), ("rest", [8..9, 9..12])];
+    let splits = [("train", [0..3, 5..8]), ("test", [3..4, 4..5]), ("validation", [8..9, 9..12])];
     let named = |splits: Vec<(&str, Split)>| splits.into_iter().map(|(name, split)| (name.to_owned(), split)).collect();
     let full = splits.clone().map(|(name, ranges)| (name, Split::new(ranges)));
     let header = Header { splits: named(full.into()), ..header(12) }.without(&gone);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use skyforge::data::{DataError, DatasetWriter, Header, Kind, Parameter, Split, Transform};
+use skyforge::data::{DataError, DatasetWriter, Header, Label, Modality, Split, Transform};
 use tempfile::TempDir;
 
 /// Records of a block are 16 maps of 128 px.
@@ -11,22 +11,21 @@ pub const BLOCK: u64 = 16;
 
 pub fn header(count: u64) -> Header {
     Header {
-        kind: Kind::Maps,
         count,
-        shape: vec![1, SIDE, SIDE],
-        unit: "1".into(),
-        parameters: Vec::new(),
-        transform: Transform::Identity {},
+        modalities: vec![Modality::maps([1, SIDE, SIDE], "1", Transform::Identity {}, None)],
+        labels: Vec::new(),
         splits: [("train".to_string(), Split::from(0..count))].into(),
-        field: None,
-        axis: None,
         source: toml::toml! { made_by = "a test" },
     }
 }
 
-pub fn with_parameters(count: u64) -> Header {
-    let parameter = |name: &str, unit: &str| Parameter { name: name.into(), unit: unit.into() };
-    Header { parameters: vec![parameter("omega_m", "1"), parameter("h0", "km/s/Mpc")], ..header(count) }
+pub fn with_labels(count: u64) -> Header {
+    Header { labels: vec![Label::real("omega_m", "1"), Label::real("h0", "km/s/Mpc")], ..header(count) }
+}
+
+/// Maps of another side.
+pub fn maps_of(side: usize) -> Vec<Modality> {
+    vec![Modality::maps([1, side, side], "1", Transform::Identity {}, None)]
 }
 
 /// Value of a map's pixel: different for each record and pixel, exact in f32.
@@ -71,7 +70,7 @@ pub fn flip(path: &Path, row: u64, pixel: usize) {
     let mut bytes = std::fs::read(path).unwrap();
     let place = {
         let file = hdf5::File::open(path).unwrap();
-        file.dataset("x").unwrap().offset().unwrap() as usize
+        file.dataset("map").unwrap().offset().unwrap() as usize
     };
     bytes[place + 4 * (row as usize * SIDE * SIDE + pixel)] ^= 1;
     std::fs::write(path, bytes).unwrap();

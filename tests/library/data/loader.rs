@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{
-    Aspa, AspaSettings, BatchPlan, Damaged, Dataset, Encoding, Loader, LoaderSettings, Microbatch, Sampler, Split,
-    Transform,
+    Aspa, AspaSettings, BatchPlan, Damaged, Dataset, Encoding, Loader, LoaderSettings, Microbatch, Modality, Sampler,
+    Split, Transform,
 };
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ fn records_come_in_the_samplers_order_with_their_own_values() {
     let mut sampler = Sampler::new(opened.split("train").unwrap(), opened.blocks(), 2, 7).unwrap();
     for (index, microbatch) in got.iter().enumerate() {
         assert_eq!(microbatch.position, 3 * index as u64);
-        for (row, (&id, map)) in microbatch.ids.iter().zip(microbatch.values.chunks_exact(SIDE * SIDE)).enumerate() {
+        for (row, (&id, map)) in microbatch.ids.iter().zip(microbatch.values[0].chunks_exact(SIDE * SIDE)).enumerate() {
             assert_eq!(id, sampler.record(microbatch.position + row as u64));
             assert!(map.iter().enumerate().step_by(77).all(|(pixel, &x)| x == value(id, pixel)));
         }
@@ -79,7 +79,10 @@ fn large_microbatches_are_the_small_ones_in_a_row() {
     let small = load(&folder, &settings(), BatchPlan { global: 48, microbatches: 16, mine: 0..16, seed: 7 }, 0, 16);
     let large = load(&folder, &settings(), BatchPlan { global: 48, microbatches: 1, mine: 0..1, seed: 7 }, 0, 1);
     assert_eq!(ids(&large), ids(&small));
-    assert_eq!(large[0].values, small.iter().flat_map(|microbatch| microbatch.values.clone()).collect::<Vec<_>>());
+    assert_eq!(
+        large[0].values[0],
+        small.iter().flat_map(|microbatch| microbatch.values[0].clone()).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -98,16 +101,21 @@ fn a_recycled_microbatch_changes_nothing() {
 #[test]
 fn values_are_transformed_by_the_settings_or_else_by_the_manifest() {
     let folder = TempDir::new().unwrap();
-    write(folder.path(), skyforge::data::Header { transform: Transform::Ratio { k: 5.0 }, ..header(BLOCK) }).unwrap();
+    let modalities = vec![Modality::maps([1, SIDE, SIDE], "1", Transform::Ratio { k: 5.0 }, None)];
+    write(folder.path(), skyforge::data::Header { modalities, ..header(BLOCK) }).unwrap();
     let got = &load(&folder, &settings(), plan(0..4), 0, 1)[0];
     let mut wanted = vec![value(got.ids[0], 50)];
     Transform::Ratio { k: 5.0 }.forward(&mut wanted).unwrap();
-    assert_eq!(got.values[50], wanted[0]);
+    assert_eq!(got.values[0][50], wanted[0]);
     let linear = Transform::Linear { scale: 2.0, offset: -1.0 };
-    let got =
-        &load(&folder, &LoaderSettings { encoding: Some(Encoding::Transform(linear)), ..settings() }, plan(0..4), 0, 1)
-            [0];
-    assert_eq!(got.values[50], 2.0 * value(got.ids[0], 50) - 1.0);
+    let got = &load(
+        &folder,
+        &LoaderSettings { encodings: vec![Encoding::Transform(linear)], ..settings() },
+        plan(0..4),
+        0,
+        1,
+    )[0];
+    assert_eq!(got.values[0][50], 2.0 * value(got.ids[0], 50) - 1.0);
 }
 
 #[test]
@@ -115,9 +123,13 @@ fn a_value_outside_the_transforms_domain_is_named_with_its_record() {
     let folder = dataset(BLOCK);
     let log = Transform::Log { shift: -3.0, scale: 1.0, offset: 0.0 }; // records 0, 1, 2 are all below 3
     let dataset = Arc::new(Dataset::open(folder.path()).unwrap());
-    let mut loader =
-        Loader::new(dataset, &LoaderSettings { encoding: Some(Encoding::Transform(log)), ..settings() }, plan(0..4), 0)
-            .unwrap();
+    let mut loader = Loader::new(
+        dataset,
+        &LoaderSettings { encodings: vec![Encoding::Transform(log)], ..settings() },
+        plan(0..4),
+        0,
+    )
+    .unwrap();
     let error = (0..8).find_map(|_| loader.next().err()).unwrap();
     assert_eq!(error.exit(), Exit::Data);
     let message = error.to_string();
@@ -198,7 +210,7 @@ fn a_plan_that_cannot_be_is_wrong_use() {
     refused(&settings(), BatchPlan { mine: 2..2, ..good.clone() });
     refused(&LoaderSettings { window_blocks: 0, ..settings() }, good.clone());
     refused(&LoaderSettings { split: "nothing".into(), ..settings() }, good.clone());
-    refused(&LoaderSettings { encoding: Some(Encoding::Transform(Transform::Ratio { k: 0.0 })), ..settings() }, good);
+    refused(&LoaderSettings { encodings: vec![Encoding::Transform(Transform::Ratio { k: 0.0 })], ..settings() }, good);
 }
 
 #[test]
@@ -220,21 +232,21 @@ fn aspa(grid: &str) -> Arc<Aspa> {
 }
 
 #[test]
-fn spectra_come_as_images_with_their_parameters_beside_them() {
+fn spectra_come_as_images_with_their_labels_beside_them() {
     for grid in ["exogan", "exogan-362"] {
         let folder = TempDir::new().unwrap();
         spectra::write(folder.path(), grid, 1200, |_, _| ()); // three blocks
         let (aspa, wavelength_um) = (aspa(grid), named_grid(grid).unwrap());
-        let settings = LoaderSettings { encoding: Some(Encoding::Aspa(Arc::clone(&aspa))), ..settings() };
+        let settings = LoaderSettings { encodings: vec![Encoding::Aspa(Arc::clone(&aspa))], ..settings() };
         let got = load(&folder, &settings, plan(0..4), 0, 404); // an epoch and more
         let mut image = vec![0.0; 33 * 33];
         for microbatch in &got {
-            assert_eq!((microbatch.values.len(), microbatch.parameters.len()), (3 * 33 * 33, 3 * 7));
+            assert_eq!((microbatch.values[0].len(), microbatch.labels.len()), (3 * 33 * 33, 3 * 7));
             for (row, id) in microbatch.ids.iter().enumerate() {
                 let (depths, parameters) = spectra::record(&wavelength_um, *id);
                 aspa.encode(&depths, &parameters, &mut image).unwrap();
-                assert_eq!(microbatch.values[row * 33 * 33..][..33 * 33], image);
-                assert_eq!(microbatch.parameters[row * 7..][..7], parameters);
+                assert_eq!(microbatch.values[0][row * 33 * 33..][..33 * 33], image);
+                assert_eq!(microbatch.labels[row * 7..][..7], parameters);
             }
         }
         // A cursor in the middle, and one worker of several.
@@ -252,7 +264,7 @@ fn a_spectrum_that_has_no_image_is_named() {
     });
     let dataset = Arc::new(Dataset::open(folder.path()).unwrap());
     let load = |grid: &str| {
-        let settings = LoaderSettings { encoding: Some(Encoding::Aspa(aspa(grid))), ..settings() };
+        let settings = LoaderSettings { encodings: vec![Encoding::Aspa(aspa(grid))], ..settings() };
         Loader::new(Arc::clone(&dataset), &settings, plan(0..4), 0)
     };
     let mut loader = load("exogan").unwrap();
@@ -265,7 +277,7 @@ fn a_spectrum_that_has_no_image_is_named() {
     let message = line(load("exogan-362"));
     assert_eq!(message, "its wavelengths are not those of the codec");
     let maps = crate::data::folder::dataset(BLOCK);
-    let settings = LoaderSettings { encoding: Some(Encoding::Aspa(aspa("exogan"))), ..settings() };
+    let settings = LoaderSettings { encodings: vec![Encoding::Aspa(aspa("exogan"))], ..settings() };
     let message = line(Loader::new(Arc::new(Dataset::open(maps.path()).unwrap()), &settings, plan(0..4), 0));
     assert_eq!(message, "holds maps, expected spectra for the codec aspa");
 }

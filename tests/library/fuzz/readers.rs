@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use skyforge::checkpoint::{Checkpoint, PlayerRecord, PlayerSlots, State, save};
 use skyforge::config::RunConfig;
 use skyforge::data::spectral_axis::named_grid;
-use skyforge::data::{DataError, Dataset, DatasetWriter, Header, Kind, Parameter, Split, Transform};
+use skyforge::data::{Axis, Bands, DataError, Dataset, DatasetWriter, Header, Kind, Label, Modality, Transform, split};
 use skyforge::ingest::spectra::{DepthUnit, Grid, Object, Reading, WavelengthUnit};
 use skyforge::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home};
 use skyforge::trainer::metrics::{self, MetricsLog};
@@ -86,26 +86,30 @@ impl Real {
     }
 }
 
-/// A dataset of two shards with parameters.
+/// A dataset of several shards with two modalities, of which a record may lack one, and labels of both kinds.
 fn dataset(folder: &Path) {
-    let parameter = |name: &str| Parameter { name: name.into(), unit: "1".into() };
     let count = 70;
+    let cutouts = Modality {
+        name: "cutout".into(),
+        kind: Kind::Cutout,
+        shape: vec![2, 8, 8],
+        optional: true,
+        axis: Some(Axis::Bands(Bands { names: vec!["g".into(), "r".into()], pixel_arcsec: 0.4 })),
+        ..Modality::maps([1, 1, 1], "nJy", Transform::Identity {}, None)
+    };
     let header = Header {
-        kind: Kind::Maps,
         count,
-        shape: vec![1, 64, 64],
-        unit: "1".into(),
-        parameters: vec![parameter("omega_m"), parameter("sigma_8")],
-        transform: Transform::Identity {},
-        splits: [("train".to_owned(), Split::from(0..count))].into(),
-        field: None,
-        axis: None,
+        modalities: vec![Modality::maps([1, 64, 64], "1", Transform::Identity {}, None), cutouts],
+        labels: vec![Label::real("omega_m", "1"), Label::class("morphology", ["spiral", "elliptical"])],
+        splits: split::by_shares(count, 0.1, 0.2),
         source: toml::toml! { made_by = "a test" },
     };
     let writer = DatasetWriter::create(folder, header).expect("a folder");
     let shard = |index| {
         writer.write_blocks::<DataError>(index, |_, rows| {
-            rows.values.iter_mut().enumerate().for_each(|(at, value)| *value = at as f32);
+            rows.values[0].iter_mut().enumerate().for_each(|(at, value)| *value = at as f32);
+            rows.labels.fill(1.0);
+            rows.present[1] = 0;
             Ok(())
         })
     };
@@ -116,8 +120,9 @@ fn dataset(folder: &Path) {
 fn read_dataset(folder: &Path) -> Result<(), DataError> {
     let dataset = Dataset::open(folder)?;
     dataset.verify()?;
-    dataset.read(0..1)?;
-    dataset.read_parameters(0..1).map(drop)
+    dataset.read(0, 0..1)?;
+    dataset.read(1, 0..2)?;
+    dataset.read_labels(0..1).map(drop)
 }
 
 fn space() -> (nn::VarStore, FlatSpace) {

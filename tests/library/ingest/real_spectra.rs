@@ -40,10 +40,10 @@ fn exogans_example_is_placed_on_its_own_grid_as_it_is() {
         let numbers = text.lines().map(|line| line.split_whitespace().nth(at).unwrap().parse::<f64>().unwrap() as f32);
         numbers.collect()
     };
-    let values = dataset.read(0..1).unwrap();
+    let values = dataset.read(0, 0..1).unwrap();
     let channels: Vec<&[f32]> = values.chunks_exact(515).collect();
-    assert_eq!(channels, [&column(1)[..], &column(2), &column(2), &[1.0; 515]], "{:?}", dataset.manifest().axis);
-    let truth = dataset.read_parameters(0..1).unwrap();
+    assert_eq!(channels, [&column(1)[..], &column(2), &column(2), &[1.0; 515]], "{:?}", dataset.manifest().modalities);
+    let truth = dataset.read_labels(0..1).unwrap();
     let wanted = [1e-1, 1.29e-5, 2.15e-6, 0.0028].map(|ratio: f64| ratio.log10() as f32);
     assert_eq!((&truth[..4], &truth[4..]), (&wanted[..], &[0.8, 0.88, 1117.0][..]));
     assert_eq!(dataset.split("test").unwrap().records(), 1);
@@ -56,18 +56,18 @@ fn exogans_training_spectra_keep_their_bits_and_parameters() {
     let options = ["--grid", "exogan-362", "--no-errors", "--test", "0.1"];
     let dataset = ingested(&data.join("exogan_training_300.npz"), out.path(), &options);
     let manifest = dataset.manifest();
-    let axis = manifest.axis.as_ref().expect("spectra have wavelengths");
+    let axis = manifest.modality().spectral_axis().expect("spectra have wavelengths");
     assert_eq!((manifest.count, axis.channels.as_slice()), (300, &[Channel::Depth][..]));
     assert_eq!(axis.wavelength_um, named_grid("exogan-362").expect("it has a name"));
     assert_eq!((dataset.split("train").unwrap().records(), dataset.split("test").unwrap().records()), (270, 30));
-    let values = dataset.read(0..300).unwrap();
+    let values = dataset.read(0, 0..300).unwrap();
     let archive = std::fs::File::open(data.join("exogan_training_300.npz")).unwrap();
     let mut depths = Vec::new();
     zip::ZipArchive::new(archive).unwrap().by_name("depth.npy").unwrap().read_to_end(&mut depths).unwrap();
     let (_, depths) = depths.split_at(depths.len() - 4 * 300 * 362);
     assert!(values.iter().flat_map(|depth| depth.to_le_bytes()).eq(depths.iter().copied()), "the same bits");
     assert_eq!(&values[..2], &[0.012_677_508, 0.012_677_101], "numpy's depth[0, :2]");
-    let truth = dataset.read_parameters(0..300).unwrap();
+    let truth = dataset.read_labels(0..300).unwrap();
     let rows: Vec<&[f32]> = truth.chunks_exact(7).collect();
     for (column, (low, high)) in
         [(-8.0, -1.0); 4].into_iter().chain([(0.8, 2.0), (0.8, 1.5), (1000.0, 2000.0)]).enumerate()

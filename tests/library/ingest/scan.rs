@@ -17,7 +17,9 @@ fn patches_with_bad_pixels_are_those_that_cover_one() {
     let path = write(folder.path(), "a.npy", &float_npy("(30, 25)", &values));
     let input = Input::open(&path, &Choice::default()).unwrap();
     for (side, stride) in [(5, 5), (6, 2), (3, 7), (25, 1)] {
-        let survey = Survey::new(Cut { side, stride, test: 0.0, augment: Augment::None }, &[[1, h, w]]).unwrap();
+        let survey =
+            Survey::new(Cut { side, stride, validation: 0.0, test: 0.0, augment: Augment::None }, &[[1, h, w]])
+                .unwrap();
         let found = scan(&mut input.reader().unwrap(), &survey, 0).unwrap();
         assert_eq!(found.bad_pixels, 5);
         let columns = survey.grids[0].columns;
@@ -38,7 +40,9 @@ fn moments_are_those_of_the_good_pixels_that_train() {
     let values: Vec<f32> = (0..40 * 20).map(|x| if x == 5 { f32::NAN } else { 1e4 + (x as f32 * 0.7).sin() }).collect();
     let path = write(folder.path(), "a.npy", &float_npy("(40, 20)", &values));
     let input = Input::open(&path, &Choice::default()).unwrap();
-    let survey = Survey::new(Cut { side: 10, stride: 10, test: 0.25, augment: Augment::None }, &[[1, 40, 20]]).unwrap();
+    let survey =
+        Survey::new(Cut { side: 10, stride: 10, validation: 0.0, test: 0.25, augment: Augment::None }, &[[1, 40, 20]])
+            .unwrap();
     let found = scan(&mut input.reader().unwrap(), &survey, 0).unwrap().moments.unwrap();
     let train: Vec<f64> = values[..30 * 20].iter().filter(|x| x.is_finite()).map(|x| f64::from(*x)).collect();
     let mean = train.iter().sum::<f64>() / train.len() as f64;

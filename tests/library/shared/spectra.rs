@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use skyforge::data::spectral_axis::named_grid;
-use skyforge::data::{Channel, DatasetWriter, Header, Kind, SpectralAxis, Split, Transform, atmosphere};
+use skyforge::data::{Channel, DatasetWriter, Header, Modality, SpectralAxis, Split, atmosphere};
 use skyforge::rng::{Draw, Stream};
 
 /// Spectrum and parameters of a record, on a grid that has a name.
@@ -24,23 +24,21 @@ pub fn record(grid: &[f64], record: u64) -> (Vec<f32>, Vec<f32>) {
 pub fn write(folder: &Path, grid: &str, count: u64, spoil: impl Fn(u64, &mut [f32])) {
     let wavelength_um = named_grid(grid).expect("a grid of that name");
     let header = Header {
-        kind: Kind::Spectra,
         count,
-        shape: vec![1, wavelength_um.len()],
-        unit: "1".into(),
-        parameters: atmosphere::parameters(),
-        transform: Transform::Identity {},
+        modalities: vec![Modality::spectra(SpectralAxis {
+            channels: vec![Channel::Depth],
+            wavelength_um: wavelength_um.clone(),
+        })],
+        labels: atmosphere::labels(),
         splits: [("train".to_owned(), Split::from(0..count))].into(),
-        field: None,
-        axis: Some(SpectralAxis { channels: vec![Channel::Depth], wavelength_um: wavelength_um.clone() }),
         source: toml::Table::new(),
     };
     let writer = DatasetWriter::create(folder, header).expect("the disk has room");
     let points = wavelength_um.len();
     let shards = (0..writer.shards()).map(|shard| {
         writer.write_blocks(shard, |records, rows| {
-            let numbers = rows.parameters.chunks_exact_mut(7);
-            for ((index, depths), numbers) in records.zip(rows.values.chunks_exact_mut(points)).zip(numbers) {
+            let numbers = rows.labels.chunks_exact_mut(7);
+            for ((index, depths), numbers) in records.zip(rows.values[0].chunks_exact_mut(points)).zip(numbers) {
                 let (made, parameters) = record(&wavelength_um, index);
                 depths.copy_from_slice(&made);
                 numbers.copy_from_slice(&parameters);

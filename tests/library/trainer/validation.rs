@@ -5,7 +5,7 @@ use std::path::Path;
 
 use skyforge::comm::{Communicator, Solo, Threads};
 use skyforge::data::normalise::Transform;
-use skyforge::data::{Dataset, DatasetWriter, Header, Kind, Split};
+use skyforge::data::{Dataset, DatasetWriter, Header, Modality, Split};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::{Draw, Stream};
@@ -79,15 +79,10 @@ fn sky(folder: &Path) -> Dataset {
 
 fn sky_with(folder: &Path, splits: &[(&str, Range<u64>)]) -> Dataset {
     let header = Header {
-        kind: Kind::Maps,
         count: 512,
-        shape: vec![1, SIDE, SIDE],
-        unit: "1".into(),
-        parameters: Vec::new(),
-        transform: TRANSFORM,
+        modalities: vec![Modality::maps([1, SIDE, SIDE], "1", TRANSFORM, None)],
+        labels: Vec::new(),
         splits: splits.iter().map(|(name, records)| ((*name).to_owned(), Split::from(records.clone()))).collect(),
-        field: None,
-        axis: None,
         source: toml::Table::new(),
     };
     let writer = DatasetWriter::create(folder, header).expect("the disk has room");
