@@ -10,6 +10,7 @@
 //!
 //! Nothing in it depends on time, place or the number of ranks: equal training gives equal bytes.
 
+mod identity;
 mod read;
 mod write;
 
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::exit::{Ends, Exit};
 use crate::optim::{Adam, Buffer, FlatSpace};
 
+pub use identity::Identity;
 pub use read::{Checkpoint, Keep, Newest, Opened, all, best, keep, newest, newest_scheduled, set_aside};
 pub use write::{Saved, save};
 
@@ -48,7 +50,7 @@ pub struct State {
     /// The score by which the run chooses its best checkpoint, if it measures any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Criterion>,
-    /// What makes the run what it is: a checkpoint continues only a run of which this is the same.
+    /// What makes the run what it is, as [`Identity::table`] has it.
     pub run: toml::Table,
 }
 

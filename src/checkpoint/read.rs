@@ -7,7 +7,7 @@ use safetensors::{Dtype, SafeTensors};
 use tch::{Tensor, nn};
 
 use super::write::{checksum_line, checksum_of};
-use super::{CHECKSUMS, CheckpointError, Criterion, FILES, FORMAT, PlayerSlots, STATE, State, at};
+use super::{CHECKSUMS, CheckpointError, Criterion, FILES, FORMAT, Identity, PlayerSlots, STATE, State, at};
 use crate::optim::{Entry, FlatSpace};
 use crate::{files, one_line};
 
@@ -215,8 +215,8 @@ impl Checkpoint {
 
     /// Refuses a run that is not the one the checkpoint was made by. `run` is what makes that run what it is; the keys
     /// in `may_differ` may.
-    pub fn belongs_to(&self, run: &toml::Table, may_differ: &[String]) -> Result<(), CheckpointError> {
-        match first_difference("", &self.state.run, run, may_differ) {
+    pub fn belongs_to(&self, run: &Identity, may_differ: &[String]) -> Result<(), CheckpointError> {
+        match run.difference(&self.state.run, may_differ) {
             None => Ok(()),
             Some(fault) => Err(CheckpointError::Another { path: self.folder.clone(), fault }),
         }
@@ -348,24 +348,4 @@ impl Tensors {
         }
         Ok(())
     }
-}
-
-/// Where two tables differ first, in words.
-fn first_difference(path: &str, saved: &toml::Table, now: &toml::Table, may_differ: &[String]) -> Option<String> {
-    let mut keys: Vec<&String> = saved.keys().chain(now.keys()).collect();
-    keys.sort();
-    keys.dedup();
-    keys.into_iter().find_map(|key| {
-        let name = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        match (saved.get(key), now.get(key)) {
-            (Some(toml::Value::Table(saved)), Some(toml::Value::Table(now))) => {
-                first_difference(&name, saved, now, may_differ)
-            }
-            (saved, now) if saved == now || may_differ.contains(&name) => None,
-            (saved, now) => {
-                let word = |value: Option<&toml::Value>| value.map_or("not set".to_owned(), ToString::to_string);
-                Some(format!("made with {name} = {}, this run has {}", word(saved), word(now)))
-            }
-        }
-    })
 }

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use clap::Args;
 use tch::Device;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::game::game;
 use super::session::{Session, check_ranks};
 use super::staging::{self, StageArguments};
 use super::{CommandError, logging, provenance};
+use crate::checkpoint::Identity;
 use crate::comm::{Terms, alarm};
-use crate::config::{CodecSection, ConfigError, Override, RunConfig, RunFile};
+use crate::config::{
+    CodecSection, ConfigError, DatasetDescription, DeviceKind, Override, RunConfig, RunDescription, RunFile,
+};
 use crate::data::loader::LoaderSettings;
-use crate::data::spectral_axis::in_words;
 use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
 use crate::device;
 use crate::exit::{Ends, Exit};
@@ -139,7 +140,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
             encodings: vec![encoding.clone()],
         },
         folder: &arguments.run,
-        identity: identity(&config, &dataset, &encoding, device),
+        identity: Identity::of(&describe(&config, &dataset, &encoding, device)),
         changed_by_hand: sets.iter().flat_map(|set| changed_by_hand(&set.key(), config.networks())).collect(),
         stop: StopFlag::install(),
         max_wall: arguments.max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
@@ -203,39 +204,12 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 }
 
 /// What makes the run what it is: its configuration, and the data that it learns from as they are.
-fn identity(config: &RunConfig, dataset: &Dataset, encoding: &Encoding, device: Device) -> toml::Table {
-    let manifest = dataset.manifest();
-    let mut facts = toml::Table::new();
-    facts.insert("shape".into(), toml::Value::try_from(&manifest.modality().shape).expect("a shape is an array"));
-    facts.insert("checksum".into(), dataset.checksum().into());
-    facts.insert("unit".into(), manifest.modality().unit.clone().into());
-    match encoding {
-        Encoding::Transform(transform) => {
-            facts.insert("transform".into(), toml::Value::try_from(transform).expect("a transform is a table"));
-        }
-        Encoding::Aspa(aspa) => {
-            // In few words first, by which a run on another grid is refused; in full for those who make spectra.
-            facts.insert("axis".into(), name(aspa.wavelength_um()).into());
-            let wavelength_um: Vec<toml::Value> = aspa.wavelength_um().iter().map(|&um| um.into()).collect();
-            facts.insert("wavelength_um".into(), wavelength_um.into());
-        }
-    }
-    if let Some(field) = manifest.modality().field() {
-        facts.insert("field".into(), toml::Value::try_from(field).expect("a field is a table"));
-    }
-    let mut identity = config.identity();
-    identity.insert("dataset".into(), facts.into());
-    // What became of trainer.device: other kernels, other bits.
-    let kind = if device.is_cuda() { "cuda" } else { "cpu" };
-    let Some(toml::Value::Table(trainer)) = identity.get_mut("trainer") else { unreachable!("a run has a trainer") };
-    trainer.insert("device".into(), kind.into());
-    identity
-}
-
-/// Wavelengths in a few words that no others have.
-fn name(wavelength_um: &[f64]) -> String {
-    let bytes: Vec<u8> = wavelength_um.iter().flat_map(|um| um.to_le_bytes()).collect();
-    format!("{} ({:016x})", in_words(wavelength_um), xxh3_64(&bytes))
+fn describe(config: &RunConfig, dataset: &Dataset, encoding: &Encoding, device: Device) -> RunDescription {
+    let split = &config.sections().data.split;
+    let split = dataset.split(split).expect("the split was looked up before");
+    let dataset = DatasetDescription::of(dataset, split, std::slice::from_ref(encoding));
+    let device = if device.is_cuda() { DeviceKind::Cuda } else { DeviceKind::Cpu };
+    RunDescription::new(config, dataset, device)
 }
 
 /// Keys that choose the device and its arithmetic.

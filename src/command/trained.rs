@@ -9,14 +9,13 @@ use tch::Device;
 use super::CommandError;
 use super::session::Session;
 use crate::checkpoint::{self, Checkpoint, CheckpointError};
-use crate::config::{CodecSection, FamilySection};
-use crate::data::{Aspa, Channel, Encoding, Label, Modality, SpectralAxis, atmosphere};
+use crate::config::{CodecSection, RunDescription};
+use crate::data::{Aspa, Encoding, Label, Modality};
 use crate::files;
 use crate::inference::Networks;
 use crate::model::Precision;
 use crate::model::dcgan::DcganSettings;
 use crate::model::embedder::EmbedderSize;
-use crate::one_line;
 
 /// Which weights of a run.
 #[derive(Debug, Args)]
@@ -136,43 +135,26 @@ pub struct Facts {
 
 impl Facts {
     fn of(checkpoint: &Checkpoint) -> Result<Self, CommandError> {
-        fn get<T: serde::de::DeserializeOwned>(table: &toml::Table, path: &[&str]) -> Result<T, String> {
-            let missing = || format!("has no run.{}", path.join("."));
-            let mut value = table.get(path[0]).ok_or_else(missing)?;
-            for key in &path[1..] {
-                value = value.get(key).ok_or_else(missing)?;
+        let wrong = |fault: String| CommandError::Wrong { path: checkpoint.folder().join("state.toml"), fault };
+        let RunDescription { family, dataset, trainer, .. } =
+            RunDescription::from_state(&checkpoint.state.run).map_err(wrong)?;
+        let [modality] = <[Modality; 1]>::try_from(dataset.modalities)
+            .map_err(|all| wrong(format!("`run.dataset.modalities` has {}, expected 1", all.len())))?;
+        let encoding = match (family.codec(), modality.spectral_axis()) {
+            (Some(CodecSection::Aspa(settings)), Some(axis)) => {
+                let aspa = Aspa::new(settings.clone(), &axis.wavelength_um);
+                Encoding::Aspa(Arc::new(aspa.map_err(|fault| wrong(format!("`run.family.codec`: {fault}")))?))
             }
-            value
-                .clone()
-                .try_into()
-                .map_err(|error: toml::de::Error| format!("run.{}: {}", path.join("."), one_line::message(&error)))
-        }
-        let run = &checkpoint.state.run;
-        let read = || -> Result<Self, String> {
-            let has = |key: &str| run.get("dataset").and_then(|dataset| dataset.get(key)).is_some();
-            let family: FamilySection = get(run, &["family"])?;
-            let (encoding, modality, labels) = if let Some(CodecSection::Aspa(settings)) = family.codec() {
-                let wavelength_um: Vec<f64> = get(run, &["dataset", "wavelength_um"])?;
-                let aspa = Aspa::new(settings.clone(), &wavelength_um)
-                    .map_err(|fault| format!("run.family.codec: {fault}"))?;
-                let axis = SpectralAxis { channels: vec![Channel::Depth], wavelength_um };
-                (Encoding::Aspa(Arc::new(aspa)), Modality::spectra(axis), atmosphere::labels())
-            } else {
-                let transform = get(run, &["dataset", "transform"])?;
-                let shape: [usize; 3] = get(run, &["dataset", "shape"])?;
-                let unit: String = get(run, &["dataset", "unit"])?;
-                let field = has("field").then(|| get(run, &["dataset", "field"])).transpose()?;
-                (Encoding::Transform(transform), Modality::maps(shape, &unit, transform, field), Vec::new())
-            };
-            Ok(Self {
-                model: family.dcgan(),
-                embedder: family.gan().embedder.as_ref().map(|embedder| EmbedderSize { hidden: embedder.hidden }),
-                modality,
-                labels,
-                encoding,
-                threads: get(run, &["trainer", "threads_per_rank"])?,
-            })
+            (None, None) => Encoding::Transform(modality.transform),
+            _ => return Err(wrong("`run.family.codec` is not of the data, expected one for spectra alone".into())),
         };
-        read().map_err(|fault| CommandError::Wrong { path: checkpoint.folder().join("state.toml"), fault })
+        Ok(Self {
+            model: family.dcgan(),
+            embedder: family.gan().embedder.as_ref().map(|embedder| EmbedderSize { hidden: embedder.hidden }),
+            modality,
+            labels: dataset.labels,
+            encoding,
+            threads: trainer.threads_per_rank,
+        })
     }
 }

@@ -3,6 +3,7 @@
 //! Settings live beside the thing they set; this room holds their sections together, refuses unknown keys, applies
 //! `--set a.b=c`, and checks what no section can check alone.
 
+mod description;
 mod family;
 mod optimizer;
 mod overrides;
@@ -12,11 +13,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use description::{DatasetDescription, DeviceKind, RunDescription};
 pub use family::{CodecSection, FamilySection, GanSection};
 pub use optimizer::{NetworkOptimizer, OptimizerSection};
 pub use overrides::{Override, apply};
 pub use run_file::{BatchSection, DataSection, Reduction, RunFile, TrainerSection, ValidationSection};
 
+use crate::data::split::VALIDATION;
 use crate::device::Choice;
 use crate::exit::{Ends, Exit};
 use crate::files;
@@ -25,7 +28,7 @@ use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSettings, Loss, Noise, Penalty, Update};
 use crate::one_line;
 use crate::optim::AdamSettings;
-use crate::trainer::{Cut, Score, validation};
+use crate::trainer::{Cut, Score};
 
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -212,32 +215,6 @@ impl RunConfig {
         self.file.optimizer.of(network)
     }
 
-    /// What makes the run what it is: a checkpoint of a run that differs in any of it cannot be continued. Where the
-    /// data lie, how long the run is and how often it reports are not part of it; nor is what comes after a bad step,
-    /// since good steps do not depend on it, and a run that met one must be able to go on under another policy.
-    pub fn identity(&self) -> toml::Table {
-        let mut table = toml::Table::try_from(&self.file).expect("a configuration is a table");
-        let mut forget = |section: &str, keys: &[&str]| {
-            if let Some(toml::Value::Table(section)) = table.get_mut(section) {
-                section.retain(|key, _| !keys.contains(&key));
-            }
-        };
-        forget("data", &["path"]);
-        forget("trainer", &["steps", "epochs", "checkpoint_every", "keep_checkpoints", "keep_every"]);
-        forget("trainer", &["log_every", "compare_every"]);
-        forget("validation", &["every", "best"]);
-        forget("trainer", &["not_finite", "device", "share_gpu", "overlap", "hang_seconds"]);
-        if self.file.trainer.deterministic {
-            forget("trainer", &["deterministic"]); // runs from before this key are the same
-        }
-        // What each network's Adam is, wherever that is said.
-        let adam = |name: &&str| toml::Value::try_from(self.adam(name)).expect("Adam's settings are a table");
-        let networks: toml::Table = self.networks().iter().map(|name| ((*name).to_owned(), adam(name))).collect();
-        let optimizer: toml::Table = [("network".to_owned(), networks.into())].into_iter().collect();
-        table.insert("optimizer".into(), optimizer.into());
-        table
-    }
-
     /// What no section can check alone.
     fn check(&self) -> Result<(), ConfigError> {
         let RunFile { batch, trainer, optimizer, data, .. } = &self.file;
@@ -309,7 +286,7 @@ impl RunConfig {
             let wanted = format!("a multiple of `trainer.checkpoint_every`: {}", trainer.checkpoint_every);
             return value("validation.every", every, &wanted);
         }
-        if *every > 0 && data.split == validation::SPLIT {
+        if *every > 0 && data.split == VALIDATION {
             return value("data.split", &quoted(&data.split), "another split, since `validation.every` is not 0");
         }
         if !(2..=1 << 20).contains(records) {

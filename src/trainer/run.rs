@@ -18,7 +18,7 @@ use super::step::{Cut, Ended, Odd, Stepper};
 use super::straggler::{Since, Stragglers};
 use super::validation::{Score, Scores, Validator};
 use super::watch::{PATIENCE, Watch};
-use crate::checkpoint::{self, Checkpoint, CheckpointError, Keep, Newest, State};
+use crate::checkpoint::{self, Checkpoint, CheckpointError, Identity, Keep, Newest, State};
 use crate::comm::{Communicator, DeviceSum, Disagreement, There, Watchdog, agree, tree};
 use crate::data::loader::{BatchPlan, Loader, LoaderSettings};
 use crate::data::{DataError, Dataset, Encoding};
@@ -74,7 +74,7 @@ pub struct Training<'a> {
     /// The run folder, which is there.
     pub folder: &'a Path,
     /// What makes the run what it is.
-    pub identity: toml::Table,
+    pub identity: Identity,
     /// Keys of it that were set by hand and may differ from the checkpoint's.
     pub changed_by_hand: Vec<String>,
     /// Raised from outside to stop.
@@ -512,7 +512,8 @@ impl<'a, O: Objective> Run<'a, O> {
         let checkpoints = checkpoints(self.training);
         let scores = scores.iter().flat_map(Scores::named).map(|(name, score)| (name.to_owned(), score)).collect();
         let best = schedule.best.filter(|_| schedule.validate_every > 0).map(Score::criterion);
-        let state = State { scores, best, ..State::new(self.step, self.step * records_per_step, identity.clone()) };
+        let state =
+            State { scores, best, ..State::new(self.step, self.step * records_per_step, identity.table().clone()) };
         let written = if comm.rank() == 0 {
             let synced = scribe.map_or(Ok(()), Scribe::sync);
             synced.and_then(|()| {
@@ -585,7 +586,7 @@ fn put_aside(comm: &dyn Communicator, damaged: &[(PathBuf, CheckpointError)]) ->
 
 /// Refuses ranks that were given different configurations, data or lengths.
 fn all_do_the_same(training: &Training) -> Result<(), TrainError> {
-    let told = format!("{:?} {}", training.schedule, training.identity);
+    let told = format!("{:?} {}", training.schedule, training.identity.table());
     let all = training.comm.gather(&xxh3_64(told.as_bytes()).to_le_bytes());
     match all.iter().position(|word| *word != all[0]) {
         Some(rank) => Err(TrainError::Unlike { rank }),

@@ -8,6 +8,7 @@ use super::step::Stepper;
 use crate::checkpoint::{Criterion, Direction};
 use crate::comm::Communicator;
 use crate::data::normalise::Transform;
+use crate::data::split::VALIDATION;
 use crate::data::{DataError, Dataset, Split};
 use crate::objective::{MADE_AT_ONCE, Objective};
 use crate::statistics::comparison::spectrum_departure;
@@ -16,9 +17,6 @@ use crate::statistics::{Maps, StatisticsError};
 
 /// Maps that differ among each other so much less than the data do are all the same one.
 const COLLAPSED: f64 = 0.1;
-
-/// The split that is measured on.
-pub const SPLIT: &str = "validation";
 
 /// A score, and which values of it are better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +65,10 @@ impl Scores {
 /// # Errors
 /// Where it has none: how to get one.
 pub fn split(dataset: &Dataset) -> Result<&Split, DataError> {
-    dataset.manifest().splits.get(SPLIT).ok_or_else(|| {
+    dataset.manifest().splits.get(VALIDATION).ok_or_else(|| {
         let folder = dataset.folder().display();
         DataError::Usage(format!(
-            "{folder} has no split `{SPLIT}`, expected one since `validation.every` is not 0: \
+            "{folder} has no split `{VALIDATION}`, expected one since `validation.every` is not 0: \
              simulate or ingest the dataset with --validation SHARE"
         ))
     })
@@ -111,7 +109,8 @@ impl Validator {
             left -= taken;
         }
         let side = dataset.manifest().modality().shape[2];
-        let data = Sums::of(&values, side).map_err(|error| DataError::Usage(format!("split `{SPLIT}`: {error}")))?;
+        let data =
+            Sums::of(&values, side).map_err(|error| DataError::Usage(format!("split `{VALIDATION}`: {error}")))?;
         Ok(Self { side, maps: maps.next_multiple_of(MADE_AT_ONCE), transform, data })
     }
 

@@ -265,6 +265,8 @@ fn a_flipped_bit_in_the_data_stops_the_run_and_names_the_rows() {
 #[test]
 fn validation_needs_a_split_of_its_own() {
     let scene = scene();
+    fs::remove_dir_all(&scene.maps).expect("it is there");
+    must(1, &["simulate", "maps", "--out", arg(&scene.maps), "--count", "128", "--validation", "0"]);
     let (code, line) = train(&scene, &["validation.every=20"]);
     assert_eq!(code, 64, "{line}");
     let wanted = "has no split `validation`, expected one since `validation.every` is not 0: simulate or ingest the dataset with --validation SHARE";

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "mpi")]
 use {
+    skyforge::checkpoint::Identity,
     skyforge::comm::Courier,
     skyforge::config::RunConfig,
     skyforge::data::{Dataset, loader::LoaderSettings},
@@ -201,7 +202,7 @@ fn ranks_that_are_threads_train_what_ranks_that_are_processes_train() {
             dataset: Arc::new(Dataset::open(&maps).expect("it was made")),
             loader: LoaderSettings { split: sections.data.split.clone(), ..LoaderSettings::default() },
             folder: &threads,
-            identity: toml::Table::new(),
+            identity: Identity::of(&toml::Table::new()),
             changed_by_hand: Vec::new(),
             stop: StopFlag::new(),
             max_wall: None,

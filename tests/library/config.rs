@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use skyforge::config::{Override, RunConfig};
+use skyforge::config::{DatasetDescription, DeviceKind, Override, RunConfig, RunDescription};
+use skyforge::data::{Modality, Split, Transform};
 
 const TEXT: &str = r#"
 seed = 7
@@ -95,6 +96,17 @@ fn load(text: &str, sets: &[&str]) -> Result<RunConfig, String> {
     RunConfig::parse(Path::new("a.toml"), text, &sets).map_err(|error| error.to_string())
 }
 
+/// The description of a run with `TEXT` on some dataset.
+fn description(sets: &[&str]) -> RunDescription {
+    let dataset = DatasetDescription {
+        checksum: "0123456789abcdef".into(),
+        training_records: Split::from(0..100),
+        modalities: vec![Modality::maps([1, 64, 64], "1", Transform::Identity {}, None)],
+        labels: Vec::new(),
+    };
+    RunDescription::new(&load(TEXT, sets).expect("it is right"), dataset, DeviceKind::Cpu)
+}
+
 fn refused(text: &str, sets: &[&str]) -> String {
     let message = load(text, sets).expect_err("it is wrong");
     assert!(!message.contains('\n'), "one line: {message}");
@@ -164,7 +176,7 @@ fn networks_that_the_family_has_not_are_refused() {
 
 #[test]
 fn the_optimizer_is_part_of_what_a_run_is_wherever_it_is_said() {
-    let identity = |sets: &[&str]| load(TEXT, sets).expect("it is right").identity();
+    let identity = |sets: &[&str]| description(sets);
     let both = ["optimizer.network.discriminator.beta1=0.25", "optimizer.network.generator.beta1=0.25"];
     assert_eq!(identity(&["optimizer.beta1=0.25"]), identity(&both));
     assert_ne!(identity(&["optimizer.beta1=0.25"]), identity(&[]));
@@ -343,7 +355,7 @@ fn a_microbatch_of_one_record_is_refused_for_batch_norm_alone() {
 
 #[test]
 fn what_comes_after_a_bad_step_is_no_part_of_what_a_run_is() {
-    let identity = |sets: &[&str]| load(TEXT, sets).expect("it is right").identity();
+    let identity = |sets: &[&str]| description(sets);
     for policy in ["stop", "skip", "rollback"] {
         assert_eq!(identity(&[&format!("trainer.not_finite={policy}")]), identity(&[]));
     }
@@ -375,7 +387,7 @@ fn an_override_without_a_value_is_refused() {
 
 #[test]
 fn length_and_reports_are_no_part_of_what_a_run_is() {
-    let identity = |sets: &[&str]| load(TEXT, sets).expect("it is right").identity();
+    let identity = |sets: &[&str]| description(sets);
     assert_eq!(
         identity(&[]),
         identity(&[

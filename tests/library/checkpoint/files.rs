@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use skyforge::checkpoint::{
-    Checkpoint, CheckpointError, Criterion, Direction, Keep, PlayerRecord, PlayerSlots, Saved, State, all, best, keep,
-    newest, newest_scheduled, save,
+    Checkpoint, CheckpointError, Criterion, Direction, Identity, Keep, PlayerRecord, PlayerSlots, Saved, State, all,
+    best, keep, newest, newest_scheduled, save,
 };
 use skyforge::exit::{Ends, Exit};
 use skyforge::files::faults::{Fault, Operation, during};
@@ -282,10 +282,11 @@ fn what_a_crash_left_behind_is_not_taken_for_a_checkpoint() {
 fn another_run_is_refused_by_name_of_the_first_difference() {
     let folder = tempfile::tempdir().expect("a folder");
     let checkpoint = Checkpoint::open(&saved(folder.path(), 1)).expect("it is whole");
-    checkpoint.belongs_to(&run_table(8), &[]).expect("it is the same run");
-    let error = checkpoint.belongs_to(&run_table(16), &[]).expect_err("it is another").to_string();
+    let run = |width| Identity::of(&run_table(width));
+    checkpoint.belongs_to(&run(8), &[]).expect("it is the same run");
+    let error = checkpoint.belongs_to(&run(16), &[]).expect_err("it is another").to_string();
     assert!(error.ends_with("made with family.width = 8, this run has 16"), "{error}");
-    checkpoint.belongs_to(&run_table(16), &["family.width".into()]).expect("it may differ");
+    checkpoint.belongs_to(&run(16), &["family.width".into()]).expect("it may differ");
 }
 
 #[test]
