@@ -168,8 +168,8 @@ fn label_flips_are_drawn_for_each_map() {
 #[test]
 fn there_is_one_logit_a_map() {
     let gan = Gan::new(&SMALL, settings(Update::Alternating, Noise::Fresh), 1, Device::Cpu);
-    let judge = &gan.players()[0].store.variables()["judge.weight"];
-    assert_eq!(judge.size(), [1, 8 * 16]);
+    let logit = &gan.players()[0].store.variables()["logit.weight"];
+    assert_eq!(logit.size(), [1, 8 * 16]);
 }
 
 /// A critic with the same slope everywhere pays lambda (|w| - 1)^2 at any map.
