@@ -6,6 +6,7 @@
 mod family;
 mod optimizer;
 mod overrides;
+pub mod reference;
 mod run_file;
 
 use std::path::{Path, PathBuf};

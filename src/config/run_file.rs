@@ -53,7 +53,7 @@ pub struct DataSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("unset" = "the option `--data`"))]
     pub path: Option<PathBuf>,
-    /// Name of the split of the dataset that the run learns from.
+    /// Name of the split of the dataset that the run learns from; not `validation`, unless `validation.every` is 0.
     pub split: String,
     /// Blocks of about 1 MiB whose records are shuffled together, 1 or more. A larger window comes closer to a shuffle
     /// of the whole dataset and takes more memory: two windows are held at a time.
