@@ -7,22 +7,23 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Cuda, Device};
 
 use crate::exit::{Ends, Exit};
 pub use crate::kernels::{is_deterministic, set_deterministic};
 
-/// What a run asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Kind of device that a run asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
-    /// A GPU where there is a driver for one, else the CPU.
+    /// A GPU for each rank where the machine has an NVIDIA driver, else the CPU.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// A GPU, or nothing.
+    /// A GPU for each rank; where there is none, the run is refused.
     Cuda,
 }
 

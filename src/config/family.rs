@@ -1,5 +1,6 @@
 //! `[family]`: what is trained, with its networks, its loss and its turns.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::AspaSettings;
@@ -8,13 +9,13 @@ use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{Loss, Noise, Update};
 use crate::trainer::{Score, Validator};
 
-/// What is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Kind of model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FamilySection {
-    /// CosmoGAN's: maps.
+    /// Generative adversarial network of maps (CosmoGAN: Mustafa et al. 2019).
     MapsGan(GanSection),
-    /// ExoGAN's: spectra as images.
+    /// Generative adversarial network of spectra, which are encoded as images (ExoGAN: Zingales and Waldmann 2018).
     SpectraGan(GanSection),
 }
 
@@ -80,11 +81,13 @@ impl FamilySection {
     }
 }
 
-/// How spectra become images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Encoding of spectra as images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum CodecSection {
-    /// ExoGAN's.
+    /// The array of spectrum and parameters of ExoGAN (Zingales and Waldmann 2018): sections of the spectrum, each
+    /// normalised by its own least and greatest depth, beside stripes that hold these and the parameters of the
+    /// atmosphere.
     Aspa(AspaSettings),
 }
 
@@ -94,64 +97,82 @@ impl Default for CodecSection {
     }
 }
 
-/// A generator against a discriminator.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A generator and a discriminator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GanSection {
-    /// Of the discriminator and the generator.
+    /// Adversarial loss of discriminator and generator.
     pub loss: Loss,
-    /// Weight of the gradient penalty on the discriminator; 0 = none.
+    /// Weight of the gradient penalty on the discriminator (Gulrajani et al. 2017), at least 0; 0 = none. Must be
+    /// positive with `family.loss = "wasserstein"` (10 in that paper). A positive weight needs `family.norm =
+    /// "generator"` or `"none"`.
     #[serde(default)]
     pub penalty: f64,
-    /// Steps from one gradient penalty to the next, which then counts as many times.
+    /// Steps from one gradient penalty to the next, 1 or more. With n steps the penalty counts n times (Karras et al.
+    /// 2020).
     #[serde(default = "GanSection::each_step")]
+    #[schemars(extend("unit" = "steps"))]
     pub penalty_every: u64,
-    /// Probability that a map's label is flipped, drawn for each map.
+    /// Probability that the discriminator gets the wrong label (real or generated) for a record, drawn for each record;
+    /// 0 to 1.
     #[serde(default)]
     pub label_flip: f64,
-    /// Standard deviation of noise on all maps before the discriminator, in their own range; 0 = none.
+    /// Standard deviation of Gaussian noise that is added to real and generated records before the discriminator, in
+    /// the range of `family.output`; at least 0, 0 = no noise.
     #[serde(default)]
     pub instance_noise: f64,
-    /// Decay of the average of the generator's weights that samples are made with, and of the embedder's; 0 = none is kept.
+    /// Decay per step of an exponential moving average of the weights of generator and embedder, with which samples are
+    /// made; at least 0 and below 1, 0 = no average.
     #[serde(default)]
     pub ema: f64,
-    /// Side of a map in pixels.
+    /// Side of a map, or of the image that encodes a spectrum: at least 2 to the power of `family.depth`, at most 8192,
+    /// and with a codec the same as `family.codec.side`.
+    #[schemars(extend("unit" = "pixels"))]
     pub side: i64,
-    /// Channels of the layer next to the map; they double with each halving of the side.
+    /// Channels of the convolution next to the map, 1 to 4096. They double with each halving of the side.
     #[serde(default = "DcganSettings::full_width")]
+    #[schemars(extend("unit" = "channels"))]
     pub width: i64,
-    /// Halvings of the side.
+    /// Convolutions that halve the side in the discriminator, and that double it in the generator, 1 to 12.
     #[serde(default = "DcganSettings::full_depth")]
+    #[schemars(extend("unit" = "layers"))]
     pub depth: u32,
-    /// Length of the latent vector.
+    /// Length of the latent vector, 1 to 65536.
     #[serde(default = "DcganSettings::full_latent")]
     pub latent_dim: i64,
-    /// How the latent vector is drawn.
+    /// Distribution of the components of the latent vector.
     #[serde(default)]
     pub latent: Latent,
-    /// The range of pixels that the generator makes.
+    /// Range of the pixels that the generator makes. Must be `"sigmoid"` for `spectra_gan`.
     #[serde(default)]
     pub output: Output,
-    /// Norm of the discriminator and the generator.
+    /// Which networks have batch norm.
     #[serde(default)]
     pub norm: Norm,
-    /// Whether the generator is updated after the discriminator or from the same weights.
+    /// Whether the generator is updated after the discriminator or together with it.
     #[serde(default)]
     pub update: Update,
-    /// Whether the generator's update draws its own latent noise.
+    /// Latent vectors of the generator's update.
     #[serde(default)]
     pub noise: Noise,
-    /// Updates of the discriminator in a step.
+    /// Updates of the discriminator in a step, 1 or more; 1 with `family.update = "simultaneous"` or `family.noise =
+    /// "shared"`.
     #[serde(default = "GanSection::once")]
+    #[schemars(extend("unit" = "updates"))]
     pub discriminator_updates: u32,
-    /// Updates of the generator in a step.
+    /// Updates of the generator in a step, 1 or more; 1 with `family.update = "simultaneous"` or `family.noise =
+    /// "shared"`.
     #[serde(default = "GanSection::once")]
+    #[schemars(extend("unit" = "updates"))]
     pub generator_updates: u32,
-    /// A third network, which learns the way back from maps to latent vectors; none where it is not set.
+    /// Embedder: a third network, which estimates the latent vector of a map or spectrum, also of one that is known in
+    /// part.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "no embedder"))]
     pub embedder: Option<EmbedderSettings>,
-    /// How spectra become images; ExoGAN's way where this is not set. For `spectra_gan` alone.
+    /// Encoding of spectra as images, for `spectra_gan` only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "`kind = \"aspa\"` with its defaults"))]
     pub codec: Option<CodecSection>,
 }
 

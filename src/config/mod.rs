@@ -7,6 +7,7 @@ mod description;
 mod family;
 mod optimizer;
 mod overrides;
+pub mod reference;
 mod run_file;
 
 use std::path::{Path, PathBuf};

@@ -2,27 +2,31 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::optim::AdamSettings;
 
 /// Adam of all networks, with exceptions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimizerSection {
-    /// Step size.
+    /// Learning rate, more than 0.
     pub learning_rate: f64,
-    /// Decay of the mean of gradients.
+    /// Decay rate of the first moment (mean of gradients), at least 0 and below 1.
     pub beta1: f64,
-    /// Decay of the mean of squared gradients.
+    /// Decay rate of the second moment (mean of squared gradients), at least 0 and below 1.
     pub beta2: f64,
-    /// Added to the root of the second moment.
+    /// Constant added to the square root of the second moment, more than 0.
     pub epsilon: f64,
-    /// Largest norm of a network's whole gradient; longer ones are scaled down to it. 0 = no limit.
+    /// Largest norm of the gradient of all parameters of a network; a longer gradient is scaled down to it. At least 0,
+    /// 0 = no limit.
     pub clip: f64,
-    /// Updates after which the step size has fallen to a half, and so on; 0 = it stays.
+    /// Updates of a network in which the learning rate falls to a half, exponentially; 0 = constant.
+    #[schemars(extend("unit" = "updates"))]
     pub half_life: u64,
-    /// What is different for one network, by its name.
+    /// Adam of the network NAME: `discriminator`, `generator` or, where there is one, `embedder`. What is not set here
+    /// is as in `[optimizer]`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub network: BTreeMap<String, NetworkOptimizer>,
 }
@@ -34,27 +38,34 @@ impl Default for OptimizerSection {
     }
 }
 
-/// What is different for one network.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// Values of Adam that differ for one network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkOptimizer {
-    /// Step size.
+    /// Learning rate, more than 0.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "`optimizer.learning_rate`"))]
     pub learning_rate: Option<f64>,
-    /// Decay of the mean of gradients.
+    /// Decay rate of the first moment (mean of gradients), at least 0 and below 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "`optimizer.beta1`"))]
     pub beta1: Option<f64>,
-    /// Decay of the mean of squared gradients.
+    /// Decay rate of the second moment (mean of squared gradients), at least 0 and below 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "`optimizer.beta2`"))]
     pub beta2: Option<f64>,
-    /// Added to the root of the second moment.
+    /// Constant added to the square root of the second moment, more than 0.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "`optimizer.epsilon`"))]
     pub epsilon: Option<f64>,
-    /// Largest norm of the whole gradient; 0 = no limit.
+    /// Largest norm of the gradient of all parameters of a network; a longer gradient is scaled down to it. At least 0,
+    /// 0 = no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "`optimizer.clip`"))]
     pub clip: Option<f64>,
-    /// Updates after which the step size has fallen to a half; 0 = it stays.
+    /// Updates of a network in which the learning rate falls to a half, exponentially; 0 = constant.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unit" = "updates", "unset" = "`optimizer.half_life`"))]
     pub half_life: Option<u64>,
 }
 

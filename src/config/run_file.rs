@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::family::FamilySection;
@@ -14,24 +15,24 @@ use crate::trainer::NotFinite;
 
 /// A training configuration. `F` is what stands in `[family]`: while it is read, the settings of the kind that is named
 /// there, so that errors know the full name of every key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunFile<F = FamilySection> {
-    /// All chance of the run follows from it.
+    /// Seed of all random numbers of the run: initial weights, order of records, latent vectors, noise.
     pub seed: u64,
-    /// What it learns from.
+    /// Records that the run learns from, and how they are read.
     #[serde(default)]
     pub data: DataSection,
-    /// How a step's records are cut.
+    /// Division of the records of a training step.
     pub batch: BatchSection,
-    /// What is trained: networks, loss and turns.
+    /// The model: its networks, their loss and the order of their updates.
     pub family: F,
-    /// Adam of each network.
+    /// Adam (Kingma and Ba 2015) of all networks. What differs for one network stands in a section of its own.
     #[serde(default)]
     pub optimizer: OptimizerSection,
-    /// The loop.
+    /// The training loop: length, device, arithmetic, checkpoints, logs, and reaction to faults.
     pub trainer: TrainerSection,
-    /// What is measured while networks learn.
+    /// Measurements of what the networks make, during training.
     #[serde(default)]
     pub validation: ValidationSection,
 }
@@ -44,21 +45,25 @@ impl<F> RunFile<F> {
     }
 }
 
-/// What a run learns from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Records that the run learns from, and how they are read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataSection {
-    /// A dataset folder; `--data` wins.
+    /// Folder of the dataset. The option `--data` of `skyforge train` takes precedence.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "the option `--data`"))]
     pub path: Option<PathBuf>,
-    /// Which of its splits.
+    /// Name of the split of the dataset that the run learns from; not `validation`, unless `validation.every` is 0.
     pub split: String,
-    /// Blocks that are shuffled together: more is nearer to a full shuffle and takes more memory.
+    /// Blocks of about 1 MiB whose records are shuffled together, 1 or more. A larger window comes closer to a shuffle
+    /// of the whole dataset and takes more memory: two windows are held at a time.
+    #[schemars(extend("unit" = "blocks"))]
     pub window_blocks: usize,
-    /// What happens at a damaged block.
+    /// Reaction to a damaged block of the dataset.
     pub damaged: Damaged,
-    /// From physical units to [-1, 1]; the dataset's own where this is not set.
+    /// Transform from physical values x to the values y that the networks see, nominally in [-1, 1]. For maps only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "the transform of the dataset"))]
     pub transform: Option<Transform>,
 }
 
@@ -68,65 +73,83 @@ impl Default for DataSection {
     }
 }
 
-/// How a step's records are cut.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Division of the records of a training step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchSection {
-    /// Records of a step's batch, over all ranks.
+    /// Records in the batch of one step, over all ranks: a multiple of `batch.microbatches`, at most 1048576, and at
+    /// least 2 in each microbatch where a network has batch norm.
+    #[schemars(extend("unit" = "records"))]
     pub global: usize,
-    /// Parts of it that have batch norm and noise of their own: leaves of the sum. Ranks may be 1 to this many.
+    /// Microbatches that a batch is divided into: a power of two, and the largest number of ranks that a run may have.
+    /// Each has its own noise and batch-norm statistics, and gradients are summed in one binary tree over microbatches,
+    /// so that the number of ranks does not change the result.
+    #[schemars(extend("unit" = "microbatches"))]
     pub microbatches: usize,
 }
 
-/// What sums gradients over ranks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How gradients are summed over ranks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
-    /// The fixed tree, on the host: the same bits on any number of ranks.
+    /// A fixed binary tree, on the host: the same bits on any number of ranks.
     #[default]
     Tree,
-    /// NCCL, on GPUs: faster there, and the bits depend on the number of ranks. The tree where NCCL cannot be had.
+    /// NCCL, on GPUs: faster, but the bits depend on the number of ranks. Where NCCL is not available, as `tree`.
     Nccl,
 }
 
-/// The loop.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The training loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainerSection {
-    /// Steps of the whole run, or
+    /// Length of the whole run in steps, 1 or more. Set either this or `trainer.epochs`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unit" = "steps", "unset" = "`trainer.epochs`"))]
     pub steps: Option<u64>,
-    /// times each record is seen.
+    /// Length of the whole run as the number of times that each record is seen, more than 0. Set either this or
+    /// `trainer.steps`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unit" = "epochs", "unset" = "`trainer.steps`"))]
     pub epochs: Option<f64>,
     /// Arithmetic of convolutions in training.
     pub precision: Precision,
-    /// Where networks live: a GPU for each rank of a machine, or the CPU.
+    /// Device on which each rank trains.
     pub device: Choice,
-    /// Whether ranks may share a GPU.
+    /// Whether several ranks may use the same GPU. With false, a machine with fewer visible GPUs than ranks is refused.
     pub share_gpu: bool,
-    /// Whether convolutions on GPUs are restricted to algorithms that give the same bits each time; false = the fastest ones.
+    /// Whether convolutions on GPUs are restricted to algorithms that give the same bits each time; false = the fastest
+    /// algorithms.
     pub deterministic: bool,
-    /// What sums gradients that live on GPUs.
+    /// How gradients are summed over ranks where networks are on GPUs.
     pub reduction: Reduction,
-    /// Threads of libtorch in each rank: they decide the bits of its sums.
+    /// CPU threads of libtorch in each rank, 1 or more. Sums of floating-point numbers, and so the weights, depend on
+    /// it.
+    #[schemars(extend("unit" = "threads"))]
     pub threads_per_rank: usize,
-    /// Whether sums over ranks hide behind other work: the same bits, in other time.
+    /// Whether sums over ranks are made while the rank does other work. Changes the time of a step, not its result.
     pub overlap: bool,
-    /// Steps between checkpoints.
+    /// Steps from one checkpoint to the next, 1 or more.
+    #[schemars(extend("unit" = "steps"))]
     pub checkpoint_every: u64,
-    /// How many checkpoints are kept, the newest; 0 = all.
+    /// Newest checkpoints that are kept; 0 = all.
+    #[schemars(extend("unit" = "checkpoints"))]
     pub keep_checkpoints: usize,
-    /// Those of a step that is a multiple of this are kept as well; 0 = none. The best always is.
+    /// Checkpoints of steps that are a multiple of this are kept as well; 0 = none. The best checkpoint is always kept.
+    #[schemars(extend("unit" = "steps"))]
     pub keep_every: u64,
-    /// Steps between lines of metrics.
+    /// Steps from one line of metrics to the next, 1 or more.
+    #[schemars(extend("unit" = "steps"))]
     pub log_every: u64,
-    /// Steps between comparisons of all ranks' parameters, bit for bit.
+    /// Steps from one comparison of the parameters of all ranks, bit for bit, to the next, 1 or more.
+    #[schemars(extend("unit" = "steps"))]
     pub compare_every: u64,
-    /// Seconds without going on after which a rank ends the job; half of them for one that does not answer. What takes
-    /// ten times as long as a step, and a tenth of this, is told of.
+    /// Time without progress after which a rank ends the job; half of it for a rank that does not answer. More than 0,
+    /// below 1e9. A step that takes a tenth of this time, and ten times as long as usual, is logged.
+    #[schemars(extend("unit" = "s"))]
     pub hang_seconds: f64,
-    /// What comes after a step whose gradient, loss or moment is not finite, of which nothing is kept.
+    /// Reaction to a step whose gradient, loss or batch-norm moment is not finite. Such a step never changes the
+    /// weights.
     pub not_finite: NotFinite,
 }
 
@@ -153,15 +176,20 @@ impl Default for TrainerSection {
     }
 }
 
-/// What is measured while networks learn.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Measurements of what the networks make, during training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ValidationSection {
-    /// Steps between measurements of what the networks make, a multiple of trainer.checkpoint_every; 0 = never.
+    /// Steps from one measurement to the next: a multiple of `trainer.checkpoint_every`, 0 = never. For maps only.
+    #[schemars(extend("unit" = "steps"))]
     pub every: u64,
-    /// Records that are made for a measurement, and records of the split `validation` that they are compared with.
+    /// Generated records in a measurement, and records of the split `validation` that they are compared with, 2 to
+    /// 1048576.
+    #[schemars(extend("unit" = "records"))]
     pub records: u64,
-    /// The score by which the best checkpoint is chosen; the first of the family's where this is not set.
+    /// Score by which the best checkpoint is chosen. For maps `spectrum_error`, the largest relative error of the mean
+    /// power spectrum over the judged scales, or `variance_error`, the relative error of the variance of pixels.
+    #[schemars(extend("unset" = "the first score of the family: `\"spectrum_error\"` for maps"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<String>,
 }

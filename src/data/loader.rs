@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DataError;
@@ -24,15 +25,14 @@ use super::normalise::Transform;
 use super::sampler::{Piece, Place, Sampler, Window};
 
 /// What to do about a damaged block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Damaged {
-    /// Stop and name it.
+    /// Stop the run and name the block.
     #[default]
     Strict,
-    /// Go on without it. The place of a damaged record is taken by the next sound one in the order of its window (after the last
-    /// comes the first), so positions stay what they are, and every rank that reads the window sees the same. A window without a
-    /// sound record, and a file that cannot be read at all, stop the run all the same.
+    /// Go on without it: each damaged record is replaced by the next sound record of its window, the same on all ranks.
+    /// A window without a sound record, or a file that cannot be read at all, stops the run.
     Skip,
 }
 

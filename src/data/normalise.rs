@@ -3,43 +3,49 @@
 //! Arithmetic is in f64, results are rounded once to f32. A transform fitted on one dataset may give values a little outside
 //! [-1, 1] on another: nothing is clipped.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Physical value x <-> the network's y.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Transform from a physical value x to the value y that the networks see.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Transform {
     /// y = x.
     Identity {},
     /// y = scale x + offset.
     Linear {
-        /// Per unit of x, not 0.
+        /// Factor of x, not 0.
+        #[schemars(extend("unit" = "1 / unit of x"))]
         scale: f64,
-        /// y at x = 0.
+        /// Value of y at x = 0.
         offset: f64,
     },
     /// y = scale ln(x + shift) + offset, for x > -shift.
     Log {
-        /// Added to x, in its unit.
+        /// Constant added to x.
+        #[schemars(extend("unit" = "unit of x"))]
         shift: f64,
-        /// Per e-fold, not 0.
+        /// Change of y for each factor e of x + shift, not 0.
         scale: f64,
-        /// y at x + shift = 1.
+        /// Value of y at x + shift = 1.
         offset: f64,
     },
-    /// y = 2 x / (x + k) - 1, for x > -k (densities to the range of tanh, as the successors of `CosmoGAN` do with k = 4). Its inverse is
-    /// k (1 + y) / (1 - y) for y < 1; y = 1, which tanh reaches in f32, is read as the largest f32 below it.
+    /// y = 2 x / (x + k) - 1, for x > -k: densities to the range of tanh, as the successors of CosmoGAN do with k = 4.
+    /// The inverse is k (1 + y) / (1 - y) for y < 1; y = 1, which tanh reaches in f32, is read as the largest f32 below
+    /// it.
     Ratio {
-        /// The x that becomes 0, in its unit, positive.
+        /// Value of x that becomes y = 0, more than 0.
+        #[schemars(extend("unit" = "unit of x"))]
         k: f64,
     },
     /// y = scale asinh(x / softening) + offset: linear near 0, logarithmic far from it, for either sign.
     Asinh {
-        /// Where linear turns to logarithmic, in the unit of x, positive.
+        /// Value of x at which the transform turns from linear to logarithmic, more than 0.
+        #[schemars(extend("unit" = "unit of x"))]
         softening: f64,
-        /// Slope at x = 0 times `softening`, not 0.
+        /// Slope dy/dx at x = 0 times `softening`, not 0.
         scale: f64,
-        /// y at x = 0.
+        /// Value of y at x = 0.
         offset: f64,
     },
 }

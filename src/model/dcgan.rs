@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
 
@@ -12,16 +13,16 @@ use super::layers::{BatchNorm, Dense, Doubling, Halving, Pass, Precision, Weight
 use crate::kernels;
 use crate::rng::{Chance, Draw, Stream};
 
-/// What stands between a layer and its activation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which networks have batch norm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Norm {
-    /// Batch norm, where CosmoGAN has it.
+    /// Generator and discriminator, in the layers where CosmoGAN has it.
     #[default]
     Batch,
-    /// Batch norm in the generator alone, so that the discriminator sees each map alone (Gulrajani et al. 2017).
+    /// The generator only, so that the discriminator judges each record on its own (Gulrajani et al. 2017).
     Generator,
-    /// Nothing: a map's way through a network does not depend on its neighbours in the batch.
+    /// No network: the output for a record does not depend on other records of the batch.
     None,
 }
 
@@ -43,19 +44,19 @@ impl Norm {
     }
 }
 
-/// What a generator's last numbers become.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Range of the pixels that the generator makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Output {
-    /// Pixels in [-1, 1], as `CosmoGAN` has them.
+    /// [-1, 1], through tanh, as in CosmoGAN.
     #[default]
     Tanh,
-    /// Pixels in [0, 1], as `ExoGAN` has them.
+    /// [0, 1], through a sigmoid, as in ExoGAN.
     Sigmoid,
 }
 
-/// How latent numbers are drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Distribution of the components of the latent vector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Latent {
     /// Standard normal.
@@ -88,16 +89,16 @@ pub struct DcganSettings {
     /// Halvings of the side.
     #[serde(default = "DcganSettings::full_depth")]
     pub depth: u32,
-    /// Latent numbers.
+    /// Length of the latent vector.
     #[serde(default = "DcganSettings::full_latent")]
     pub latent_dim: i64,
-    /// How they are drawn.
+    /// Distribution of its components.
     #[serde(default)]
     pub latent: Latent,
     /// The range of pixels that the generator makes.
     #[serde(default)]
     pub output: Output,
-    /// Of both networks.
+    /// Which networks have batch norm.
     #[serde(default)]
     pub norm: Norm,
 }

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, nn};
 
@@ -43,15 +44,15 @@ impl Weights {
     }
 }
 
-/// Arithmetic of convolutions in training, and in what is fitted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Arithmetic of convolutions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// Single precision.
     #[default]
     Fp32,
-    /// Eight bits of mantissa in convolutions and in what goes between them; all else, and all that is kept from one
-    /// step to the next, in single precision.
+    /// bfloat16 (8 bits of mantissa) in convolutions and in the activations between them; single precision for
+    /// everything else, and for all that is kept from step to step.
     Bf16,
 }
 

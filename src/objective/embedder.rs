@@ -13,6 +13,7 @@
 //! as long as pixels are far apart, and much in the end. In both G is what it is in inference, with running moments, since a map is
 //! embedded for the generator that will make it; but for the first `WARM_UP` steps, in which they say nothing yet.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
 
@@ -24,23 +25,29 @@ use crate::model::embedder::{Embedder, EmbedderSize};
 use crate::model::{BatchMoments, Pass};
 use crate::rng::Chance;
 
-/// What an embedder learns, and what it teaches.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Size of the embedder, and weights of the losses that it brings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EmbedderSettings {
-    /// Numbers between its convolutions and the latent ones.
+    /// Width of the dense layer between the convolutions and the latent vector, 1 to 65536.
+    #[schemars(extend("unit" = "channels"))]
     pub hidden: i64,
-    /// Weight of the latent numbers of generated maps.
+    /// Weight of the mean square error of the latent vectors of generated records. At least 0; positive where
+    /// `reconstruction` is 0.
     pub latent: f64,
-    /// Weight of how well real maps are made again, for it and for the generator; 0 = it sees generated maps only, and the generator
-    /// does not know of it.
+    /// Weight, for embedder and generator, of the reconstruction error of real records: embedded, then generated again.
+    /// At least 0; with 0 the embedder sees generated records only, and the generator does not depend on the embedder.
     pub reconstruction: f64,
-    /// Weight of the mean square of what becomes latent numbers, which keeps them from the ends of their range, where nothing is learned.
+    /// Weight of the mean square of the outputs of the embedder before they are brought into the range of the latent
+    /// vector. Keeps them from the ends of the range, where gradients vanish. At least 0; has no effect where
+    /// `reconstruction` is 0.
     pub latent_l2: f64,
-    /// Standard deviation of the noise on the depths that it sees, in parts per million: least and greatest, evenly drawn in the
-    /// logarithm; for spectra.
+    /// Least and greatest standard deviation of the Gaussian noise on the transit depths of masked spectra, positive,
+    /// below 1e6; drawn for each spectrum, uniformly in the logarithm. For spectra only.
+    #[schemars(extend("unit" = "ppm"))]
     pub noise_ppm: [f64; 2],
-    /// Probability that a map is veiled.
+    /// Probability that a record is masked before the embedder sees it, 0 to 1. A masked map may lack the pixels inside
+    /// or outside of a random window; a masked spectrum lacks the parameters, has noise, and may lack points.
     pub masked_fraction: f64,
 }
 

@@ -19,6 +19,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
 
@@ -30,20 +31,20 @@ use crate::model::layers::BatchNorm;
 use crate::model::{BatchMoments, Pass, Precision};
 use crate::rng::{Chance, Draw, Stream};
 
-/// What each player minimises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Adversarial loss. D is the probability that a record is real; logits are what the discriminator returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
-    /// The generator climbs log D.
+    /// Cross-entropy; the generator maximises log D (Goodfellow et al. 2014, section 3).
     NonSaturating,
-    /// The generator descends log(1 - D).
+    /// Cross-entropy; the generator minimises log(1 - D) (Goodfellow et al. 2014, eq. 1).
     Minimax,
-    /// Distances to labels 0 and 1.
+    /// Squared distances of logits to labels 0 (generated) and 1 (real) (Mao et al. 2017, eq. 9).
     LeastSquares,
-    /// Margins of 1.
+    /// Hinge loss of logits with a margin of 1; the generator maximises the logit (Lim and Ye 2017).
     Hinge,
-    /// Mean logits: the distance between real and generated maps, for a discriminator that a gradient penalty holds to
-    /// slopes of 1.
+    /// Difference between the mean logits of real and generated records, for a discriminator whose slope a gradient
+    /// penalty holds to 1 (Arjovsky et al. 2017, eq. 2).
     Wasserstein,
 }
 
@@ -101,25 +102,25 @@ impl Penalty {
     }
 }
 
-/// How the players take turns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Order of the updates of discriminator and generator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Update {
-    /// The generator moves against the discriminator's new weights.
+    /// The generator is updated against the new weights of the discriminator.
     #[default]
     Alternating,
-    /// Both move from the same weights (CosmoGAN's form).
+    /// Both are updated from the same weights, as in CosmoGAN.
     Simultaneous,
 }
 
-/// Whether the generator's move draws its own latent noise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Latent vectors of the generator's update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Noise {
-    /// Each move draws its own.
+    /// Each update draws its own.
     #[default]
     Fresh,
-    /// The generator's move uses the noise, and the forward, of the discriminator's.
+    /// The generator's update uses the latent vectors, and the generated records, of the discriminator's update.
     Shared,
 }
 

@@ -12,17 +12,18 @@ use super::buffer::{Buffer, Home};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdamSettings {
-    /// Step size.
+    /// Learning rate, more than 0.
     pub learning_rate: f64,
-    /// Decay of the mean of gradients.
+    /// Decay rate of the first moment (mean of gradients), at least 0 and below 1.
     pub beta1: f64,
-    /// Decay of the mean of squared gradients.
+    /// Decay rate of the second moment (mean of squared gradients), at least 0 and below 1.
     pub beta2: f64,
-    /// Added to the root of the second moment.
+    /// Constant added to the square root of the second moment, more than 0.
     pub epsilon: f64,
-    /// Largest norm of the whole gradient; longer ones are scaled down to it. 0 = no limit.
+    /// Largest norm of the gradient of all parameters of a network; a longer gradient is scaled down to it. At least 0,
+    /// 0 = no limit.
     pub clip: f64,
-    /// Updates after which the step size has fallen to a half, and so on; 0 = it stays.
+    /// Updates of a network in which the learning rate falls to a half, exponentially; 0 = constant.
     pub half_life: u64,
 }
 

@@ -3,6 +3,7 @@
 //! Lengths are comoving and in Mpc/h, so that the Hubble constant drops out here. Radiation is left out: at z < 10 it
 //! changes distances by less than 1e-3.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::simulate::SimulateError;
@@ -14,18 +15,19 @@ pub const HUBBLE_DISTANCE_MPC_H: f64 = 2_997.924_58;
 ///
 /// `Default` has the matter density and the normalisation of the simulations behind CosmoGAN (`omega_m` 0.26,
 /// `sigma_8` 0.798), with the usual companions of its time for the others.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cosmology {
-    /// Density of all matter today in units of the critical density.
+    /// Matter density today in units of the critical density, more than 0 and at most 1.
     pub omega_m: f64,
-    /// Density of baryons today, part of `omega_m`.
+    /// Baryon density today in units of the critical density, part of `omega_m`; more than 0 and below `omega_m`.
     pub omega_b: f64,
-    /// Standard deviation of the linear density in spheres of 8 Mpc/h today.
+    /// Standard deviation of the linear matter density contrast in spheres of 8 Mpc/h today, 0.01 to 10.
     pub sigma_8: f64,
-    /// Slope of the primordial spectrum.
+    /// Spectral index of the primordial power spectrum, 0.5 to 1.5.
     pub n_s: f64,
-    /// Hubble constant in 100 km/s/Mpc.
+    /// Hubble constant, 0.2 to 2.
+    #[schemars(extend("unit" = "100 km/s/Mpc"))]
     pub h: f64,
 }
 

@@ -9,6 +9,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use skyforge_fft::{Complex, ComplexToReal, Fft};
 
@@ -26,42 +27,50 @@ const SPREAD: f64 = 4.5;
 /// Multipoles listed in a description.
 const LISTED: usize = 40;
 
-/// Statistics of the field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Statistics of the convergence field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Field {
-    /// kappa + shift is the exponential of a Gaussian field: skewed as real convergence, never below -shift.
+    /// Lognormal: kappa + shift is the exponential of a Gaussian field. Skewed as real convergence is, and never below
+    /// -shift.
     Lognormal,
-    /// Gaussian convergence.
+    /// Gaussian.
     Gaussian,
 }
 
-/// What the maps are to be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Settings of simulated convergence maps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MassMapSettings {
-    /// Statistics of the field.
+    /// Statistics of the convergence field.
     pub field: Field,
-    /// Pixels on a side of a map.
+    /// Side of a map, 2 to 16384.
+    #[schemars(extend("unit" = "pixels"))]
     pub side: usize,
-    /// Side of a pixel in arcmin; 3.5 degrees / 512 where neither this nor `side_deg` is given.
+    /// Side of a pixel, more than 0. Set at most one of this and `side_deg`. The grid (`side` times `oversize`) may
+    /// span at most 60 degrees.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unit" = "arcmin", "unset" = "3.5 degrees / 512"))]
     pub pixel_arcmin: Option<f64>,
-    /// Side of a map in degrees, instead of `pixel_arcmin`.
+    /// Side of a map, more than 0, instead of `pixel_arcmin`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unit" = "degrees", "unset" = "`side` times `pixel_arcmin`"))]
     pub side_deg: Option<f64>,
-    /// The grid is this many times larger than the map; 1 makes periodic maps.
+    /// Side of the periodic grid that a map is cut from, in sides of the map: 1 or more, for a grid of at most 16384
+    /// pixels. 1 makes periodic maps.
     pub oversize: usize,
-    /// The universe between us and the sources.
+    /// Flat LCDM cosmology between observer and sources. Has no effect where `table` is set.
     pub cosmology: Cosmology,
-    /// Redshift of all sources.
+    /// Redshift of all sources, more than 0; above 4 only with `shift` for lognormal maps.
     pub source_redshift: f64,
-    /// Lognormal maps end at -shift; where it is not given, at the emptiest line of sight to `source_redshift`
-    /// (`default_shift`).
+    /// Lowest convergence of lognormal maps, with the opposite sign; more than 0.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "the emptiest line of sight to `source_redshift` (Hilbert et al. 2011, eq. 38)"))]
     pub shift: Option<f64>,
-    /// Text table of l and C_l, instead of the spectrum of the cosmology, which then does nothing.
+    /// Text file with a table of multipole l and angular power C_l of the convergence, used instead of the power
+    /// spectrum of `cosmology`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "the power spectrum of `cosmology`"))]
     pub table: Option<PathBuf>,
 }
 

@@ -1,19 +1,20 @@
 //! What becomes of a run when a step is bad: a gradient, a loss or a moment that is not finite. Nothing of such a step
 //! is kept, whatever the policy.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What comes after a bad step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Reaction to a step whose gradient, loss or batch-norm moment is not finite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotFinite {
-    /// The run ends, with a checkpoint of the last good step.
+    /// End the run with a checkpoint of the last good step.
     #[default]
     Stop,
-    /// The step counts as made; the next one takes the next records and the next noise.
+    /// Count the step as done, without an update, and go on with the next records. Ten such steps in a row end the run.
     Skip,
-    /// As `Skip`, but all players go back to the newest checkpoint of a step that is a multiple of
-    /// `checkpoint_every`. Steps are not made again, since they would lead to the same end.
+    /// As `skip`, but all networks first go back to the newest checkpoint of a step that is a multiple of
+    /// `trainer.checkpoint_every`. Steps are not repeated, since they would end the same way.
     Rollback,
 }
 

@@ -1,5 +1,7 @@
 //! Configurations: what is read, what is refused and in which words.
 
+mod reference;
+
 use std::path::{Path, PathBuf};
 
 use skyforge::config::{DatasetDescription, DeviceKind, Override, RunConfig, RunDescription};

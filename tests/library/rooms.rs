@@ -32,8 +32,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("fanout", &["comm"]),
     ("catalog", &["data", "statistics"]),
     ("report", &["statistics"]),
-    // A run's configuration is made of the rooms' own sections.
-    ("config", &["data", "model", "objective", "optim", "trainer", "simulate"]),
+    // A run's configuration is made of the rooms' own sections, and the reference lists all settings.
+    ("config", &["data", "model", "objective", "optim", "trainer", "simulate", "inference"]),
     ("launch", &["config"]),
     ("command", &EVERY_ROOM),
     ("cli", &["command"]),

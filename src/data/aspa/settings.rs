@@ -1,5 +1,6 @@
 //! The numbers of the codec.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{MOST_SECTIONS, STRIPES};
@@ -8,42 +9,53 @@ use crate::data::atmosphere::QUANTITIES;
 /// The layout that this program knows; one that puts a number elsewhere has another number.
 pub const VERSION: u32 = 1;
 
-/// All that decides what a pixel means, but for the wavelengths. The defaults are ExoGAN's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Everything that decides what a pixel means, except the wavelengths. The defaults are ExoGAN's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AspaSettings {
-    /// `VERSION`.
+    /// Version of the layout of pixels. This program knows version 1 only.
     pub version: u32,
-    /// Side of the image in pixels.
+    /// Side of the image, 12 to 1024.
+    #[schemars(extend("unit" = "pixels"))]
     pub side: usize,
-    /// Where sections meet, in micrometres, ascending: edges of the bands of water, methane and carbon monoxide. The bin that a
-    /// border lies in belongs to the section of shorter wavelengths.
+    /// Wavelengths at which sections of the spectrum meet, ascending, at most 13: by default the edges of bands of
+    /// water, methane and carbon monoxide. A bin that holds a border belongs to the section of shorter wavelengths.
+    #[schemars(extend("unit" = "um"))]
     pub borders_um: Vec<f64>,
-    /// Least depth that can be encoded: the pixel of a section's least depth is this over that.
+    /// Least transit depth that can be encoded, as a fraction of the light of the star; more than 0 and below 1.
+    #[schemars(extend("unit" = "fraction"))]
     pub depth_min: f64,
-    /// Greatest depth that can be encoded, which is a pixel of 1.
+    /// Greatest transit depth that can be encoded, which is a pixel of 1; more than `depth_min` and at most 1.
+    #[schemars(extend("unit" = "fraction"))]
     pub depth_max: f64,
-    /// What a pixel of 1 stands for; 0 stands for 0.
+    /// Value of each parameter of the atmosphere that is encoded as a pixel of 1. A pixel of 0 is a value of 0.
     pub full_scale: FullScale,
 }
 
-/// The value of each parameter that a pixel of 1 stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Value of each parameter of the atmosphere that is encoded as a pixel of 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FullScale {
-    /// Decimal logarithm of the mixing ratio of water, negative, as of all gases: what is less cannot be told from it.
+    /// Decimal logarithm of the volume mixing ratio of water, negative: the least that can be encoded.
+    #[schemars(extend("unit" = "dex"))]
     pub log10_h2o: f64,
-    /// Of carbon dioxide.
+    /// Decimal logarithm of the volume mixing ratio of carbon dioxide, negative: the least that can be encoded.
+    #[schemars(extend("unit" = "dex"))]
     pub log10_co2: f64,
-    /// Of carbon monoxide.
+    /// Decimal logarithm of the volume mixing ratio of carbon monoxide, negative: the least that can be encoded.
+    #[schemars(extend("unit" = "dex"))]
     pub log10_co: f64,
-    /// Of methane.
+    /// Decimal logarithm of the volume mixing ratio of methane, negative: the least that can be encoded.
+    #[schemars(extend("unit" = "dex"))]
     pub log10_ch4: f64,
-    /// Mass in Jupiter masses.
+    /// Mass of the planet, more than 0.
+    #[schemars(extend("unit" = "M_Jup"))]
     pub planet_mass: f64,
-    /// Radius in Jupiter radii.
+    /// Radius of the planet, more than 0.
+    #[schemars(extend("unit" = "R_Jup"))]
     pub planet_radius: f64,
-    /// Temperature in K.
+    /// Temperature of the atmosphere, more than 0.
+    #[schemars(extend("unit" = "K"))]
     pub temperature: f64,
 }
 

@@ -1,76 +1,87 @@
 //! How latent numbers are looked for.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Precision;
 
-/// What a fit brings down, beside the prior.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Misfit between the generated record and the known values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Contextual {
-    /// Sum over known pixels of absolute differences (ExoGAN).
+    /// Sum of the absolute differences of known pixels (ExoGAN).
     L1,
-    /// Sum over known pixels of squared differences (Murray, Fabbro and Yi).
+    /// Sum of the squared differences of known pixels (Murray, Fabbro and Yi).
     L2,
-    /// Half of chi-square over observed depths, whose variance is that of the error, of the side on which the model lies, and of the
-    /// generator itself. For spectra.
+    /// Half of chi-square over observed transit depths. The variance is that of the errors, of the side on which the
+    /// model lies, plus that of the generator. For spectra only.
     ChiSquare,
 }
 
-/// Where restarts begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Latent vectors from which restarts begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
-    /// At latent numbers as training draws them.
+    /// Random latent vectors, distributed as in training.
     Noise,
-    /// Around those that the embedder finds.
+    /// The estimate of the embedder.
     Embedder,
-    /// Every other restart this way, every other that way.
+    /// Alternately the estimate of the embedder and random vectors.
     Both,
 }
 
-/// How one object is fitted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Settings of the fit of a latent vector to one record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FitSettings {
-    /// Fits of an object.
+    /// Independent fits of each record, 1 to 65536.
+    #[schemars(extend("unit" = "fits"))]
     pub restarts: usize,
-    /// Iterations of a restart at the most.
+    /// Largest number of iterations of a restart, 1 to 16777216.
+    #[schemars(extend("unit" = "iterations"))]
     pub iterations: u32,
-    /// A restart has converged when its loss has not fallen by `tolerance` for as many iterations; 0 = all are made.
+    /// A restart has converged when its loss has not fallen by `tolerance` for this many iterations; 0 = all iterations
+    /// are done.
+    #[schemars(extend("unit" = "iterations"))]
     pub patience: u32,
-    /// Share of the loss, or of 1 where that is less.
+    /// Decrease of the loss that counts as progress, relative to the loss, or to 1 where the loss is below 1; at least
+    /// 0.
     pub tolerance: f64,
-    /// Adam's step size.
+    /// Learning rate of Adam, more than 0.
     pub learning_rate: f64,
-    /// Decay of Adam's mean of gradients.
+    /// Decay rate of the first moment of Adam, at least 0 and below 1.
     pub beta1: f64,
-    /// Decay of its mean of squared gradients.
+    /// Decay rate of the second moment of Adam, at least 0 and below 1.
     pub beta2: f64,
-    /// Iterations after which the step size has fallen to a half; 0 = it stays.
+    /// Iterations in which the learning rate falls to a half, exponentially; at least 0, 0 = constant.
+    #[schemars(extend("unit" = "iterations"))]
     pub half_life: f64,
-    /// What is brought down.
+    /// Misfit that is minimised.
     pub loss: Contextual,
-    /// Weight of the generator's loss before the discriminator; 0 = the discriminator is not asked.
+    /// Weight of the generator's adversarial loss in the total loss, at least 0; 0 = the discriminator is not used.
     pub perceptual: f64,
-    /// Where restarts begin.
+    /// Latent vectors from which restarts begin.
     pub start: Start,
-    /// Standard deviation around the embedder's latent numbers.
+    /// Standard deviation of the random displacement of restarts from the embedder's estimate, at least 0.
     pub spread: f64,
-    /// Standard deviation of a normal prior around the embedder's latent numbers, which know what spectra do not say, where all restarts
-    /// begin there; 0 = there is none.
+    /// Standard deviation of a normal prior on the latent vector around the embedder's estimate, at least 0; 0 = no
+    /// such prior. Used with `start = "embedder"` only.
     pub anchor: f64,
-    /// Whether each restart fits a draw of its own from the errors, but for the first where that fits what was observed.
+    /// Whether each restart fits the observation plus its own draw of noise from the errors. With `start = "embedder"`,
+    /// no `spread` and no `hmc_trajectories`, the first restart fits the observation itself.
     pub noise: bool,
-    /// Arithmetic of the networks on the way down; where a restart ends is looked at in single precision.
+    /// Arithmetic of convolutions during the descent; the result of a restart is evaluated in single precision.
     pub precision: Precision,
-    /// Restarts that move together, of many objects.
+    /// Restarts that are computed as one batch, of several records, 1 to 1048576.
+    #[schemars(extend("unit" = "restarts"))]
     pub slots: usize,
-    /// Leapfrog trajectories after the fit, whose ends are the samples; 0 = the fits are.
+    /// Trajectories of Hamiltonian Monte Carlo after the fit, whose ends are the samples; 0 = the fits are the samples.
+    #[schemars(extend("unit" = "trajectories"))]
     pub hmc_trajectories: u32,
-    /// Leapfrog steps of a trajectory.
+    /// Leapfrog steps of a trajectory, 1 to 1048576.
+    #[schemars(extend("unit" = "steps"))]
     pub hmc_steps: u32,
-    /// Length of a leapfrog step.
+    /// Length of a leapfrog step, more than 0.
     pub hmc_step_size: f64,
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -10,15 +11,15 @@ use crate::data::atmosphere::{LEVELS, QUANTITIES};
 use crate::rng::{Draw, Stream};
 use crate::simulate::{SimulateError, read_text};
 
-/// How parameters are drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How the parameters of the records are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
-    /// The ten levels of each of the seven parameters, all ten million combinations once, in an order that depends on the seed, so that
-    /// any run of records is a fair sample of all.
+    /// A grid of ten levels for each of the seven parameters: all ten million combinations, each once, in an order that
+    /// depends on the seed, so that any run of records is a fair sample.
     #[default]
     Grid,
-    /// Anywhere between the ends, each record on its own.
+    /// Uniformly between the ends of each range, independently for each record.
     Continuous,
     /// The rows of `parameter_table`.
     Table,

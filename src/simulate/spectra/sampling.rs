@@ -1,18 +1,20 @@
 //! From the wavenumbers at which opacities are known to the bins in which a spectrum is wanted.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::spectral_axis::edges;
 
-/// Where the transfer of light is computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Wavelengths at which radiative transfer is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sampling {
-    /// At the wavenumbers of the finest table; depths are then averaged over each bin. Exact but for the table.
+    /// The wavenumbers of the finest opacity table; transit depths are then averaged over each bin. As accurate as the
+    /// table.
     #[default]
     Native,
-    /// At the bins, with tables averaged over each: an order of magnitude faster, and too much absorption where lines do not overlap,
-    /// since the mean of exp(-x) is more than exp of the mean.
+    /// The bins of the grid, with opacities averaged over each bin. Ten times faster, but absorption is too strong
+    /// where lines do not overlap, since the mean of exp(-x) is more than exp(-mean of x).
     Binned,
 }
 

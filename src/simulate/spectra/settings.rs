@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::draws::Order;
@@ -24,57 +25,77 @@ pub(super) fn traces(parameters: &[f64; QUANTITIES.len()]) -> f64 {
     parameters[..4].iter().map(|log10| 10_f64.powf(*log10)).sum()
 }
 
-/// What spectra are to be. Ranges are least and greatest values, in the units of `data::atmosphere`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Settings of simulated transmission spectra. Ranges are least and greatest values, in the units of
+/// `data::atmosphere`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpectrumSettings {
-    /// `exogan`, `exogan-362`, or a text file of wavelengths in um.
+    /// Wavelength bins: `exogan`, `exogan-362`, or a text file of wavelengths in um.
     pub grid: String,
-    /// Where the transfer of light is computed.
+    /// Wavelengths at which radiative transfer is computed.
     pub sampling: Sampling,
-    /// A folder of tables, or `built-in`.
+    /// Folder of opacity tables (Exo_Transmit `opac*.dat`, TauREx `*.h5`, HITRAN `*.cia`), or `built-in` for the
+    /// built-in band models. With a folder, a molecule without a table does not absorb.
     pub opacities: String,
-    /// How parameters are drawn.
+    /// How the parameters of the records are chosen.
     pub order: Order,
-    /// A text table with a line of the parameters' names and a row a record, for `order` = table.
+    /// Text table of parameters for `order = "table"`: a header line of names, then a row for each record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter_table: Option<PathBuf>,
-    /// Place in that order of the first record: any part of the grid can be made on its own.
+    /// Number of the first record in that order: each part of the grid can be simulated on its own.
     pub first: u64,
-    /// Decimal logarithm of the volume mixing ratio of water.
+    /// Decimal logarithm of the volume mixing ratio of water. Least and greatest value, within -30 to -0.31. The
+    /// greatest mixing ratios of the four gases may add up to 0.99.
+    #[schemars(extend("unit" = "dex"))]
     pub log10_h2o: [f64; 2],
-    /// The same of carbon dioxide.
+    /// Decimal logarithm of the volume mixing ratio of carbon dioxide. Least and greatest value, within -30 to -0.31.
+    #[schemars(extend("unit" = "dex"))]
     pub log10_co2: [f64; 2],
-    /// The same of carbon monoxide.
+    /// Decimal logarithm of the volume mixing ratio of carbon monoxide. Least and greatest value, within -30 to -0.31.
+    #[schemars(extend("unit" = "dex"))]
     pub log10_co: [f64; 2],
-    /// The same of methane.
+    /// Decimal logarithm of the volume mixing ratio of methane. Least and greatest value, within -30 to -0.31.
+    #[schemars(extend("unit" = "dex"))]
     pub log10_ch4: [f64; 2],
-    /// In Jupiter masses.
+    /// Mass of the planet. Least and greatest value, within 0.0001 to 100.
+    #[schemars(extend("unit" = "M_Jup"))]
     pub planet_mass: [f64; 2],
-    /// At the bottom of the atmosphere, in Jupiter radii.
+    /// Radius of the planet at the bottom of the atmosphere. Least and greatest value, within 0.01 to 100.
+    #[schemars(extend("unit" = "R_Jup"))]
     pub planet_radius: [f64; 2],
-    /// In K.
+    /// Temperature of the isothermal atmosphere. Least and greatest value, within 10 to 10000.
+    #[schemars(extend("unit" = "K"))]
     pub temperature: [f64; 2],
-    /// In solar radii.
+    /// Radius of the star, more than 0 and at most 10000.
+    #[schemars(extend("unit" = "R_Sun"))]
     pub star_radius: f64,
-    /// Volume of helium over that of hydrogen.
+    /// Ratio of the volume mixing ratios of helium and hydrogen, 0 to 1000.
     pub helium_to_hydrogen: f64,
-    /// Of equal depth in ln P.
+    /// Layers of the atmosphere, of equal depth in ln P, 2 to 1000.
+    #[schemars(extend("unit" = "layers"))]
     pub layers: usize,
-    /// Pressure at the planet's radius, in Pa.
+    /// Pressure at the bottom of the atmosphere, where `planet_radius` is; more than 0 and at most 1e10.
+    #[schemars(extend("unit" = "Pa"))]
     pub bottom_pa: f64,
-    /// Pressure at the top, in Pa.
+    /// Pressure at the top of the atmosphere, more than 0 and at most a tenth of `bottom_pa`.
+    #[schemars(extend("unit" = "Pa"))]
     pub top_pa: f64,
-    /// Whether molecules scatter.
+    /// Whether Rayleigh scattering by molecules is included.
     pub rayleigh: bool,
-    /// Nothing is seen below this pressure, in Pa: a grey cloud. Its top is the border between layers that is nearest in ln P.
+    /// Pressure at the top of a grey cloud, below which the atmosphere is opaque: `top_pa` to `bottom_pa`. The nearest
+    /// border between layers in ln P is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unit" = "Pa", "unset" = "no cloud"))]
     pub cloud_top_pa: Option<f64>,
-    /// Standard deviation of the noise, in parts per million of the star's light.
+    /// Standard deviation of Gaussian noise on the transit depth of each bin, more than 0 and at most 1e6. Set at most
+    /// one of this and `noise_table`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unit" = "ppm", "unset" = "no noise"))]
     pub noise_ppm: Option<f64>,
-    /// The same from a text table of wavelength in um and standard deviation of the depth.
+    /// Text table of wavelength in um and standard deviation of the transit depth (a fraction), which must cover all
+    /// bins.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("unset" = "no noise"))]
     pub noise_table: Option<PathBuf>,
 }
 
