@@ -49,7 +49,8 @@ fn of_this_build() -> PathBuf {
     ours
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the disk has room");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("readable");

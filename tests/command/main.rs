@@ -26,6 +26,7 @@ mod main_job;
 mod memory;
 mod on_spectra;
 mod ranks;
+mod resume;
 mod retrieve;
 mod spectra;
 mod staging;

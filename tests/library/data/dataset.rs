@@ -12,9 +12,6 @@ use tempfile::TempDir;
 
 use crate::data::folder::{BLOCK, SIDE, dataset, fill, flip, header, line, shard, sign, value, with_labels, write};
 
-/// Bytes of the seal of a shard of maps: the places of three arrays (one of them empty), how many they are, checksum, name.
-const SEAL: usize = 3 * 16 + 24;
-
 /// Names and bytes of everything in a folder.
 fn everything(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(folder)
@@ -181,24 +178,38 @@ fn a_value_that_is_no_number_is_found_when_read_and_when_written() {
 
     // A file with right checksums and an infinite value, as another program may write it.
     let folder = dataset(BLOCK);
-    let path = shard(&folder, 0);
+    let place = (3 * SIDE * SIDE + 11) * 4;
+    rewritten(&folder, &["map", "id"], "map", place, &f32::INFINITY.to_le_bytes());
+    let message = line(Dataset::open(folder.path()).unwrap().read(0, 0..1));
+    assert_eq!(message, "shard-00000.h5: row 3 of `map` holds inf at value 11, expected finite numbers");
+}
+
+/// Changes bytes of an array of a dataset's first shard, which holds one block, and all checksums with them, as another program would
+/// that knows nothing of our seal.
+///
+/// - `arrays`: those with rows, in the order in which a block's checksum takes them
+fn rewritten(folder: &TempDir, arrays: &[&str], array: &str, place: usize, value: &[u8]) {
+    let path = shard(folder, 0);
     let mut bytes = fs::read(&path).unwrap();
-    let (x, ids, sums) = {
+    let length = bytes.len();
+    let (places, sums) = {
         let file = hdf5::File::open(&path).unwrap();
-        let place = |name: &str| file.dataset(name).unwrap().offset().unwrap() as usize;
-        (place("map"), place("id"), place("block_checksums"))
+        let place = |name: &&str| {
+            let array = file.dataset(name).unwrap();
+            let start = array.offset().unwrap() as usize;
+            start..start + array.size() * array.dtype().unwrap().size()
+        };
+        (arrays.iter().map(place).collect::<Vec<_>>(), place(&"block_checksums").start)
     };
-    let map_bytes = 4 * SIDE * SIDE;
-    let at = x + 3 * map_bytes + 4 * 11;
-    bytes[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
-    let n = BLOCK as usize;
-    let block = [&bytes[x..x + n * map_bytes], &bytes[ids..ids + 8 * n]].concat();
+    let start = places[arrays.iter().position(|name| *name == array).unwrap()].start + place;
+    bytes[start..start + value.len()].copy_from_slice(value);
+    let block: Vec<u8> = places.iter().flat_map(|place| bytes[place.clone()].to_vec()).collect();
     let sum = xxhash_rust::xxh3::xxh3_64(&block);
     bytes[sums..sums + 8].copy_from_slice(&sum.to_le_bytes());
-    let length = bytes.len();
-    bytes.truncate(length - SEAL); // such a program knows nothing of our seal
+    bytes.truncate(length - 24 - 16 * arrays.len().max(3)); // labels have a place in the seal where there are none too
+    let without = bytes.len();
     fs::write(&path, bytes).unwrap();
-    edit(&folder, &format!("bytes = {length}"), &format!("bytes = {}", length - SEAL));
+    edit(folder, &format!("bytes = {length}"), &format!("bytes = {without}"));
     let hex = |sum: u64| format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&sum.to_le_bytes()));
     let text = fs::read_to_string(folder.path().join("manifest.toml")).unwrap();
     let listed = |key: &str, from: &str| from.split(key).nth(1).unwrap().split('"').next().unwrap().to_string();
@@ -206,11 +217,38 @@ fn a_value_that_is_no_number_is_found_when_read_and_when_written() {
     let whole = listed("checksum = \"", &text);
     let shard_hex = hex(sum);
     let whole_hex = hex(u64::from_str_radix(&shard_hex, 16).unwrap());
-    edit(&folder, &shard_sum, &shard_hex);
-    edit(&folder, &whole, &whole_hex);
+    edit(folder, &shard_sum, &shard_hex);
+    edit(folder, &whole, &whole_hex);
     sign(folder.path());
-    let message = line(Dataset::open(folder.path()).unwrap().read(0, 0..1));
-    assert_eq!(message, "shard-00000.h5: row 3 of `map` holds inf at value 11, expected finite numbers");
+}
+
+#[test]
+fn what_another_program_wrote_wrong_is_named_with_its_array() {
+    const ARRAYS: [&str; 5] = ["cutout", "spectrum", "present", "labels", "id"];
+    for (array, place, value, wanted) in [
+        (
+            "labels",
+            2 * 8 + 4,
+            2_f32.to_le_bytes().to_vec(),
+            "row 2 has 2 as label `morphology`, expected the number of a class, 0 to 1",
+        ),
+        (
+            "labels",
+            5 * 8,
+            f32::NEG_INFINITY.to_le_bytes().to_vec(),
+            "row 5 has -inf as label `redshift`, expected a finite number",
+        ),
+        ("present", 3, vec![7], "row 1 of `present` holds 7, expected 0 or 1"),
+        ("spectrum", 4 * 12 + 8, f32::NAN.to_le_bytes().to_vec(), "row 4 of `spectrum` holds NaN at value 2"),
+    ] {
+        let folder = rich_dataset(16, |_, _, _| ());
+        rewritten(&folder, &ARRAYS, array, place, &value);
+        let dataset = Dataset::open(folder.path()).unwrap();
+        let error = dataset.verify().unwrap_err();
+        assert_eq!(error.exit(), Exit::Data);
+        let message = line::<()>(Err(error));
+        assert!(message.starts_with("shard-00000.h5") && message.contains(wanted), "{message}");
+    }
 }
 
 #[test]

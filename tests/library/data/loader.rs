@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{
-    Aspa, AspaSettings, BatchPlan, Damaged, Dataset, Encoding, Loader, LoaderSettings, Microbatch, Modality, Sampler,
-    Split, Transform,
+    Aspa, AspaSettings, Axis, Bands, BatchPlan, Channel, Damaged, DataError, Dataset, DatasetWriter, Encoding, Kind,
+    Label, Loader, LoaderSettings, Microbatch, Modality, Sampler, SpectralAxis, Split, Transform,
 };
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
@@ -280,4 +280,61 @@ fn a_spectrum_that_has_no_image_is_named() {
     let settings = LoaderSettings { encodings: vec![Encoding::Aspa(aspa("exogan"))], ..settings() };
     let message = line(Loader::new(Arc::new(Dataset::open(maps.path()).unwrap()), &settings, plan(0..4), 0));
     assert_eq!(message, "holds maps, expected spectra for the codec aspa");
+}
+
+#[test]
+fn modalities_come_together_and_what_a_record_lacks_is_zero() {
+    let folder = TempDir::new().unwrap();
+    let linear = Transform::Linear { scale: 2.0, offset: 1.0 };
+    let cutouts = Modality {
+        name: "cutout".into(),
+        kind: Kind::Cutout,
+        shape: vec![2, 8, 8],
+        optional: true,
+        axis: Some(Axis::Bands(Bands { names: vec!["g".into(), "r".into()], pixel_arcsec: 0.4 })),
+        ..Modality::maps([1, 1, 1], "nJy", linear, None)
+    };
+    let wavelength_um = vec![1.0, 1.1, 1.2];
+    let spectra = Modality::spectra(SpectralAxis { channels: vec![Channel::Depth], wavelength_um });
+    let count = 5000; // three blocks
+    let modalities = vec![spectra, cutouts];
+    let labels = vec![Label::class("morphology", ["spiral", "elliptical"])];
+    let header = skyforge::data::Header { modalities, labels, ..header(count) };
+    let writer = DatasetWriter::create(folder.path(), header).unwrap();
+    let shard = |index| {
+        writer.write_blocks::<DataError>(index, |records, rows| {
+            for (row, record) in records.enumerate() {
+                rows.values[0][row * 3..(row + 1) * 3].fill(record as f32);
+                rows.labels[row] = (record % 2) as f32;
+                if record % 5 == 0 {
+                    rows.present[row * 2 + 1] = 0;
+                } else {
+                    rows.values[1][row * 128..(row + 1) * 128].fill(-(record as f32));
+                }
+            }
+            Ok(())
+        })
+    };
+    let entries = (0..writer.shards()).map(shard).collect::<Result<_, _>>().unwrap();
+    writer.finish(entries).unwrap();
+    for microbatch in load(&folder, &settings(), plan(0..4), 0, 300) {
+        for (row, id) in microbatch.ids.iter().enumerate() {
+            let lacks = id % 5 == 0;
+            let spectrum = &microbatch.values[0][row * 3..(row + 1) * 3];
+            let cutout = &microbatch.values[1][row * 128..(row + 1) * 128];
+            assert!(spectrum.iter().all(|value| *value == *id as f32), "as it is on disk");
+            let wanted = if lacks { 0.0 } else { 1.0 - 2.0 * *id as f32 };
+            assert!(cutout.iter().all(|value| *value == wanted), "transformed, or absent: {id}");
+            assert_eq!(microbatch.present[row * 2..(row + 1) * 2], [1, u8::from(!lacks)]);
+            assert_eq!(microbatch.labels[row], (id % 2) as f32);
+        }
+    }
+    let encodings = vec![Encoding::Transform(linear)];
+    let message = line(Loader::new(
+        Arc::new(Dataset::open(folder.path()).unwrap()),
+        &LoaderSettings { encodings, ..settings() },
+        plan(0..4),
+        0,
+    ));
+    assert!(message.ends_with("has 2 modalities, expected 1"), "{message}");
 }

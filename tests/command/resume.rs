@@ -1,0 +1,147 @@
+//! Runs that an older version has begun (`tests/fixtures/resume`): this version ends them as it ends runs of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use tempfile::TempDir;
+
+use crate::fixtures::copy_folder;
+use crate::program::{arg, must, refused, word};
+use crate::trained;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/resume");
+
+/// Files of a checkpoint with the tensors of a run: parameters, averages and state, and moments.
+const TENSORS: [&str; 2] = ["model.safetensors", "optimizer.safetensors"];
+
+/// Mean distance of a tensor's numbers: more than two ways of rounding come apart in a few steps, and less than a step moves weights.
+const ROUNDING: f32 = 1e-4;
+
+/// A copy of one of the runs.
+struct Begun {
+    folder: TempDir,
+    config: PathBuf,
+    data: PathBuf,
+    run: PathBuf,
+}
+
+impl Begun {
+    fn of(name: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy_folder(&Path::new(FIXTURES).join(name), folder.path());
+        let [config, data, run] = ["config.toml", "data", "run"].map(|name| folder.path().join(name));
+        Self { folder, config, data, run }
+    }
+
+    fn arguments<'a>(&'a self, run: &'a Path) -> Vec<&'a str> {
+        vec!["train", arg(&self.config), "--run", arg(run), "--data", arg(&self.data)]
+    }
+
+    /// Goes on to the last step on so many ranks; gives the folder of the run.
+    fn resumed(name: &str, ranks: usize) -> Self {
+        let begun = Self::of(name);
+        must(ranks, &begun.arguments(&begun.run));
+        begun
+    }
+}
+
+/// The processor as `processor.txt` has it.
+fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let of = |key: &str| {
+        let line = text.lines().find(|line| line.split(':').next().is_some_and(|found| found.trim() == key));
+        line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim()).to_owned()
+    };
+    ["vendor_id", "cpu family", "model"].map(|key| format!("{key}: {}\n", of(key))).concat()
+}
+
+/// The tensors of two checkpoints are the same bits or, where rounding may be another, near each other.
+fn assert_same_tensors(one: &Path, other: &Path, rounding: bool) {
+    for name in TENSORS {
+        let read = |folder: &Path| fs::read(folder.join(name)).expect("a checkpoint has it");
+        let (one, other) = (read(one), read(other));
+        if !rounding {
+            assert!(one == other, "{name} has other bits");
+            continue;
+        }
+        let [one, other] = [&one, &other].map(|bytes| SafeTensors::deserialize(bytes).expect("it can be read"));
+        assert_eq!(one.names(), other.names());
+        for (name, tensor) in one.tensors() {
+            let number = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes);
+            let there = other.tensor(&name).expect("it has the same names");
+            let pairs = tensor.data().as_chunks::<4>().0.iter().zip(there.data().as_chunks::<4>().0);
+            let off = pairs.map(|(a, b)| (number(a) - number(b)).abs()).sum::<f32>() * 4.0 / tensor.data().len() as f32;
+            assert!(off < ROUNDING, "{name} is off by {off} in the mean");
+        }
+    }
+}
+
+fn an_older_run_ends_as_a_straight_one(name: &str) {
+    let rounding = fs::read_to_string(Path::new(FIXTURES).join("processor.txt")).expect("it is there") != processor();
+    if rounding {
+        eprintln!("made on another processor: compared to within the rounding of some steps");
+    }
+    let begun = Begun::of(name);
+    let straight = begun.folder.path().join("straight");
+    must(1, &begun.arguments(&straight));
+    let step = |run: &Path, step: u64| run.join(format!("checkpoints/step-{step:07}"));
+    assert_same_tensors(&step(&straight, 4), &step(&begun.run, 4), rounding);
+    for ranks in trained::worlds() {
+        let resumed = Begun::resumed(name, *ranks);
+        assert_eq!(word(&resumed.run, "step"), "8");
+        assert_same_tensors(&step(&straight, 8), &step(&resumed.run, 8), rounding);
+        if !rounding {
+            assert_eq!(word(&resumed.run, "checksum"), word(&straight, "checksum"), "{name} on {ranks} ranks");
+        }
+    }
+}
+
+#[test]
+fn a_run_on_maps_of_an_older_version_ends_as_a_straight_one() {
+    an_older_run_ends_as_a_straight_one("maps");
+}
+
+#[test]
+fn a_run_on_spectra_of_an_older_version_ends_as_a_straight_one() {
+    an_older_run_ends_as_a_straight_one("spectra");
+}
+
+#[test]
+fn a_checkpoint_of_an_older_version_samples() {
+    for name in ["maps", "spectra"] {
+        let begun = Begun::of(name);
+        let out = begun.folder.path().join("made");
+        must(1, &["sample", arg(&begun.run), "--count", "3", "--out", arg(&out)]);
+        assert!(must(1, &["inspect", arg(&out)]).contains("count  3"), "{name}");
+    }
+}
+
+#[test]
+fn a_setting_or_data_that_change_the_bits_of_an_older_run_are_refused_with_both_values() {
+    let begun = Begun::of("maps");
+    let with = |more: &[&str]| refused(&[&begun.arguments(&begun.run), more].concat());
+    let cases = [
+        ("family.width=8", "made with family.width = 4, this run has 8"),
+        ("family.ema=0.5", "made with family.ema = 0.9, this run has 0.5"),
+        ("batch.microbatches=2", "made with batch.microbatches = 4, this run has 2"),
+        ("seed=1", "made with seed = 11, this run has 1"),
+        ("validation.records=32", "made with validation.records = 64, this run has 32"),
+        (
+            "data.transform={kind=\"identity\"}",
+            "made with dataset.modalities[0].transform.kind = \"log\", this run has \"identity\"",
+        ),
+    ];
+    for (set, wanted) in cases {
+        let (code, line) = with(&["--set", set]);
+        assert!(code == 64 && line.ends_with(wanted), "{set}: {code}: {line}");
+    }
+    // The same records, others of which are trained on.
+    let other = begun.folder.path().join("other");
+    let simulate = ["simulate", "maps", "--count", "160", "--seed", "3", "--set", "side=16", "--out", arg(&other)];
+    must(1, &[&simulate[..], &["--validation", "0.5", "--test", "0.15"]].concat());
+    let (code, line) = refused(&["train", arg(&begun.config), "--run", arg(&begun.run), "--data", arg(&other)]);
+    let wanted = "made with dataset.training_records = [[0, 96]], this run has [[0, 56]]";
+    assert!(code == 64 && line.ends_with(wanted), "{code}: {line}");
+    assert_eq!(fs::read_dir(begun.run.join("checkpoints")).expect("a folder").count(), 1, "the run is as it was");
+}
