@@ -116,7 +116,7 @@ class Peer:
         self.discriminator = self.network(Discriminator(config["family"]), found, "discriminator")
         self.latent_dim = config["family"]["latent_dim"]
         self.spectra = read(arguments.dataset, arguments.split, arguments.first, arguments.spectra)
-        learned = tomllib.loads((checkpoint / "state.toml").read_text())["run"]["dataset"]["wavelength_um"]
+        learned = tomllib.loads((checkpoint / "state.toml").read_text())["run"]["dataset"]["modalities"][0]["axis"]["wavelength_um"]
         if list(self.spectra.wavelength_um) != learned:
             sys.exit(f"error: the wavelengths of {arguments.dataset} are not those that {arguments.run} learned")
         self.aspa = Aspa(config["family"]["codec"], self.spectra.wavelength_um)

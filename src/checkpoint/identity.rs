@@ -48,7 +48,8 @@ fn table<T: Serialize>(settings: &T) -> Table {
 }
 
 fn complete<T: Serialize + DeserializeOwned>(saved: &Table) -> Result<Table, String> {
-    let settings: T = saved.clone().try_into().map_err(|error: toml::de::Error| one_line::message(&error))?;
+    let settings: Result<T, _> = serde_path_to_error::deserialize(Value::Table(saved.clone()));
+    let settings = settings.map_err(|error| format!("`{}`: {}", error.path(), one_line::message(error.inner())))?;
     Ok(table(&settings))
 }
 

@@ -257,7 +257,7 @@ impl Checkpoint {
             optimizer.fill(player.name, suffix, layout, values)?;
         }
         let Some(&updates) = self.state.updates.get(player.name) else {
-            let fault = format!("has no player called {}", player.name);
+            let fault = format!("has no network called {}", player.name);
             return Err(CheckpointError::Another { path: self.folder.clone(), fault });
         };
         player.adam.restore(updates, &moments[0], &moments[1]);

@@ -18,6 +18,9 @@ pub fn open(path: &Path, aspa: &Aspa) -> Result<Dataset, CommandError> {
         Ok(modality) => modality.spectral_axis().expect("spectra have an axis"),
         Err(fault) => return wrong(fault),
     };
+    if let Err(fault) = atmosphere::columns(&manifest.labels) {
+        return wrong(fault);
+    }
     if axis.wavelength_um != aspa.wavelength_um() {
         let (have, wanted) = (in_words(&axis.wavelength_um), in_words(aspa.wavelength_um()));
         return wrong(format!("has {have}, expected the run's {wanted}"));
@@ -43,6 +46,8 @@ pub struct Spectra<'a> {
     records: Records<'a>,
     mask: &'a AxisMask,
     full_scale: [f64; 7],
+    /// Which label each parameter is.
+    columns: [Option<usize>; 7],
 }
 
 /// A record as it was observed.
@@ -58,7 +63,8 @@ pub struct Observation {
 impl<'a> Spectra<'a> {
     /// Of `dataset`, of which `mask` says what is known, for networks that learned with `aspa`.
     pub fn new(dataset: &'a Dataset, mask: &'a AxisMask, aspa: &Aspa) -> Self {
-        Self { dataset, records: Records::of(dataset), mask, full_scale: aspa.settings().full_scale.all() }
+        let columns = atmosphere::columns(&dataset.manifest().labels).expect("`open` has looked at them");
+        Self { dataset, records: Records::of(dataset), mask, full_scale: aspa.settings().full_scale.all(), columns }
     }
 
     /// Centres of the bins in micrometres.
@@ -75,10 +81,7 @@ impl<'a> Spectra<'a> {
     /// A record of the dataset as it was observed.
     pub fn observed(&self, record: &Record) -> Result<Observation, CommandError> {
         let Record { id, values, labels } = record;
-        let mut truth = [f32::NAN; 7];
-        for (slot, value) in truth.iter_mut().zip(labels) {
-            *slot = *value;
-        }
+        let truth = self.columns.map(|column| column.map_or(f32::NAN, |column| labels[column]));
         let (channels, given) = self.mask.hide(values, &truth).map_err(|fault| CommandError::Wrong {
             path: self.dataset.folder().to_owned(),
             fault: format!("object {id}: {fault}"),

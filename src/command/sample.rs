@@ -58,7 +58,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("samples"));
     let out = OutputDataset::lock(session, &out)?;
-    let mut source = toml::Table::new();
+    let mut source = toml::Table::from_iter([("made_by".to_owned(), toml::Value::from("sample"))]);
     source.insert(
         "run".into(),
         std::path::absolute(&arguments.run).unwrap_or_default().to_string_lossy().as_ref().into(),
@@ -112,7 +112,7 @@ fn write_shard(
             let (_, made, made_labels) = held.as_ref().expect("the batch was made");
             let place = (record % MADE_AT_ONCE) as usize;
             values.copy_from_slice(&made[place * record_len..(place + 1) * record_len]);
-            if let Some(labels) = labels.next() {
+            if let Some(labels) = labels.next().filter(|_| !made_labels.is_empty()) {
                 labels.copy_from_slice(&made_labels[place * numbers..(place + 1) * numbers]);
             }
             counter.add(1);

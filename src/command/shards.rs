@@ -12,7 +12,7 @@ use super::output_dataset::OutputDataset;
 use super::records::Record;
 use super::session::Session;
 use crate::comm::tree::leaves_of;
-use crate::data::{DataError, Dataset, DatasetWriter, Header, ShardEntry};
+use crate::data::{DataError, Dataset, DatasetWriter, Header, ShardEntry, Splits, split};
 use crate::exit::Ends;
 
 /// A dataset in the new folder `out`: this rank's shards, each by `make` on any of its threads, then the manifest.
@@ -161,6 +161,17 @@ pub fn share(
     };
     let total = mine.iter().map(records).sum();
     (mine, Counter::new(session, unit, units, total))
+}
+
+/// The splits of `count` records by the shares of `--validation` and `--test`; that there are too few records for one is told.
+pub fn splits(session: &Session, count: u64, validation: f64, test: f64) -> Splits {
+    let splits = split::by_shares(count, validation, test);
+    for (name, share) in [(split::VALIDATION, validation), (split::TEST, test)] {
+        if session.rank() == 0 && share > 0.0 && !splits.contains_key(name) {
+            log::warn!("{count} records are too few for the split `{name}`, a share of {share}: there is none");
+        }
+    }
+    splits
 }
 
 /// All ranks' shards become a dataset.

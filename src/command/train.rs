@@ -14,7 +14,8 @@ use super::{CommandError, logging, provenance};
 use crate::checkpoint::Identity;
 use crate::comm::{Terms, alarm};
 use crate::config::{
-    CodecSection, ConfigError, DatasetDescription, DeviceKind, Override, RunConfig, RunDescription, RunFile,
+    CodecSection, ConfigError, DatasetDescription, DeviceKind, FamilySection, Override, RunConfig, RunDescription,
+    RunFile,
 };
 use crate::data::loader::LoaderSettings;
 use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
@@ -141,7 +142,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         },
         folder: &arguments.run,
         identity: Identity::of(&describe(&config, &dataset, &encoding, device)),
-        changed_by_hand: sets.iter().flat_map(|set| changed_by_hand(&set.key(), config.networks())).collect(),
+        changed_by_hand: sets.iter().flat_map(Override::keys).flat_map(|key| changed_by_hand(&key, &config)).collect(),
         stop: StopFlag::install(),
         max_wall: arguments.max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
         not_finite: sections.trainer.not_finite,
@@ -212,16 +213,21 @@ fn describe(config: &RunConfig, dataset: &Dataset, encoding: &Encoding, device: 
     RunDescription::new(config, dataset, device)
 }
 
-/// Keys that choose the device and its arithmetic.
-const DEVICE_KEYS: [&str; 4] =
-    ["trainer.threads_per_rank", "trainer.device", "trainer.reduction", "trainer.deterministic"];
+/// Keys, beside those of `[optimizer]`, that a run may go on with other values of where they are set by hand: the device and its
+/// arithmetic, and what happens at a damaged block, so that a run that meets one can go on.
+const CHANGED_BY_HAND: [&str; 5] =
+    ["trainer.threads_per_rank", "trainer.device", "trainer.reduction", "trainer.deterministic", "data.damaged"];
 
-/// The keys of a run's identity that may differ from the checkpoint's where `key` is set by hand.
-fn changed_by_hand(key: &str, networks: &[&str]) -> Vec<String> {
+/// The keys of a run's description that may differ from the checkpoint's where `key` is set by hand.
+fn changed_by_hand(key: &str, config: &RunConfig) -> Vec<String> {
     match key.strip_prefix("optimizer.") {
         Some(of_one) if of_one.starts_with("network.") => vec![key.to_owned()],
-        Some(of_all) => networks.iter().map(|name| format!("optimizer.network.{name}.{of_all}")).collect(),
-        None => DEVICE_KEYS.contains(&key).then(|| key.to_owned()).into_iter().collect(),
+        Some(of_all) => {
+            let follows = |name: &&&str| !config.sections().optimizer.is_set_for(name, of_all);
+            let networks = config.networks().iter().filter(follows);
+            networks.map(|name| format!("optimizer.network.{name}.{of_all}")).collect()
+        }
+        None => CHANGED_BY_HAND.contains(&key).then(|| key.to_owned()).into_iter().collect(),
     }
 }
 
@@ -229,13 +235,16 @@ fn changed_by_hand(key: &str, networks: &[&str]) -> Vec<String> {
 pub(super) fn suited(config: RunConfig, dataset: &Dataset) -> Result<(RunConfig, Encoding), CommandError> {
     let manifest = dataset.manifest();
     let wrong = |reason: String| DataError::Manifest { path: dataset.folder().to_owned(), reason };
-    let kind = manifest.modality().kind;
-    let modality = manifest.only(kind).map_err(wrong)?;
-    let config = match kind {
-        Kind::Map => config.for_maps()?,
-        Kind::Spectrum => config.for_spectra()?,
-        Kind::Cutout => return Err(wrong("holds cutouts, expected maps or spectra".into()).into()),
+    let config = match manifest.only(Kind::Map) {
+        Ok(_) => config.for_maps()?,
+        Err(_) if manifest.only(Kind::Spectrum).is_ok() => config.for_spectra()?,
+        Err(_) => config,
     };
+    let wanted = match config.sections().family {
+        FamilySection::MapsGan(_) => Kind::Map,
+        FamilySection::SpectraGan(_) => Kind::Spectrum,
+    };
+    let modality = manifest.only(wanted).map_err(wrong)?;
     let sections = config.sections();
     let encoding = match (sections.family.codec(), modality.spectral_axis()) {
         (Some(CodecSection::Aspa(settings)), Some(axis)) => {

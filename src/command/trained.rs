@@ -146,7 +146,11 @@ impl Facts {
                 Encoding::Aspa(Arc::new(aspa.map_err(|fault| wrong(format!("`run.family.codec`: {fault}")))?))
             }
             (None, None) => Encoding::Transform(modality.transform),
-            _ => return Err(wrong("`run.family.codec` is not of the data, expected one for spectra alone".into())),
+            _ => {
+                return Err(wrong(
+                    "`run.family.codec` does not fit the data, expected a codec for spectra and none for maps".into(),
+                ));
+            }
         };
         Ok(Self {
             model: family.dcgan(),

@@ -12,10 +12,12 @@ use crate::data::{Dataset, Label, Modality, Split};
 use crate::model::Precision;
 use crate::optim::AdamSettings;
 
-/// What makes a run what it is. A checkpoint keeps it in `state.toml` under `run`, and is resumed only by a run with the same one.
+/// Settings and data that determine the bits of a run. A checkpoint keeps them in `state.toml` under `run`, and is resumed only by a
+/// run with the same ones.
 ///
-/// Not part of it: where data lie, how long the run is, how often it reports, and what it does after a bad step, since good
-/// steps do not depend on any of that. A key that an older program did not write has its default.
+/// Not part of it: where data lie, how long the run is, how often it reports, what it is validated on, and what it does after a
+/// bad step, since the weights after good steps do not depend on any of that. A key that an older program did not write has its
+/// default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunDescription {
@@ -25,14 +27,12 @@ pub struct RunDescription {
     pub batch: BatchSection,
     /// How the dataset is read.
     pub data: DataDescription,
-    /// Networks, loss and turns.
+    /// Networks, loss and order of updates.
     pub family: FamilySection,
     /// Adam of each network, wherever a configuration says it.
     pub optimizer: OptimizerDescription,
     /// Arithmetic of the run.
     pub trainer: TrainerDescription,
-    /// What scores are measured on.
-    pub validation: ValidationDescription,
     /// The data that the run learns from.
     pub dataset: DatasetDescription,
 }
@@ -81,14 +81,6 @@ pub enum DeviceKind {
     Cpu,
     /// NVIDIA GPUs.
     Cuda,
-}
-
-/// What scores are measured on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ValidationDescription {
-    /// Records of a measurement.
-    pub records: u64,
 }
 
 /// The data that a run learns from.
@@ -149,7 +141,6 @@ impl RunDescription {
                 device,
                 deterministic: sections.trainer.deterministic,
             },
-            validation: ValidationDescription { records: sections.validation.records },
             dataset,
         }
     }

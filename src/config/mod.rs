@@ -270,8 +270,8 @@ impl RunConfig {
         }
         let networks = self.networks();
         if let Some(unknown) = optimizer.network.keys().find(|name| !networks.contains(&name.as_str())) {
-            let wanted = format!("one of the networks of {}: {}", self.file.family.kind(), networks.join(", "));
-            return value("optimizer.network", &unknown, &wanted);
+            let wanted = format!("a network of {}: {}", self.file.family.kind(), networks.join(", "));
+            return value(&format!("optimizer.network.{unknown}"), &"set", &wanted);
         }
         Ok(())
     }

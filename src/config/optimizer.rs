@@ -76,7 +76,13 @@ impl OptimizerSection {
         AdamSettings { learning_rate, beta1, beta2, epsilon, clip, half_life }
     }
 
-    /// The Adam of `network`. That the family has such a network is for the caller to know: [`super::RunConfig::adam`].
+    /// Whether `key` is set for `network` alone.
+    pub fn is_set_for(&self, network: &str, key: &str) -> bool {
+        let own = self.network.get(network).map(|own| toml::Table::try_from(own).expect("numbers are a table"));
+        own.is_some_and(|own| own.contains_key(key))
+    }
+
+    /// The Adam of `network`. The caller ensures that the family has this network: [`super::RunConfig::adam`].
     pub(super) fn of(&self, network: &str) -> AdamSettings {
         let all = self.of_all();
         let Some(own) = self.network.get(network) else { return all };

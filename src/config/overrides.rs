@@ -22,6 +22,13 @@ impl Override {
         self.path.join(".")
     }
 
+    /// The full name of each value that it sets: those of a table one by one.
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys = Vec::new();
+        leaves(self.key(), &self.value, &mut keys);
+        keys
+    }
+
     /// Reads `a.b=c` as it was given with `option`, which errors name.
     pub fn given_with(option: &'static str, argument: &str) -> Result<Self, ConfigError> {
         let wrong = |fault: &str| ConfigError::Override { option, argument: argument.into(), fault: fault.into() };
@@ -38,6 +45,14 @@ impl Override {
 
     fn wrong(&self, fault: String) -> ConfigError {
         ConfigError::Override { option: self.option, argument: self.argument.clone(), fault }
+    }
+}
+
+/// Adds the full names of all values in `value`, which is called `key`.
+fn leaves(key: String, value: &Value, keys: &mut Vec<String>) {
+    match value {
+        Value::Table(table) => table.iter().for_each(|(name, value)| leaves(format!("{key}.{name}"), value, keys)),
+        _ => keys.push(key),
     }
 }
 

@@ -53,7 +53,8 @@ pub struct DataSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("unset" = "the option `--data`"))]
     pub path: Option<PathBuf>,
-    /// Name of the split of the dataset that the run learns from; not `validation`, unless `validation.every` is 0.
+    /// Split of the dataset that the run learns from: `train`, `validation` or `test`; not `validation`, unless `validation.every`
+    /// is 0.
     pub split: String,
     /// Blocks of about 1 MiB whose records are shuffled together, 1 or more. A larger window comes closer to a shuffle
     /// of the whole dataset and takes more memory: two windows are held at a time.
@@ -183,12 +184,13 @@ pub struct ValidationSection {
     /// Steps from one measurement to the next: a multiple of `trainer.checkpoint_every`, 0 = never. For maps only.
     #[schemars(extend("unit" = "steps"))]
     pub every: u64,
-    /// Generated records in a measurement, and records of the split `validation` that they are compared with, 2 to
-    /// 1048576.
+    /// Records of the split `validation` that a measurement is made on, or all where it has fewer; as many records are generated,
+    /// rounded up to a multiple of 64. 2 to 1048576. A damaged record among them stops the run.
     #[schemars(extend("unit" = "records"))]
     pub records: u64,
     /// Score by which the best checkpoint is chosen. For maps `spectrum_error`, the largest relative error of the mean
-    /// power spectrum over the judged scales, or `variance_error`, the relative error of the variance of pixels.
+    /// power spectrum over the wavenumbers side/8 <= k < 3 side/8 (in units of the fundamental), or `variance_error`, the relative
+    /// error of the variance of a pixel over maps, averaged over pixels.
     #[schemars(extend("unset" = "the first score of the family: `\"spectrum_error\"` for maps"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<String>,

@@ -38,6 +38,20 @@ pub const QUANTITIES: [Quantity; 7] = [
     Quantity { name: "temperature", unit: "K", range: (1000.0, 2000.0) },
 ];
 
+/// Which of a dataset's labels each of the seven is, by name; the error says which has another unit or kind.
+pub fn columns(labels: &[Label]) -> Result<[Option<usize>; 7], String> {
+    let mut columns = [None; 7];
+    for (column, quantity) in columns.iter_mut().zip(&QUANTITIES) {
+        let Some(place) = labels.iter().position(|label| label.name == quantity.name) else { continue };
+        if labels[place] != Label::real(quantity.name, quantity.unit) {
+            let (have, wanted) = (labels[place].in_words(), quantity.unit);
+            return Err(format!("label `{}` is {have}, expected a real number in {wanted}", quantity.name));
+        }
+        *column = Some(place);
+    }
+    Ok(columns)
+}
+
 /// All seven as labels of a dataset.
 pub fn labels() -> Vec<Label> {
     QUANTITIES.iter().map(|quantity| Label::real(quantity.name, quantity.unit)).collect()

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::DataError;
 use super::manifest::{Blocks, Manifest, ShardEntry};
+use super::modality::Modality;
 pub use super::shard::Block;
 use super::shard::Shard;
 use super::split::Split;
@@ -144,25 +145,31 @@ impl Dataset {
         let file = self.file(index, shard)?;
         into.first_record = first;
         read(shard, &file, (first - self.starts[index]) / blocks.block_rows, into)?;
-        if shard.is_sealed() { Ok(()) } else { self.check_labels(shard, first - self.starts[index], into) }
+        self.check_rows(shard, first - self.starts[index], into)
     }
 
-    /// Refuses labels that their kinds do not take, which our own writer lets nobody write.
-    fn check_labels(&self, shard: &Shard, first_row: u64, block: &Block) -> Result<(), DataError> {
+    /// Refuses labels that their kinds do not take, and records that lack what every record has.
+    fn check_rows(&self, shard: &Shard, first_row: u64, block: &Block) -> Result<(), DataError> {
         let records = block.records();
         for row in 0..(records.end - records.start) as usize {
             let labels = self.manifest.labels.iter().zip(block.labels(row));
-            if let Some((label, value)) = labels.into_iter().find(|(label, value)| !label.takes(*value)) {
-                return Err(DataError::Label {
-                    shard: shard.name().to_owned(),
-                    row: first_row + row as u64,
-                    label: label.name.clone(),
-                    value,
-                    wanted: label.wanted(),
-                });
-            }
+            let wrong_label = labels.into_iter().find(|(label, value)| !label.takes(*value));
+            let absent = |(at, modality): &(usize, &Modality)| !modality.optional && !block.is_present(*at, row);
+            let fault = if let Some((label, value)) = wrong_label {
+                format!("has {value} as label `{}`, expected {}", label.name, label.wanted())
+            } else if let Some((_, modality)) = self.manifest.modalities.iter().enumerate().find(absent) {
+                format!("lacks `{}`, expected it in every record, since it is not optional", modality.name)
+            } else {
+                continue;
+            };
+            return Err(DataError::Row { shard: shard.name().to_owned(), row: first_row + row as u64, fault });
         }
         Ok(())
+    }
+
+    /// Whether its first shard is what the manifest says, so that the size of a record is true before there is room for many.
+    pub(super) fn check_first_shard(&self) -> Result<(), DataError> {
+        self.shard(0).map(drop)
     }
 
     /// Reads everything and checks every checksum. The first error in order of records.
@@ -241,10 +248,14 @@ impl Dataset {
         if shard.labels() != self.manifest.labels.len() {
             return differs("labels", shard.labels().to_string(), self.manifest.labels.len().to_string());
         }
-        let optional = self.manifest.header().has_optional();
+        let optional = self.manifest.has_optional();
         if shard.has_optional() != optional {
-            let words = |there: bool| if there { "an array `present`" } else { "no array `present`" }.to_owned();
-            return differs("for absent modalities", words(shard.has_optional()), words(optional));
+            let reason = if optional {
+                "has no array `present`, expected one, since a modality is optional in manifest.toml"
+            } else {
+                "has an array `present`, expected none, since no modality is optional in manifest.toml"
+            };
+            return Err(DataError::Shard { shard: entry.file.clone(), reason: reason.into() });
         }
         Ok(self.shards[index].get_or_init(|| shard))
     }

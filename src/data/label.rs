@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::modality::check_name;
+use super::modality::{check_name, check_text};
 
-/// Classes of a label at most; class numbers are exact in single precision up to this.
-const MOST_CLASSES: usize = 1 << 24;
+/// Classes of a label at most: an HDF5 attribute has no room for the names of 4,096.
+const MOST_CLASSES: usize = 4000;
 
 /// What a label's numbers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,14 @@ impl Label {
         self.unit.as_deref().unwrap_or("1")
     }
 
+    /// Its kind, with its unit or how many classes it has.
+    pub fn in_words(&self) -> String {
+        match &self.classes {
+            None => format!("a real number in {}", self.unit()),
+            Some(classes) => format!("one of {} classes", classes.len()),
+        }
+    }
+
     /// Whether `value` is one that the label may have: unknown (NaN), a finite number, or the number of a class.
     pub fn takes(&self, value: f32) -> bool {
         match &self.classes {
@@ -82,8 +90,14 @@ impl Label {
 
     /// Checks all that it says; the error says what is wrong.
     pub fn validate(&self) -> Result<(), String> {
-        check_name(&self.name).map_err(|fault| format!("label `{}` {fault}", self.name))?;
+        check_name(&self.name).map_err(|fault| format!("label name `{}` {fault}", self.name))?;
         let wrong = |fault: String| Err(format!("label `{}`: {fault}", self.name));
+        if let Some(fault) = self.unit.as_ref().and_then(|unit| check_text("unit", unit).err()) {
+            return wrong(fault);
+        }
+        if let Some(fault) = self.classes.iter().flatten().find_map(|class| check_text("classes", class).err()) {
+            return wrong(fault);
+        }
         match (self.kind, &self.unit, &self.classes) {
             (LabelKind::Real, Some(_), None) => Ok(()),
             (LabelKind::Real, None, None) => {
@@ -93,10 +107,8 @@ impl Label {
             (LabelKind::Class, Some(_), _) => wrong("`unit` is set, expected none for a class label".into()),
             (LabelKind::Class, None, Some(classes)) if !classes.is_empty() => {
                 let unique: std::collections::BTreeSet<&String> = classes.iter().collect();
-                if unique.len() < classes.len() || classes.iter().any(String::is_empty) {
-                    return wrong(
-                        "`classes` has an empty or repeated name, expected a name of its own for each class".into(),
-                    );
+                if unique.len() < classes.len() {
+                    return wrong("`classes` has a name twice, expected a name of its own for each class".into());
                 }
                 if classes.len() > MOST_CLASSES {
                     return wrong(format!("`classes` has {} names, expected at most {MOST_CLASSES}", classes.len()));

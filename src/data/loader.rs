@@ -45,7 +45,7 @@ pub struct LoaderSettings {
     pub window_blocks: usize,
     /// What to do about a damaged block.
     pub damaged: Damaged,
-    /// How each modality comes to what the network learns; by its own transform where this is empty.
+    /// Encoding of each modality; empty = each modality's own transform.
     pub encodings: Vec<Encoding>,
 }
 
@@ -152,6 +152,7 @@ impl Loader {
         let split = dataset.split(&settings.split)?;
         let sampler = Sampler::new(split, dataset.blocks(), settings.window_blocks, plan.seed)?;
         let records = sampler.records();
+        dataset.check_first_shard()?;
         let manifest = dataset.manifest();
         let encodings = if settings.encodings.is_empty() {
             manifest.modalities.iter().map(|modality| Encoding::Transform(modality.transform)).collect()

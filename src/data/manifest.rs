@@ -19,6 +19,9 @@ use crate::{files, one_line};
 
 /// The format that this program writes and reads.
 pub const FORMAT: u32 = 2;
+/// What to do about a dataset of format 1.
+pub(super) const MAKE_AGAIN: &str =
+    "this version does not read it, make the dataset again by the command and with the settings in its [source]";
 /// The manifest's name in a dataset's folder.
 pub const FILE_NAME: &str = "manifest.toml";
 
@@ -30,6 +33,9 @@ const RECIPES: u32 = 1;
 const BLOCK_BYTES: u64 = 1 << 20;
 const SHARD_BYTES: u64 = 256 << 20;
 const SHARDS_TO_SHARE: u64 = 16;
+/// HDF5 attributes and the seal of a shard have room for more.
+const MOST_MODALITIES: usize = 100;
+const MOST_LABELS: usize = 1000;
 /// A quarter of a petabyte.
 const MOST_SHARDS: u64 = 1 << 20;
 
@@ -92,8 +98,12 @@ impl Header {
         if self.count == 0 {
             return Err("`count` is 0, expected at least 1 record".into());
         }
-        if self.modalities.is_empty() {
-            return Err("`modalities` is empty, expected at least 1".into());
+        for (key, have, least, most) in
+            [("modalities", self.modalities.len(), 1, MOST_MODALITIES), ("labels", self.labels.len(), 0, MOST_LABELS)]
+        {
+            if !(least..=most).contains(&have) {
+                return Err(format!("`{key}` has {have} entries, expected {least} to {most}"));
+            }
         }
         self.modalities.iter().try_for_each(Modality::validate)?;
         twice(self.modalities.iter().map(|modality| &modality.name)).map_or(Ok(()), |name| {
@@ -189,14 +199,12 @@ impl Manifest {
         let table: toml::Table = text.parse().map_err(no_toml)?;
         match table.get("format").and_then(toml::Value::as_integer) {
             Some(format) if format == i64::from(FORMAT) => {}
-            Some(1) => {
-                let remedy = "make the dataset again by the command that its [source] names";
-                return Err(wrong(format!(
-                    "`format` is 1, which only versions before 0.2 read, expected {FORMAT}: {remedy}"
-                )));
-            }
+            Some(1) => return Err(wrong(format!("`format` is 1, expected {FORMAT}: {MAKE_AGAIN}"))),
             Some(format) => return Err(wrong(format!("`format` is {format}, expected {FORMAT}"))),
-            None => return Err(wrong(format!("`format` is missing, expected {FORMAT}"))),
+            None => {
+                let have = table.get("format").map_or("missing".to_owned(), ToString::to_string);
+                return Err(wrong(format!("`format` is {have}, expected the number {FORMAT}")));
+            }
         }
         let manifest: Self = toml::from_str(&text).map_err(no_toml)?;
         manifest.validate().map_err(wrong)?;
@@ -218,16 +226,24 @@ impl Manifest {
         &self.modalities[0]
     }
 
-    /// The one modality of a dataset that should have nothing but `kind`; the error says what it has.
+    /// The one modality of a dataset that should have `kind` alone, in every record; the error says what it has.
     pub fn only(&self, kind: Kind) -> Result<&Modality, String> {
         match &self.modalities[..] {
-            [modality] if modality.kind == kind => Ok(modality),
+            [modality] if modality.kind == kind && !modality.optional => Ok(modality),
+            [modality] if modality.kind == kind => {
+                Err(format!("modality `{}` is optional, expected one that every record has", modality.name))
+            }
             modalities => {
                 let held: Vec<&str> = modalities.iter().map(|modality| modality.kind.plural()).collect();
                 let alone = if held.len() > 1 { " alone" } else { "" };
                 Err(format!("holds {}, expected {}{alone}", held.join(" and "), kind.plural()))
             }
         }
+    }
+
+    /// Whether some record may lack a modality.
+    pub fn has_optional(&self) -> bool {
+        self.modalities.iter().any(|modality| modality.optional)
     }
 
     /// The blocks of the dataset.

@@ -106,19 +106,15 @@ pub enum DataError {
         /// What stands there.
         value: f32,
     },
-    /// A label has a value that its kind does not take.
-    #[error("{shard}: row {row} has {value} as label `{label}`, expected {wanted}")]
-    Label {
+    /// A record has a label that its kind does not take, or lacks what it must have.
+    #[error("{shard}: row {row} {fault}")]
+    Row {
         /// The file's name.
         shard: String,
         /// Row of the shard.
         row: u64,
-        /// Name of the label.
-        label: String,
-        /// The value.
-        value: f32,
-        /// What its kind takes.
-        wanted: String,
+        /// What is wrong with it, and what was wanted.
+        fault: String,
     },
     /// A transform does not take a value of a record.
     #[error("record {record}: {source}")]
@@ -159,7 +155,7 @@ impl Ends for DataError {
             | Self::Shard { .. }
             | Self::Damaged { .. }
             | Self::NotFinite { .. }
-            | Self::Label { .. }
+            | Self::Row { .. }
             | Self::Domain { .. }
             | Self::Codec { .. } => Exit::Data,
             Self::Usage(_) => Exit::Usage,
@@ -171,7 +167,7 @@ impl Ends for DataError {
 impl DataError {
     /// Whether it names records that are bad in themselves, the same for every reader, which `damaged = "skip"` goes on without.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::NotFinite { .. } | Self::Label { .. })
+        matches!(self, Self::Damaged { .. } | Self::NotFinite { .. } | Self::Row { .. })
     }
 
     pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {

@@ -41,18 +41,6 @@ impl Kind {
             Self::Spectrum => "spectra",
         }
     }
-
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Map, Self::Cutout, Self::Spectrum].into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-impl std::str::FromStr for Kind {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::from_name(name).ok_or_else(|| format!("kind `{name}` is unknown, expected map, cutout or spectrum"))
-    }
 }
 
 /// How a number is stored.
@@ -138,6 +126,20 @@ impl Modality {
         }
     }
 
+    /// Cutouts of `h` by `w` pixels in some bands, as the modality `cutout`.
+    pub fn cutouts(bands: Bands, [h, w]: [usize; 2], unit: &str, transform: Transform) -> Self {
+        Self {
+            name: "cutout".into(),
+            kind: Kind::Cutout,
+            shape: vec![bands.names.len(), h, w],
+            dtype: Dtype::F32,
+            unit: unit.into(),
+            optional: false,
+            transform,
+            axis: Some(Axis::Bands(bands)),
+        }
+    }
+
     /// Spectra of transit depths on `axis`, as the modality `spectrum`.
     pub fn spectra(axis: SpectralAxis) -> Self {
         Self {
@@ -180,10 +182,13 @@ impl Modality {
 
     /// Checks all that it says; the error says what is wrong.
     pub fn validate(&self) -> Result<(), String> {
-        check_name(&self.name).map_err(|fault| format!("modality `{}` {fault}", self.name))?;
+        check_name(&self.name).map_err(|fault| format!("modality name `{}` {fault}", self.name))?;
         let wrong = |fault: String| Err(format!("modality `{}`: {fault}", self.name));
         if RESERVED_NAMES.contains(&self.name.as_str()) {
-            return wrong(format!("`name` is that of another array, expected none of {}", RESERVED_NAMES.join(", ")));
+            return wrong(format!("`name` is reserved, expected another than {}", RESERVED_NAMES.join(", ")));
+        }
+        if let Err(fault) = check_text("unit", &self.unit) {
+            return wrong(fault);
         }
         if self.dtype == Dtype::F16 {
             return wrong("`dtype` is \"f16\", which this version does not read, expected \"f32\"".into());
@@ -255,7 +260,8 @@ impl Bands {
             return Err("`axis.names` is empty, expected the names of the bands".into());
         }
         let unique: std::collections::BTreeSet<&String> = self.names.iter().collect();
-        if unique.len() < self.names.len() || self.names.iter().any(String::is_empty) {
+        self.names.iter().try_for_each(|name| check_text("axis.names", name))?;
+        if unique.len() < self.names.len() {
             return Err(format!("`axis.names` is {:?}, expected a name of its own for each band", self.names));
         }
         if !(self.pixel_arcsec > 0.0 && self.pixel_arcsec.is_finite()) {
@@ -265,11 +271,19 @@ impl Bands {
     }
 }
 
+/// Whether a unit or the name of a class or band can stand in a line: 1 to 64 characters that can be printed.
+pub(super) fn check_text(key: &str, text: &str) -> Result<(), String> {
+    if (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(format!("`{key}` has {text:?}, expected 1 to 64 printable characters"))
+}
+
 /// Whether a name can be an array's and a column's: letters, digits and `_`, of which the first is a letter.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(legal) {
         return Ok(());
     }
-    Err("is no name, expected a letter, then letters, digits and _, 64 at most".into())
+    Err("is not valid, expected at most 64 letters, digits and `_`, the first a letter".into())
 }

@@ -27,7 +27,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::DataError;
 use super::label::Label;
-use super::manifest::{FORMAT, Header, ShardEntry, combine};
+use super::manifest::{FORMAT, Header, MAKE_AGAIN, ShardEntry, combine};
 use super::modality::Modality;
 use super::seal;
 use crate::files;
@@ -164,13 +164,11 @@ impl ShardWriter {
             .find(|(_, takes)| !takes)
         {
             None => Ok(()),
-            Some((at, _)) => Err(DataError::Label {
-                shard: self.name.clone(),
-                row: first + (at / self.labels.len()) as u64,
-                label: self.labels[at % self.labels.len()].name.clone(),
-                value: rows.labels[at],
-                wanted: self.labels[at % self.labels.len()].wanted(),
-            }),
+            Some((at, _)) => {
+                let (row, label) = (at / self.labels.len(), &self.labels[at % self.labels.len()]);
+                let fault = format!("has {} as label `{}`, expected {}", rows.labels[at], label.name, label.wanted());
+                Err(DataError::Row { shard: self.name.clone(), row: first + row as u64, fault })
+            }
         }
     }
 
@@ -352,7 +350,8 @@ impl Shard {
         // The format comes first: another format has other arrays.
         let format = file.attr("format").and_then(|format| format.read_scalar::<u32>()).map_err(hdf5_error(path))?;
         if format != FORMAT {
-            let reason = format!("has format {format}, expected {FORMAT}");
+            let remedy = if format == 1 { format!(": {MAKE_AGAIN}") } else { String::new() };
+            let reason = format!("has format {format}, expected {FORMAT}{remedy}");
             return Err(DataError::Shard { shard: files::name_of(path), reason });
         }
         let mut shard = Self::read(path, &file).map_err(hdf5_error(path))?;
@@ -588,8 +587,8 @@ impl Shard {
         }
         if let Some(at) = block.present.iter().position(|present| *present > 1) {
             let row = rows.start + (at / self.modalities.len()) as u64;
-            let reason = format!("row {row} of `present` holds {}, expected 0 or 1", block.present[at]);
-            return Err(DataError::Shard { shard: self.name.clone(), reason });
+            let fault = format!("has {} in `present`, expected 0 or 1", block.present[at]);
+            return Err(DataError::Row { shard: self.name.clone(), row, fault });
         }
         Ok(())
     }
@@ -601,8 +600,11 @@ impl Block {
         self.first_record..self.first_record + self.rows as u64
     }
 
-    /// Copies the array of a modality of row `row` of the block, `[..shape]` in physical units.
+    /// Copies the array of a modality of row `row` of the block, `[..shape]` in physical units; 0 where the row lacks it.
     pub fn copy_row(&self, modality: usize, row: usize, to: &mut [f32]) {
+        if !self.is_present(modality, row) {
+            return to.fill(0.0);
+        }
         let record_bytes = self.record_bytes[modality];
         let from = &self.values[modality][row * record_bytes..(row + 1) * record_bytes];
         for (to, from) in to.iter_mut().zip(from.as_chunks::<4>().0) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub const TRAIN: &str = "train";
 /// Records on which checkpoints are compared with each other, and which nothing is trained on.
 pub const VALIDATION: &str = "validation";
-/// Records for the final figures, which nothing is chosen by.
+/// Records for the final figures; no checkpoint or setting is chosen with them.
 pub const TEST: &str = "test";
 /// All splits that a dataset may have.
 pub const NAMES: [&str; 3] = [TRAIN, VALIDATION, TEST];
@@ -66,11 +66,16 @@ impl From<Range<u64>> for Split {
     }
 }
 
-/// The splits `train`, `validation` and `test` of `count` records, in this order; the last two have the given shares, and a
-/// split without records is left out.
+/// The splits `train`, `validation` and `test` of `count` records, in this order; the last two have the given shares, at least one
+/// record each where the share is not 0 and there are enough records. A split without records is left out.
 pub fn by_shares(count: u64, validation: f64, test: f64) -> Splits {
-    let held_back = ((count as f64 * (validation + test)).round() as u64).min(count);
-    let tests = ((count as f64 * test).round() as u64).min(held_back);
+    let least = |share: f64| u64::from(share > 0.0);
+    // Where not all records are held back, one is left to train on.
+    let most = if validation + test < 1.0 { count.saturating_sub(1) } else { count };
+    let held_back =
+        ((count as f64 * (validation + test)).round() as u64).max(least(validation) + least(test)).min(most);
+    let tests = ((count as f64 * test).round() as u64).max(least(test)).min(held_back);
+    let tests = if tests == held_back && held_back > 1 { tests - least(validation) } else { tests };
     let (train, test) = (count - held_back, count - tests);
     let parts = [(TRAIN, 0..train), (VALIDATION, train..test), (TEST, test..count)];
     let full = parts.into_iter().filter(|(_, records)| !records.is_empty());

@@ -184,16 +184,12 @@ impl Survey {
             let first_test_row = rows.saturating_sub(test_tall);
             let validation_end = before(first_test_row);
             let first_validation_row = validation_end.saturating_sub(validation_tall);
-            let train_rows = if validation_tall == 0 {
-                validation_end
-            } else {
-                before(first_validation_row).min(first_validation_row)
-            };
-            if train_rows == 0 || (validation_tall > 0 && first_validation_row == validation_end) {
+            let train_rows = if validation_tall == 0 { validation_end } else { before(first_validation_row) };
+            if train_rows == 0 {
                 let held_back = validation_tall + test_tall;
                 let wanted = "expected taller or more maps, a smaller --side, or --validation 0 or --test 0";
                 return Err(wrong(format!(
-                    "{held_back} of {rows} rows of patches are held back, and none is left to train: {wanted}"
+                    "{held_back} of {rows} rows of patches are for validation and test, and none is left to train on: {wanted}"
                 )));
             }
             let validation_rows = [first_validation_row, validation_end];

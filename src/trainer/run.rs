@@ -332,7 +332,7 @@ impl<'a, O: Objective> Run<'a, O> {
             self.save(records_per_step, None, scribe.as_mut())?;
         }
 
-        let validator = agree(comm, self.validator())?;
+        let validator = self.validator()?;
         let mut watch = Watch::default();
         let hosts = comm.gather(machine::host().as_bytes());
         let hosts = hosts.iter().map(|host| String::from_utf8_lossy(host).into_owned());
@@ -459,8 +459,8 @@ impl<'a, O: Objective> Run<'a, O> {
     }
 
     /// What measures the networks' work, where anything does.
-    fn validator(&self) -> Result<Option<Validator>, DataError> {
-        let Training { schedule, ref dataset, ref loader, .. } = *self.training;
+    fn validator(&self) -> Result<Option<Validator>, TrainError> {
+        let Training { comm, schedule, ref dataset, ref loader, .. } = *self.training;
         if schedule.validate_every == 0 {
             return Ok(None);
         }
@@ -468,10 +468,11 @@ impl<'a, O: Objective> Run<'a, O> {
             None => dataset.manifest().modality().transform,
             Some(Encoding::Transform(transform)) => *transform,
             Some(Encoding::Aspa(_)) => {
-                return Err(DataError::Usage("spectra are not measured in training, expected maps".into()));
+                let fault = "spectra are not measured in training, expected maps";
+                return Err(DataError::Usage(fault.into()).into());
             }
         };
-        Validator::new(dataset, schedule.validation_records, transform).map(Some)
+        Ok(Some(Validator::new(comm, dataset, schedule.validation_records, transform)?))
     }
 
     /// Says early that a run goes wrong, and where it was still well.
@@ -482,7 +483,9 @@ impl<'a, O: Objective> Run<'a, O> {
         let collapsed = scores.filter(Scores::has_collapsed);
         let told = symptom.map(|symptom| format!("{symptom}, for {PATIENCE} steps now")).or_else(|| {
             let ratio = collapsed?.variance_ratio;
-            Some(format!("what is made is nearly always the same: its variance is {ratio:.3} of that of the data"))
+            Some(format!(
+                "generated maps hardly differ from one another: their variance is {ratio:.3} of that of the data"
+            ))
         });
         if let Some(told) = told {
             let best = checkpoint::best(&checkpoints(self.training));

@@ -86,6 +86,7 @@ impl Scribe {
             for (name, score) in scores.iter().flat_map(Scores::named) {
                 scalars.push((name, score));
             }
+            scalars.extend(scores.map(|scores| ("variance_ratio", scores.variance_ratio)));
             scalars.push(("samples_per_second", (steps * self.records_per_step) as f64 / sum.step));
             scalars.push(("load_seconds", sum.load / steps as f64));
             scalars.push(("step_seconds", sum.step / steps as f64));

@@ -1,12 +1,12 @@
-//! How good what the networks make is while they learn: its mean power spectrum and the variance of its pixels, held against
-//! the validation split of the dataset, which is not trained on.
+//! Validation during training: scores of generated maps, their mean power spectrum and the variance of their pixels, against the
+//! validation split of the dataset, which is not trained on.
 //!
 //! Ranks share the batches out; what is added over maps is added in batch order on every rank, so that the numbers are
 //! the same bits whatever the ranks.
 
 use super::step::Stepper;
 use crate::checkpoint::{Criterion, Direction};
-use crate::comm::Communicator;
+use crate::comm::{Communicator, Disagreement, agree};
 use crate::data::normalise::Transform;
 use crate::data::split::VALIDATION;
 use crate::data::{DataError, Dataset, Split};
@@ -15,7 +15,7 @@ use crate::statistics::comparison::spectrum_departure;
 use crate::statistics::power_spectrum::{self, power_spectra};
 use crate::statistics::{Maps, StatisticsError};
 
-/// Maps that differ among each other so much less than the data do are all the same one.
+/// Ratio of variances below which generated maps count as all the same.
 const COLLAPSED: f64 = 0.1;
 
 /// A score, and which values of it are better.
@@ -65,16 +65,17 @@ impl Scores {
 /// # Errors
 /// Where it has none: how to get one.
 pub fn split(dataset: &Dataset) -> Result<&Split, DataError> {
-    dataset.manifest().splits.get(VALIDATION).ok_or_else(|| {
-        let folder = dataset.folder().display();
-        DataError::Usage(format!(
-            "{folder} has no split `{VALIDATION}`, expected one since `validation.every` is not 0: \
-             simulate or ingest the dataset with --validation SHARE"
-        ))
-    })
+    let folder = dataset.folder().display();
+    let wanted = "since `validation.every` is not 0: simulate or ingest the dataset with --validation SHARE";
+    match dataset.manifest().splits.get(VALIDATION) {
+        Some(split) if split.records() > 1 => Ok(split),
+        Some(_) => Err(format!("{folder} has one record in its split `{VALIDATION}`, expected at least 2 {wanted}")),
+        None => Err(format!("{folder} has no split `{VALIDATION}`, expected one {wanted}")),
+    }
+    .map_err(DataError::Usage)
 }
 
-/// What the data of the validation split do, to measure by.
+/// Statistics of the validation split, with which generated maps are compared.
 #[derive(Debug)]
 pub struct Validator {
     side: usize,
@@ -99,18 +100,29 @@ impl Validator {
         Score { name: "variance_error", direction: Direction::Min },
     ];
 
-    /// By the first `maps` records of the validation split, or all where there are fewer; as many are to be made, in
-    /// whole batches.
-    pub fn new(dataset: &Dataset, maps: u64, transform: Transform) -> Result<Self, DataError> {
-        let (mut left, mut values) = (maps, Vec::new());
-        for range in split(dataset)?.ranges() {
-            let taken = left.min(range.end - range.start);
-            values.extend(dataset.read(0, range.start..range.start + taken)?);
-            left -= taken;
-        }
+    /// With statistics of the first `maps` records of the validation split, or of all where there are fewer. Ranks share them out in
+    /// batches; as many maps are to be generated, rounded up to whole batches.
+    pub fn new(
+        comm: &dyn Communicator,
+        dataset: &Dataset,
+        maps: u64,
+        transform: Transform,
+    ) -> Result<Self, Disagreement<DataError>> {
         let side = dataset.manifest().modality().shape[2];
-        let data =
-            Sums::of(&values, side).map_err(|error| DataError::Usage(format!("split `{VALIDATION}`: {error}")))?;
+        let records = agree(comm, split(dataset))?.ranges().flatten().take(maps as usize).collect::<Vec<u64>>();
+        let batches: Vec<&[u64]> = records.chunks(MADE_AT_ONCE as usize).collect();
+        let of_batch = |batch: &&[u64]| -> Result<Option<Sums>, DataError> {
+            let mut values = Vec::new();
+            for neighbours in batch.chunk_by(|a, b| a + 1 == *b) {
+                values.extend(dataset.read(0, neighbours[0]..neighbours[0] + neighbours.len() as u64)?);
+            }
+            let sums = Sums::of(&values, side);
+            sums.map(Some).map_err(|error| DataError::Usage(format!("split `{VALIDATION}`: {error}")))
+        };
+        let mine = batches.iter().skip(comm.rank()).step_by(comm.ranks()).map(of_batch);
+        let mine = agree(comm, mine.collect::<Result<Vec<_>, _>>())?;
+        let counts = batches.iter().map(|batch| batch.len() as u64);
+        let data = Sums::of_all_ranks(comm, mine, counts, side).expect("records of a dataset are finite");
         Ok(Self { side, maps: maps.next_multiple_of(MADE_AT_ONCE), transform, data })
     }
 
@@ -124,16 +136,8 @@ impl Validator {
             let physical = self.transform.inverse(&mut values).is_ok();
             physical.then(|| Sums::of(&values, self.side).ok()).flatten()
         });
-        // One after the other: batch after batch of each rank, all of the same length; nothing where maps are not finite.
-        let length = self.data.power.len() + 2 * self.data.pixel.len();
-        let packed: Vec<u8> = sums.flat_map(|sums| Sums::bytes(sums, length)).collect();
-        let all = comm.gather(&packed);
-        let mut total: Option<Sums> = Some(Sums::empty(self.side));
-        for batch in 0..batches as usize {
-            let (rank, place) = (batch % comm.ranks(), batch / comm.ranks() * length * size_of::<f64>());
-            let numbers = &all[rank][place..place + length * size_of::<f64>()];
-            total = total.and_then(|total| total.add(numbers));
-        }
+        let counts = (0..batches).map(|_| MADE_AT_ONCE);
+        let total = Sums::of_all_ranks(comm, sums.collect(), counts, self.side);
         let (spectrum_error, variance_ratio) = total.map_or((f64::NAN, f64::NAN), |made| {
             let error = spectrum_departure(&made.mean_power(), &self.data.mean_power(), self.side);
             (error, made.variance() / self.data.variance())
@@ -170,6 +174,27 @@ impl Sums {
         Ok(sums)
     }
 
+    /// Adds the sums of all batches in their order, the same on every rank; nothing where one is missing or not finite.
+    ///
+    /// - `mine`: of the batches rank, rank + ranks, ..
+    /// - `counts`: maps of each batch
+    fn of_all_ranks(
+        comm: &dyn Communicator,
+        mine: Vec<Option<Self>>,
+        counts: impl Iterator<Item = u64>,
+        side: usize,
+    ) -> Option<Self> {
+        let mut total = Self::empty(side);
+        let length = total.power.len() + 2 * total.pixel.len();
+        let packed: Vec<u8> = mine.into_iter().flat_map(|sums| Self::bytes(sums, length)).collect();
+        let all = comm.gather(&packed);
+        for (batch, count) in counts.enumerate() {
+            let (rank, place) = (batch % comm.ranks(), batch / comm.ranks() * length * size_of::<f64>());
+            total = total.add(count, &all[rank][place..place + length * size_of::<f64>()])?;
+        }
+        Some(total)
+    }
+
     /// A batch on the way to the other ranks: `length` numbers, none of them finite where there are no sums.
     fn bytes(sums: Option<Self>, length: usize) -> Vec<u8> {
         let numbers =
@@ -177,9 +202,9 @@ impl Sums {
         numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
     }
 
-    /// Adds a batch that came as `bytes`; nothing where it is not finite.
-    fn add(mut self, bytes: &[u8]) -> Option<Self> {
-        self.maps += MADE_AT_ONCE as f64;
+    /// Adds a batch of `count` maps that came as `bytes`; nothing where it is not finite.
+    fn add(mut self, count: u64, bytes: &[u8]) -> Option<Self> {
+        self.maps += count as f64;
         let sums = self.power.iter_mut().chain(&mut self.pixel).chain(&mut self.square);
         for (sum, bytes) in sums.zip(bytes.chunks_exact(size_of::<f64>())) {
             *sum += f64::from_le_bytes(bytes.try_into().expect("eight bytes"));

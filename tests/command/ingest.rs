@@ -93,7 +93,7 @@ fn what_cannot_be_ingested_is_refused_in_one_line() {
             &["--side", "40", "--validation", "0", "--test", "0.1"],
             65,
             format!(
-                "error: {path}: 1 of 1 rows of patches are held back, and none is left to train: expected taller or more maps, a smaller \
+                "error: {path}: 1 of 1 rows of patches are for validation and test, and none is left to train on: expected taller or more maps, a smaller \
                  --side, or --validation 0 or --test 0"
             ),
         ),
@@ -101,7 +101,7 @@ fn what_cannot_be_ingested_is_refused_in_one_line() {
             &["--side", "16"],
             65,
             format!(
-                "error: {path}: 2 of 2 rows of patches are held back, and none is left to train: expected taller or more maps, a smaller \
+                "error: {path}: 2 of 2 rows of patches are for validation and test, and none is left to train on: expected taller or more maps, a smaller \
                  --side, or --validation 0 or --test 0"
             ),
         ),

@@ -24,6 +24,7 @@ mod ledgers;
 mod made_spectra;
 mod main_job;
 mod memory;
+mod modalities;
 mod on_spectra;
 mod ranks;
 mod resume;

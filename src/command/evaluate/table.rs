@@ -10,7 +10,7 @@ use super::{ALL, Arguments, CommandError, records_of};
 use crate::catalog::{Facts, RetrievalRow, SampleRow, retrieval};
 use crate::command::output::say;
 use crate::data::atmosphere::QUANTITIES;
-use crate::data::{DataError, Dataset, Kind};
+use crate::data::{DataError, Dataset, Kind, atmosphere};
 use crate::files;
 use crate::rng::{Draw, Stream};
 use crate::statistics::coverage::rank;
@@ -86,8 +86,7 @@ fn truths(
     let manifest = reference.manifest();
     let wrong = |reason: String| DataError::Manifest { path: folder.to_owned(), reason };
     manifest.only(Kind::Spectrum).map_err(wrong)?;
-    let place = |name: &str| manifest.labels.iter().position(|label| label.name == name);
-    let places = QUANTITIES.map(|quantity| place(quantity.name));
+    let places = atmosphere::columns(&manifest.labels).map_err(wrong)?;
     let (split, ranges) = records_of(reference, split, ALL)?;
     let mut truths = HashMap::new();
     for records in ranges {

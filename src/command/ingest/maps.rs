@@ -297,6 +297,16 @@ impl About<'_> {
             .filter(|(_, records)| !records.is_empty())
             .map(|(name, records)| (name, records.into()))
             .collect();
+        let MapArguments { validation, test, .. } = *self.arguments;
+        for (name, share) in [(split::VALIDATION, validation), (split::TEST, test)] {
+            if share > 0.0 && !splits.contains_key(name) {
+                let fault = format!(
+                    "leaves no patch for the split `{name}`, all of which have bad pixels: expected --bad fill=VALUE, other maps, or \
+                     --{name} 0"
+                );
+                return Err(IngestError::Wrong { path: self.inputs[0].path.clone(), fault });
+            }
+        }
         // In the order of the maps, whichever ranks looked at them.
         let moments = self.scans.iter().filter_map(|scan| scan.moments).reduce(|all, map| all.and(&map));
         let Some(moments) = moments.filter(|_| splits.contains_key(split::TRAIN)) else {

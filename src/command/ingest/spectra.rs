@@ -156,7 +156,7 @@ pub fn spectra(session: &Session, arguments: &SpectrumArguments) -> Result<Exit,
             Some(*end)
         })
         .collect();
-    let header = way.header(arguments, &found);
+    let header = way.header(session, arguments, &found);
     let dataset = shards::write(session, &out, header, ["spectrum", "spectra"], |writer, shard, counter| {
         let mut opened = None;
         writer.write_blocks(shard, |records, rows| {
@@ -350,7 +350,7 @@ impl Way<'_> {
         Ok(())
     }
 
-    fn header(&self, arguments: &SpectrumArguments, found: &[Found]) -> Header {
+    fn header(&self, session: &Session, arguments: &SpectrumArguments, found: &[Found]) -> Header {
         let count: u64 = found.iter().map(|input| input.objects).sum();
         let channels = if self.reading.errors { OBSERVED.to_vec() } else { vec![Channel::Depth] };
         Header {
@@ -360,7 +360,7 @@ impl Way<'_> {
                 wavelength_um: self.grid.wavelength_um.clone(),
             })],
             labels: labels(),
-            splits: split::by_shares(count, arguments.validation, arguments.test),
+            splits: shards::splits(session, count, arguments.validation, arguments.test),
             source: self.source(arguments, found),
         }
     }

@@ -5,7 +5,7 @@
 use crate::command::CommandError;
 use crate::command::records::{Record, Records};
 use crate::data::mask::{AxisMask, MapMask, Mask, MaskError};
-use crate::data::{DataError, Dataset, Transform};
+use crate::data::{DataError, Dataset, Transform, atmosphere};
 use crate::inference::latent_fit::Known;
 use crate::rng::Draw;
 
@@ -98,8 +98,10 @@ impl<'a> Holes<'a> {
         match &self.mask {
             Laid::Maps(..) => labels = record.labels,
             Laid::Spectra(mask) => {
-                for ((made, value), given) in labels.iter_mut().zip(&record.labels).zip(mask.given()) {
-                    *made = if given && !value.is_nan() { *value } else { *made };
+                let columns = atmosphere::columns(&self.dataset.manifest().labels).expect("they were looked at before");
+                for ((made, column), given) in labels.iter_mut().zip(columns).zip(mask.given()) {
+                    let known = column.map_or(f32::NAN, |column| record.labels[column]);
+                    *made = if given && !known.is_nan() { known } else { *made };
                 }
             }
         }

@@ -258,7 +258,8 @@ fn source(
     let network = if trained.averaged { "generator_ema" } else { "generator" };
     let calibration =
         calibration.map(|found| toml::Value::try_from(calibrate::in_short(found)).expect("it is a table"));
-    let known: [(&str, toml::Value); 8] = [
+    let known: [(&str, toml::Value); 9] = [
+        ("made_by", "inpaint".into()),
         ("version", PROGRAM.into()),
         ("step", (trained.checkpoint.state.step as i64).into()),
         ("checkpoint", trained.checkpoint.checksum().into()),

@@ -9,7 +9,7 @@ use super::range::Range;
 use super::{DRAWN, Found};
 use crate::command::CommandError;
 use crate::data::aspa::{Aspa, AspaSettings};
-use crate::data::{Axis, Block, DataError, Dataset, Label, Manifest, Modality, SpectralAxis, atmosphere};
+use crate::data::{Axis, Block, DataError, Dataset, Kind, Label, Manifest, Modality, SpectralAxis, atmosphere};
 use crate::report::ExampleMaps;
 
 /// Blocks, about 1 MiB each, whose values are looked at where not all are asked for.
@@ -24,47 +24,63 @@ pub(super) struct Seen {
     pub sampled: u64,
 }
 
-/// Ranges of values: one a modality, of the records that have it, and one a label.
+/// Ranges of values: one a modality, of the records that have it, and one a label, with how often it has each whole number.
 #[derive(Clone, Default)]
 pub(super) struct Ranges {
     pub modalities: Vec<Range>,
+    /// Records that have each modality.
+    pub present: Vec<u64>,
     pub labels: Vec<Range>,
+    /// Records of each class, for class labels.
+    pub classes: Vec<Vec<u64>>,
+    pub records: u64,
 }
 
 impl Ranges {
-    fn new(modalities: usize, labels: usize) -> Self {
-        Self { modalities: vec![Range::default(); modalities], labels: vec![Range::default(); labels] }
+    fn new(modalities: usize, classes: &[usize]) -> Self {
+        Self {
+            modalities: vec![Range::default(); modalities],
+            present: vec![0; modalities],
+            labels: vec![Range::default(); classes.len()],
+            classes: classes.iter().map(|count| vec![0; *count]).collect(),
+            records: 0,
+        }
     }
 
     fn add(&mut self, other: &Self) {
+        let add = |(all, more): (&mut u64, &u64)| *all += more;
         self.modalities.iter_mut().zip(&other.modalities).for_each(|(all, range)| all.add(range));
+        self.present.iter_mut().zip(&other.present).for_each(add);
         self.labels.iter_mut().zip(&other.labels).for_each(|(all, range)| all.add(range));
+        self.classes.iter_mut().flatten().zip(other.classes.iter().flatten()).for_each(add);
+        self.records += other.records;
     }
 }
 
 /// Reads `blocks` blocks, each checked, and takes the ranges of some of them or of all.
 ///
 /// - `lengths`: numbers of a record's array of each modality
+/// - `classes`: how many classes each label has, 0 for a real one
 pub(super) fn see(
     blocks: u64,
     all: bool,
     lengths: &[usize],
-    labels: usize,
+    classes: &[usize],
     read: impl Fn(u64, &mut Block) -> Result<(), DataError> + Sync,
 ) -> Result<Seen, DataError> {
     let stride = if all { 1 } else { blocks.div_ceil(SAMPLE).max(1) };
     let look = |block: &mut Block, index: u64| {
         let fault = read(index, block).err();
         // The values of a block that is as it was written are its own, finite or not.
-        let readable = matches!(fault, None | Some(DataError::NotFinite { .. } | DataError::Label { .. }));
-        let ranges = (readable && index.is_multiple_of(stride)).then(|| ranges(block, lengths, labels));
+        let readable = matches!(fault, None | Some(DataError::NotFinite { .. } | DataError::Row { .. }));
+        let ranges = (readable && index.is_multiple_of(stride)).then(|| ranges(block, lengths, classes));
         (fault, ranges)
     };
     let looks: Vec<_> = (0..blocks as usize)
         .into_par_iter()
         .map_init(Block::default, |block, index| look(block, index as u64))
         .collect();
-    let mut seen = Seen { ranges: Ranges::new(lengths.len(), labels), ..Seen::default() };
+    let mut seen = Seen { ranges: Ranges::new(lengths.len(), classes), ..Seen::default() };
     for (fault, ranges) in looks {
         match fault {
             None => {}
@@ -80,27 +96,32 @@ pub(super) fn see(
     Ok(seen)
 }
 
-fn ranges(block: &Block, lengths: &[usize], labels: usize) -> Ranges {
+fn ranges(block: &Block, lengths: &[usize], classes: &[usize]) -> Ranges {
     let records = block.records();
-    let mut found = Ranges::new(lengths.len(), labels);
+    let mut found = Ranges::new(lengths.len(), classes);
     let mut values = Vec::new();
+    found.records = records.end - records.start;
     for row in 0..(records.end - records.start) as usize {
         for (modality, (range, length)) in found.modalities.iter_mut().zip(lengths).enumerate() {
             if block.is_present(modality, row) {
+                found.present[modality] += 1;
                 values.resize(*length, 0.0);
                 block.copy_row(modality, row, &mut values);
                 range.extend(values.iter().copied());
             }
         }
-        for (range, value) in found.labels.iter_mut().zip(block.labels(row)) {
+        for ((range, counts), value) in found.labels.iter_mut().zip(&mut found.classes).zip(block.labels(row)) {
             range.extend([value]);
+            if let Some(count) = counts.get_mut(value as usize).filter(|_| !value.is_nan()) {
+                *count += 1;
+            }
         }
     }
     found
 }
 
-/// The first channel of the first maps in a block, where maps are square.
-pub(super) fn first_maps(block: &Block, shape: &[usize]) -> Option<ExampleMaps> {
+/// The first channel of the first maps or cutouts in a block that are there, where they are square.
+pub(super) fn first_maps(block: &Block, modality: usize, shape: &[usize]) -> Option<ExampleMaps> {
     let [_, side, width] = *shape else { return None };
     if side != width || side == 0 {
         return None;
@@ -108,11 +129,12 @@ pub(super) fn first_maps(block: &Block, shape: &[usize]) -> Option<ExampleMaps> 
     let records = block.records();
     let mut map = vec![0.0; shape.iter().product()];
     let mut pixels = Vec::new();
-    for row in 0..(records.end - records.start).min(DRAWN) as usize {
-        block.copy_row(0, row, &mut map);
+    let there = (0..(records.end - records.start) as usize).filter(|row| block.is_present(modality, *row));
+    for row in there.take(DRAWN as usize) {
+        block.copy_row(modality, row, &mut map);
         pixels.extend_from_slice(&map[..side * side]);
     }
-    Some(ExampleMaps { pixels, side })
+    (!pixels.is_empty()).then_some(ExampleMaps { pixels, side })
 }
 
 /// The first spectra in a block as the images that a network sees, of ExoGAN's codec for their own range of depths; none where they have
@@ -161,6 +183,9 @@ fn tell_labels(labels: &[Label], ranges: &[Range]) -> Value {
     let row = |(label, range): (&Label, &Range)| {
         let mut told = range.tell();
         let unknown = told["not_finite_share"].take();
+        if label.classes.is_some() {
+            ["min", "max", "mean"].iter().for_each(|key| drop(told[*key].take()));
+        }
         json!({
             "name": label.name, "kind": label.kind.name(), "unit": label.unit, "classes": label.classes.as_ref().map(Vec::len),
             "min": told["min"], "max": told["max"], "mean": told["mean"], "unknown_share": unknown,
@@ -170,9 +195,12 @@ fn tell_labels(labels: &[Label], ranges: &[Range]) -> Value {
 }
 
 /// The modalities with the ranges of their values.
-fn tell_modalities(modalities: &[Modality], ranges: &[Range]) -> Value {
-    let row = |(modality, range): (&Modality, &Range)| {
+fn tell_modalities(modalities: &[Modality], ranges: &Ranges) -> Value {
+    let row = |((modality, range), present): ((&Modality, &Range), &u64)| {
         let mut told = range.tell();
+        if modality.optional {
+            told["present_share"] = (*present as f64 / ranges.records.max(1) as f64).into();
+        }
         for (key, value) in [
             ("name", json!(modality.name)),
             ("kind", json!(modality.kind)),
@@ -183,7 +211,7 @@ fn tell_modalities(modalities: &[Modality], ranges: &[Range]) -> Value {
         }
         told
     };
-    modalities.iter().zip(ranges).map(row).collect()
+    modalities.iter().zip(&ranges.modalities).zip(&ranges.present).map(row).collect()
 }
 
 /// What the dimensions of each modality stand for, where that is known.
@@ -200,10 +228,14 @@ fn tell_axes(modalities: &[Modality]) -> Map<String, Value> {
     axes.collect()
 }
 
-/// The classes of each class label, in the order of their numbers.
-fn tell_classes(labels: &[Label]) -> Map<String, Value> {
-    let classes = labels.iter().filter_map(|label| Some((label.name.clone(), json!(label.classes.as_ref()?))));
-    classes.collect()
+/// The classes of each class label, in the order of their numbers, with how many records have them.
+fn tell_classes(labels: &[Label], counts: &[Vec<u64>]) -> Map<String, Value> {
+    let told = |(label, counts): (&Label, &Vec<u64>)| {
+        let classes = label.classes.as_ref()?.iter().zip(counts);
+        let rows: Vec<Value> = classes.map(|(name, count)| json!({ "name": name, "records": count })).collect();
+        Some((label.name.clone(), Value::from(rows)))
+    };
+    labels.iter().zip(counts).filter_map(told).collect()
 }
 
 /// Looks at all of it.
@@ -213,24 +245,28 @@ pub(super) fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
     let blocks = dataset.blocks().number();
     let read = |index: u64, block: &mut Block| dataset.read_block_into(index, block);
     let lengths: Vec<usize> = manifest.modalities.iter().map(Modality::len).collect();
-    let seen = see(blocks, all, &lengths, manifest.labels.len(), read)?;
+    let classes: Vec<usize> = manifest.labels.iter().map(|label| label.classes.as_ref().map_or(0, Vec::len)).collect();
+    let seen = see(blocks, all, &lengths, &classes, read)?;
     let splits: Map<String, Value> =
         manifest.splits.iter().map(|(name, split)| (name.clone(), split.records().into())).collect();
     let mut told = json!({
         "what": "dataset", "whole": true, "count": manifest.count, "shards": manifest.shards.len(),
         "bytes": manifest.shards.iter().map(|shard| shard.bytes).sum::<u64>(), "splits": splits,
         "checksum": dataset.checksum(), "blocks": blocks, "blocks_in_range": seen.sampled,
-        "modalities": tell_modalities(&manifest.modalities, &seen.ranges.modalities),
+        "modalities": tell_modalities(&manifest.modalities, &seen.ranges),
         "labels": tell_labels(&manifest.labels, &seen.ranges.labels),
         "axes": tell_axes(&manifest.modalities), "source": manifest.source,
     });
-    let classes = tell_classes(&manifest.labels);
+    let classes = tell_classes(&manifest.labels, &seen.ranges.classes);
     if !classes.is_empty() {
         told["classes"] = classes.into();
     }
-    let drawn = |block: Block| match manifest.modality().spectral_axis() {
-        Some(axis) => first_images(&block, axis, manifest),
-        None => first_maps(&block, &manifest.modality().shape),
+    let mut modalities = manifest.modalities.iter();
+    let images = modalities.position(|modality| modality.kind != Kind::Spectrum);
+    let drawn = |block: Block| match (images, manifest.modality().spectral_axis()) {
+        (Some(modality), _) => first_maps(&block, modality, &manifest.modalities[modality].shape),
+        (None, Some(axis)) => first_images(&block, axis, manifest),
+        (None, None) => None,
     };
     let maps = dataset.read_block(0).ok().and_then(drawn);
     Ok(Found { told, damaged: seen.damaged, maps })

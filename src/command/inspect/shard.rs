@@ -28,7 +28,7 @@ pub(super) fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
     let blocks = shard.rows().div_ceil(shard.block_rows());
     let read = |index: u64, block: &mut Block| shard.read_block(&file, index, block);
     let lengths: Vec<usize> = shard.modalities().iter().map(|(_, shape)| shape.iter().product()).collect();
-    let seen = see(blocks, all, &lengths, shard.labels(), read)?;
+    let seen = see(blocks, all, &lengths, &vec![0; shard.labels()], read)?;
     let mut damaged = seen.damaged;
     damaged.extend(not_as_listed(path, &shard));
     let modalities = shard.modalities().iter().zip(&seen.ranges.modalities).map(|((name, shape), range)| {
@@ -42,7 +42,8 @@ pub(super) fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
         "modalities": modalities.collect::<Vec<Value>>(), "datasets": datasets,
     });
     let mut block = Block::default();
-    let maps = shard.read_block(&file, 0, &mut block).ok().and_then(|()| first_maps(&block, &shard.modalities()[0].1));
+    let maps =
+        shard.read_block(&file, 0, &mut block).ok().and_then(|()| first_maps(&block, 0, &shard.modalities()[0].1));
     Ok(Found { told, damaged, maps })
 }
 

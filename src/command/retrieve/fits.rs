@@ -10,6 +10,12 @@ use crate::command::{CommandError, fit_spectra, shards};
 use crate::data::{DataError, Dataset, Header, split};
 use crate::inference::retrieval::Posterior;
 
+fn source(about: &Facts) -> toml::Table {
+    let mut source = toml::Table::try_from(about).expect("facts are a table without nulls");
+    source.insert("made_by".into(), "retrieve".into());
+    source
+}
+
 /// Writes the best fit of each of `objects` with its medians as labels and its id in `dataset`.
 pub fn write(
     session: &Session,
@@ -22,7 +28,7 @@ pub fn write(
     let header = Header {
         count,
         splits: split::by_shares(count, 0.0, 1.0),
-        source: toml::Table::try_from(about).expect("facts are a table without nulls"),
+        source: source(about),
         ..fit_spectra::whole(dataset.manifest().header())
     };
     shards::write(session, out, header, ["spectrum", "spectra"], |writer, shard, counter| {

@@ -6,9 +6,9 @@ use std::time::Instant;
 use clap::Args;
 
 use super::{check_shares, settings, write};
-use crate::command::CommandError;
 use crate::command::session::Session;
-use crate::data::{Field, Header, Modality, split};
+use crate::command::{CommandError, shards};
+use crate::data::{Field, Header, Modality};
 use crate::exit::Exit;
 use crate::simulate::MassMaps;
 
@@ -55,7 +55,7 @@ impl Arguments {
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     check_shares(arguments.validation, arguments.test)?;
     let maps = session.agree(settings(&arguments.sets).and_then(|settings| Ok(MassMaps::new(&settings)?)))?;
-    let header = header(arguments, &maps);
+    let header = header(session, arguments, &maps);
     let begun = Instant::now();
     let dataset = write(session, &arguments.out, header, ["map", "maps"], |writer, shard, counter| {
         let mut workspace = maps.workspace();
@@ -75,8 +75,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     Ok(Exit::Done)
 }
 
-fn header(arguments: &Arguments, maps: &MassMaps) -> Header {
+fn header(session: &Session, arguments: &Arguments, maps: &MassMaps) -> Header {
     let mut source = maps.describe();
+    source.insert("made_by".into(), "simulate maps".into());
     source.insert("seed".into(), (arguments.seed as i64).into());
     let pixel_arcmin = maps.grid().pixel_rad.to_degrees() * 60.0;
     let field = Field { side_deg: pixel_arcmin * maps.side() as f64 / 60.0, pixel_arcmin };
@@ -85,7 +86,7 @@ fn header(arguments: &Arguments, maps: &MassMaps) -> Header {
         count: arguments.count,
         modalities: vec![Modality::maps(shape, "1", maps.default_transform(), Some(field))],
         labels: Vec::new(),
-        splits: split::by_shares(arguments.count, arguments.validation, arguments.test),
+        splits: shards::splits(session, arguments.count, arguments.validation, arguments.test),
         source,
     }
 }

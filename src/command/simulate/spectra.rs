@@ -6,10 +6,10 @@ use std::time::Instant;
 use clap::Args;
 
 use super::{check_shares, settings, write};
-use crate::command::CommandError;
 use crate::command::session::Session;
+use crate::command::{CommandError, shards};
 use crate::data::spectral_axis::OBSERVED;
-use crate::data::{Channel, Header, Modality, Rows, SpectralAxis, atmosphere, split};
+use crate::data::{Channel, Header, Modality, Rows, SpectralAxis, atmosphere};
 use crate::exit::Exit;
 use crate::simulate::SimulateError;
 use crate::simulate::spectra::draws::Parameters;
@@ -71,7 +71,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     tell(&model);
     let begun = Instant::now();
     let maker = Maker { model: &model, draws: &draws, seed: arguments.seed };
-    let header = header(arguments, &model, &draws);
+    let header = header(session, arguments, &model, &draws);
     let dataset = write(session, &arguments.out, header, ["spectrum", "spectra"], |writer, shard, counter| {
         let mut workspace = SpectrumWorkspace::default();
         writer.write_blocks(shard, |records, rows| {
@@ -164,7 +164,7 @@ impl Maker<'_> {
     }
 }
 
-fn header(arguments: &Arguments, model: &ForwardModel, draws: &Draws) -> Header {
+fn header(session: &Session, arguments: &Arguments, model: &ForwardModel, draws: &Draws) -> Header {
     let channels = if model.noise().is_some() { OBSERVED.to_vec() } else { vec![Channel::Depth] };
     let mut source = model.describe(draws);
     source.insert("seed".into(), (arguments.seed as i64).into());
@@ -173,7 +173,7 @@ fn header(arguments: &Arguments, model: &ForwardModel, draws: &Draws) -> Header 
         count: arguments.count,
         modalities: vec![Modality::spectra(axis)],
         labels: atmosphere::labels(),
-        splits: split::by_shares(arguments.count, arguments.validation, arguments.test),
+        splits: shards::splits(session, arguments.count, arguments.validation, arguments.test),
         source,
     }
 }

@@ -75,7 +75,8 @@ fn settings_that_this_version_does_not_have_are_named() {
     saved.insert("colour".into(), 3.into());
     let difference = newer(1).difference(&saved, &[]).expect("it is not understood");
     assert!(
-        difference.starts_with("was made with settings that this version does not have: unknown field `colour`"),
+        difference
+            .starts_with("was made with settings that this version does not have: `colour`: unknown field `colour`"),
         "{difference}"
     );
     let mut saved = older(8, vec![1.0, 2.0], "1");

@@ -5,23 +5,33 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use skyforge::data::{BatchPlan, DataError, Dataset, DatasetWriter, Header, Loader, LoaderSettings, Microbatch};
+use skyforge::data::{
+    BatchPlan, DataError, Dataset, DatasetWriter, Header, Loader, LoaderSettings, Microbatch, Transform,
+};
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
-use crate::data::folder::{BLOCK, dataset, line, maps_of, shard, with_labels};
+use crate::data::folder::{BLOCK, dataset, line, maps_of, optional_cutouts, shard, with_labels};
 
 const RECORDS: u64 = 24;
 
-/// One shard of small maps with labels: 24 KiB of maps.
+/// One shard of small maps with labels, and cutouts of which some are absent: 24 KiB of maps.
 fn small() -> TempDir {
     let folder = TempDir::new().unwrap();
-    let header = Header { modalities: maps_of(16), ..with_labels(RECORDS) };
+    let modalities = vec![maps_of(16).remove(0), optional_cutouts(4, Transform::Identity {})];
+    let header = Header { modalities, ..with_labels(RECORDS) };
     let writer = DatasetWriter::create(folder.path(), header).unwrap();
     let entry = writer
         .write_blocks::<DataError>(0, |_, rows| {
             rows.values[0].iter_mut().enumerate().for_each(|(at, value)| *value = 1.0 + at as f32);
             rows.labels.iter_mut().enumerate().for_each(|(at, value)| *value = 2.0 + at as f32);
+            for (row, cutout) in rows.values[1].chunks_exact_mut(32).enumerate() {
+                if row % 3 == 0 {
+                    rows.present[2 * row + 1] = 0;
+                } else {
+                    cutout.fill(row as f32);
+                }
+            }
             Ok(())
         })
         .unwrap();
@@ -29,7 +39,7 @@ fn small() -> TempDir {
     folder
 }
 
-/// Maps and labels to the bit, and ids.
+/// Maps and cutouts, and labels, to the bit; and ids.
 type Learned = (Vec<u32>, Vec<u32>, Vec<u64>);
 
 /// All that a reader can learn of the records.
@@ -38,7 +48,8 @@ fn learned(folder: &Path) -> Result<Learned, DataError> {
     dataset.verify()?;
     let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
     let all = 0..RECORDS;
-    Ok((bits(dataset.read(0, all.clone())?), bits(dataset.read_labels(all.clone())?), dataset.read_ids(all)?))
+    let values = [dataset.read(0, all.clone())?, dataset.read(1, all.clone())?].concat();
+    Ok((bits(values), bits(dataset.read_labels(all.clone())?), dataset.read_ids(all)?))
 }
 
 /// Turns bits `mask` of the bytes `places` of a shard, one after the other. How many were named, and how many harmless.

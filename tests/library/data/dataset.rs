@@ -4,13 +4,15 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use skyforge::data::{
-    Axis, Bands, Channel, DataError, Dataset, DatasetWriter, Header, Kind, Label, Layout, Modality, Rows, SpectralAxis,
+    Channel, DataError, Dataset, DatasetWriter, Header, Kind, Label, Layout, Manifest, Modality, Rows, SpectralAxis,
     Split, Transform, split,
 };
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
-use crate::data::folder::{BLOCK, SIDE, dataset, fill, flip, header, line, shard, sign, value, with_labels, write};
+use crate::data::folder::{
+    BLOCK, SIDE, dataset, fill, flip, header, line, maps_of, optional_cutouts, shard, sign, value, with_labels, write,
+};
 
 /// Names and bytes of everything in a folder.
 fn everything(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -238,7 +240,8 @@ fn what_another_program_wrote_wrong_is_named_with_its_array() {
             f32::NEG_INFINITY.to_le_bytes().to_vec(),
             "row 5 has -inf as label `redshift`, expected a finite number",
         ),
-        ("present", 3, vec![7], "row 1 of `present` holds 7, expected 0 or 1"),
+        ("present", 5, vec![0], "row 2 lacks `spectrum`, expected it in every record, since it is not optional"),
+        ("present", 3, vec![7], "row 1 has 7 in `present`, expected 0 or 1"),
         ("spectrum", 4 * 12 + 8, f32::NAN.to_le_bytes().to_vec(), "row 4 of `spectrum` holds NaN at value 2"),
     ] {
         let folder = rich_dataset(16, |_, _, _| ());
@@ -256,7 +259,8 @@ fn a_manifest_that_is_not_understood_is_refused() {
     for (from, to, wanted) in [
         ("unit = \"1\"", "unit = \"1\"\ncolour = 3", "unknown field `colour`"),
         ("format = 2", "format = 3\ncolour = 3", "`format` is 3, expected 2"),
-        ("format = 2", "", "`format` is missing, expected 2"),
+        ("format = 2", "", "`format` is missing, expected the number 2"),
+        ("format = 2", "format = \"2\"", "`format` is \"2\", expected the number 2"),
         ("dtype = \"f32\"", "dtype = \"f16\"", "`dtype` is \"f16\""),
         ("kind = \"map\"", "kind = \"mop\"", "unknown variant `mop`"),
         ("count = 17", "count = 18", "`shards` hold 17 records, expected `count`: 18"),
@@ -281,14 +285,7 @@ fn a_manifest_that_is_not_understood_is_refused() {
 
 /// Two modalities, one of which a record may lack, labels of both kinds, and all splits.
 fn rich(count: u64) -> Header {
-    let cutouts = Modality {
-        name: "cutout".into(),
-        kind: Kind::Cutout,
-        shape: vec![2, 8, 8],
-        optional: true,
-        axis: Some(Axis::Bands(Bands { names: vec!["g".into(), "r".into()], pixel_arcsec: 0.4 })),
-        ..Modality::maps([1, 1, 1], "nJy", Transform::Identity {}, None)
-    };
+    let cutouts = optional_cutouts(8, Transform::Identity {});
     let wavelength_um = vec![1.0, 1.1, 1.2];
     let spectra = Modality::spectra(SpectralAxis { channels: vec![Channel::Depth], wavelength_um });
     Header {
@@ -376,8 +373,8 @@ fn each_field_of_modalities_labels_and_splits_is_checked() {
         ("train = [[0, 8]]", "train = [[0, 9]]", "splits `train` and `validation` share records 8..9, expected none"),
         ("train = [[0, 8]]", "train = [[8, 0]]", "split `train` has records 8..0, expected some of 0..16"),
         // Modalities.
-        ("name = \"cutout\"", "name = \"labels\"", "`name` is that of another array, expected none of present, labels"),
-        ("name = \"cutout\"", "name = \"a b\"", "modality `a b` is no name, expected a letter, then"),
+        ("name = \"cutout\"", "name = \"labels\"", "`name` is reserved, expected another than present, labels"),
+        ("name = \"cutout\"", "name = \"a b\"", "modality name `a b` is not valid, expected at most 64 letters"),
         ("name = \"cutout\"", "name = \"spectrum\"", "modality `spectrum` is there twice"),
         ("name = \"cutout\"\n", "", "missing field `name`"),
         (
@@ -404,7 +401,7 @@ fn each_field_of_modalities_labels_and_splits_is_checked() {
         ("unit = \"nJy\"", "unit = 7", "invalid type"),
         ("unit = \"nJy\"\n", "", "missing field `unit`"),
         ("optional = true", "optional = \"yes\"", "invalid type"),
-        ("optional = true\n", "", "has for absent modalities an array `present`, expected no array `present`"),
+        ("optional = true\n", "", "has an array `present`, expected none, since no modality is optional"),
         (
             "kind = \"identity\"",
             "kind = \"ratio\"\nk = 0.0",
@@ -416,8 +413,11 @@ fn each_field_of_modalities_labels_and_splits_is_checked() {
         ("kind = \"bands\"", "kind = \"colours\"", "unknown variant `colours`"),
         ("kind = \"wavelength\"", "kind = \"sky\"", "unknown field"),
         ("wavelength_um = [1.0, 1.1, 1.2]", "wavelength_um = [1.0, 1.2, 1.1]", "has 1.1 after 1.2, expected ascending"),
+        ("unit = \"nJy\"", "unit = \"\"", "modality `cutout`: `unit` has \"\", expected 1 to 64 printable characters"),
+        ("unit = \"nJy\"", "unit = \"a\\nb\"", "modality `cutout`: `unit` has \"a\\nb\", expected 1 to 64 printable"),
+        ("[source]", "source = 3", "expected"),
         // Labels.
-        ("name = \"redshift\"", "name = \"\"", "label `` is no name, expected a letter, then"),
+        ("name = \"redshift\"", "name = \"\"", "label name `` is not valid, expected at most 64 letters"),
         ("name = \"redshift\"", "name = \"morphology\"", "label `morphology` is there twice"),
         ("kind = \"real\"", "kind = \"complex\"", "unknown variant `complex`, expected `real` or `class`"),
         ("kind = \"real\"\n", "", "missing field `kind`"),
@@ -434,7 +434,7 @@ fn each_field_of_modalities_labels_and_splits_is_checked() {
             "",
             "`classes` is missing or empty, expected the names of its classes",
         ),
-        ("classes = [\"spiral\", \"elliptical\"]", "classes = [\"spiral\", \"spiral\"]", "empty or repeated name"),
+        ("classes = [\"spiral\", \"elliptical\"]", "classes = [\"spiral\", \"spiral\"]", "`classes` has a name twice"),
         ("classes = [\"spiral\", \"elliptical\"]", "classes = 2", "invalid type"),
     ] {
         let folder = rich_dataset(16, |_, _, _| ());
@@ -453,9 +453,46 @@ fn a_dataset_of_format_1_is_refused_with_what_to_do() {
     let folder = dataset(BLOCK);
     edit(&folder, "format = 2", "format = 1");
     let message = line(Dataset::open(folder.path()));
-    let wanted = "manifest.toml: `format` is 1, which only versions before 0.2 read, expected 2: make the dataset again by the \
-                  command that its [source] names";
+    let wanted = "manifest.toml: `format` is 1, expected 2: this version does not read it, make the dataset again by the command and \
+                  with the settings in its [source]";
     assert!(message.ends_with(wanted), "{message}");
+}
+
+#[test]
+fn more_modalities_labels_or_classes_than_a_shard_has_room_for_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let refused = |header: Header| line(DatasetWriter::create(folder.path(), header));
+    let classes = Label::class("class", (0..5000).map(|class| class.to_string()));
+    let message = refused(Header { labels: vec![classes], ..header(1) });
+    assert_eq!(message, "label `class`: `classes` has 5000 names, expected at most 4000");
+    let labels = (0..1001).map(|label| Label::real(&format!("label{label}"), "1")).collect();
+    assert_eq!(refused(Header { labels, ..header(1) }), "`labels` has 1001 entries, expected 0 to 1000");
+    let modality = |number| Modality { name: format!("map{number}"), ..maps_of(8).remove(0) };
+    let modalities = (0..101).map(modality).collect();
+    assert_eq!(refused(Header { modalities, ..header(1) }), "`modalities` has 101 entries, expected 1 to 100");
+    // As many as there may be can be written, and read.
+    let classes = Label::class("class", (0..4000).map(|class| class.to_string()));
+    let labels = (0..999).map(|label| Label::real(&format!("label{label}"), "1")).chain([classes]).collect();
+    let header = Header { modalities: (0..100).map(modality).collect(), labels, ..header(2) };
+    let writer = DatasetWriter::create(folder.path(), header).unwrap();
+    let entry = writer.write_blocks::<DataError>(0, |_, _| Ok(())).unwrap();
+    writer.finish(vec![entry]).unwrap();
+    Dataset::open(folder.path()).unwrap().verify().unwrap();
+}
+
+#[test]
+fn the_only_modality_is_of_the_kind_that_is_asked_for_and_in_every_record() {
+    let only = |modalities: Vec<Modality>, kind: Kind| {
+        let manifest = Manifest::new(Header { modalities, ..header(1) }, Vec::new());
+        manifest.only(kind).map(|modality| modality.name.clone())
+    };
+    let (maps, cutouts) = (maps_of(8).remove(0), optional_cutouts(8, Transform::Identity {}));
+    assert_eq!(only(vec![maps.clone()], Kind::Map), Ok("map".into()));
+    assert_eq!(only(vec![maps.clone()], Kind::Spectrum), Err("holds maps, expected spectra".into()));
+    let message = "holds maps and cutouts, expected maps alone";
+    assert_eq!(only(vec![maps, cutouts.clone()], Kind::Map), Err(message.into()));
+    let message = "modality `cutout` is optional, expected one that every record has";
+    assert_eq!(only(vec![cutouts], Kind::Cutout), Err(message.into()));
 }
 
 #[test]
@@ -467,7 +504,10 @@ fn shares_become_splits_in_order() {
     assert_eq!(of(8192, 0.05, 0.2), [Some(0..6144), Some(6144..6554), Some(6554..8192)]);
     assert_eq!(of(10, 0.0, 0.0), [Some(0..10), None, None]);
     assert_eq!(of(10, 0.0, 1.0), [None, None, Some(0..10)]);
-    assert_eq!(of(3, 0.05, 0.05), [Some(0..3), None, None]);
+    assert_eq!(of(3, 0.05, 0.05), [Some(0..1), Some(1..2), Some(2..3)]);
+    assert_eq!(of(2, 0.05, 0.05), [Some(0..1), None, Some(1..2)]);
+    assert_eq!(of(10, 0.5, 0.49), [Some(0..1), Some(1..5), Some(5..10)]);
+    assert_eq!(of(1, 0.05, 0.2), [Some(0..1), None, None]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use skyforge::data::{DataError, DatasetWriter, Header, Label, Modality, Split, Transform};
+use skyforge::data::{Bands, DataError, DatasetWriter, Header, Label, Modality, Split, Transform};
 use tempfile::TempDir;
 
 /// Records of a block are 16 maps of 128 px.
@@ -21,6 +21,12 @@ pub fn header(count: u64) -> Header {
 
 pub fn with_labels(count: u64) -> Header {
     Header { labels: vec![Label::real("omega_m", "1"), Label::real("h0", "km/s/Mpc")], ..header(count) }
+}
+
+/// Square cutouts in two bands, which a record may lack.
+pub fn optional_cutouts(side: usize, transform: Transform) -> Modality {
+    let bands = Bands { names: vec!["g".into(), "r".into()], pixel_arcsec: 0.4 };
+    Modality { optional: true, ..Modality::cutouts(bands, [side, side], "nJy", transform) }
 }
 
 /// Maps of another side.

@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{
-    Aspa, AspaSettings, Axis, Bands, BatchPlan, Channel, Damaged, DataError, Dataset, DatasetWriter, Encoding, Kind,
-    Label, Loader, LoaderSettings, Microbatch, Modality, Sampler, SpectralAxis, Split, Transform,
+    Aspa, AspaSettings, BatchPlan, Channel, Damaged, DataError, Dataset, DatasetWriter, Encoding, Label, Loader,
+    LoaderSettings, Microbatch, Modality, Sampler, SpectralAxis, Split, Transform,
 };
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
-use crate::data::folder::{BLOCK, SIDE, dataset, flip, header, line, shard, value, write};
+use crate::data::folder::{BLOCK, SIDE, dataset, flip, header, line, optional_cutouts, shard, value, write};
 use crate::shared::spectra;
 
 fn settings() -> LoaderSettings {
@@ -286,14 +286,7 @@ fn a_spectrum_that_has_no_image_is_named() {
 fn modalities_come_together_and_what_a_record_lacks_is_zero() {
     let folder = TempDir::new().unwrap();
     let linear = Transform::Linear { scale: 2.0, offset: 1.0 };
-    let cutouts = Modality {
-        name: "cutout".into(),
-        kind: Kind::Cutout,
-        shape: vec![2, 8, 8],
-        optional: true,
-        axis: Some(Axis::Bands(Bands { names: vec!["g".into(), "r".into()], pixel_arcsec: 0.4 })),
-        ..Modality::maps([1, 1, 1], "nJy", linear, None)
-    };
+    let cutouts = optional_cutouts(8, linear);
     let wavelength_um = vec![1.0, 1.1, 1.2];
     let spectra = Modality::spectra(SpectralAxis { channels: vec![Channel::Depth], wavelength_um });
     let count = 5000; // three blocks

@@ -5,13 +5,12 @@ use std::process::Command;
 use skyforge::data::atmosphere::{self, QUANTITIES};
 use skyforge::data::spectral_axis::{OBSERVED, named_grid};
 use skyforge::data::{
-    Aspa, AspaSettings, Axis, Bands, Channel, DataError, DatasetWriter, Header, Kind, Label, Modality, SpectralAxis,
-    Transform,
+    Aspa, AspaSettings, Channel, DataError, DatasetWriter, Header, Label, Modality, SpectralAxis, Transform,
 };
 use skyforge::rng::{Draw, Stream};
 use tempfile::TempDir;
 
-use crate::data::folder::{BLOCK, SIDE, fill, value, with_labels};
+use crate::data::folder::{BLOCK, SIDE, fill, optional_cutouts, value, with_labels};
 
 #[test]
 fn h5py_and_pandas_see_what_was_written() {
@@ -22,14 +21,7 @@ fn h5py_and_pandas_see_what_was_written() {
     }
     let count = 2 * BLOCK + 3;
     let folder = TempDir::new().unwrap();
-    let cutouts = Modality {
-        name: "cutout".into(),
-        kind: Kind::Cutout,
-        shape: vec![2, 4, 4],
-        optional: true,
-        axis: Some(Axis::Bands(Bands { names: vec!["g".into(), "r".into()], pixel_arcsec: 0.4 })),
-        ..Modality::maps([1, 1, 1], "nJy", Transform::Identity {}, None)
-    };
+    let cutouts = optional_cutouts(4, Transform::Identity {});
     let mut header = with_labels(count);
     header.modalities.push(cutouts);
     header.labels.push(Label::class("morphology", ["spiral", "elliptical", "irregular"]));

@@ -3,7 +3,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{LazyLock, Once};
+use std::sync::{Arc, LazyLock, Once};
 use std::thread;
 
 use proptest::prelude::*;
@@ -11,7 +11,10 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use skyforge::checkpoint::{Checkpoint, PlayerRecord, PlayerSlots, State, save};
 use skyforge::config::RunConfig;
 use skyforge::data::spectral_axis::named_grid;
-use skyforge::data::{Axis, Bands, DataError, Dataset, DatasetWriter, Header, Kind, Label, Modality, Transform, split};
+use skyforge::data::{
+    Bands, BatchPlan, Channel, DataError, Dataset, DatasetWriter, Field, Header, Label, Loader, LoaderSettings,
+    Modality, SpectralAxis, Transform, split,
+};
 use skyforge::ingest::spectra::{DepthUnit, Grid, Object, Reading, WavelengthUnit};
 use skyforge::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home};
 use skyforge::trainer::metrics::{self, MetricsLog};
@@ -86,20 +89,17 @@ impl Real {
     }
 }
 
-/// A dataset of several shards with two modalities, of which a record may lack one, and labels of both kinds.
+/// A dataset of several shards with three modalities, of which a record may lack one, and labels of both kinds.
 fn dataset(folder: &Path) {
     let count = 70;
-    let cutouts = Modality {
-        name: "cutout".into(),
-        kind: Kind::Cutout,
-        shape: vec![2, 8, 8],
-        optional: true,
-        axis: Some(Axis::Bands(Bands { names: vec!["g".into(), "r".into()], pixel_arcsec: 0.4 })),
-        ..Modality::maps([1, 1, 1], "nJy", Transform::Identity {}, None)
-    };
+    let field = Field { side_deg: 1.0, pixel_arcmin: 60.0 / 64.0 };
+    let axis = SpectralAxis { channels: vec![Channel::Depth], wavelength_um: vec![1.0, 1.1, 1.2] };
+    let spectra = Modality::spectra(axis);
+    let bands = Bands { names: vec!["g".into(), "r".into()], pixel_arcsec: 0.4 };
+    let cutouts = Modality { optional: true, ..Modality::cutouts(bands, [8, 8], "nJy", Transform::Identity {}) };
     let header = Header {
         count,
-        modalities: vec![Modality::maps([1, 64, 64], "1", Transform::Identity {}, None), cutouts],
+        modalities: vec![Modality::maps([1, 64, 64], "1", Transform::Identity {}, Some(field)), cutouts, spectra],
         labels: vec![Label::real("omega_m", "1"), Label::class("morphology", ["spiral", "elliptical"])],
         splits: split::by_shares(count, 0.1, 0.2),
         source: toml::toml! { made_by = "a test" },
@@ -122,7 +122,9 @@ fn read_dataset(folder: &Path) -> Result<(), DataError> {
     dataset.verify()?;
     dataset.read(0, 0..1)?;
     dataset.read(1, 0..2)?;
-    dataset.read_labels(0..1).map(drop)
+    dataset.read_labels(0..1)?;
+    let plan = BatchPlan { global: 8, microbatches: 1, mine: 0..1, seed: 1 };
+    Loader::new(Arc::new(dataset), &LoaderSettings::default(), plan, 0)?.next().map(drop)
 }
 
 fn space() -> (nn::VarStore, FlatSpace) {

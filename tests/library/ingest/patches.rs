@@ -90,7 +90,7 @@ fn what_cannot_be_cut_is_refused() {
             [1, 64, 512],
             (
                 Some(0),
-                "1 of 1 rows of patches are held back, and none is left to train: expected taller or more maps, a smaller --side, or --validation 0 or --test 0",
+                "1 of 1 rows of patches are for validation and test, and none is left to train on: expected taller or more maps, a smaller --side, or --validation 0 or --test 0",
             ),
         ),
         (cut(1, 64, 0.0, 0.1), [1, 64, 512], (None, "--side is 1 and --stride 64, expected at least 2 and at least 1")),

@@ -98,7 +98,7 @@ fn sky_with(folder: &Path, splits: &[(&str, Range<u64>)]) -> Dataset {
 }
 
 fn measured(comm: &dyn Communicator, dataset: &Dataset, rule: fn(u64) -> Vec<f32>) -> Scores {
-    let validator = Validator::new(dataset, 256, TRANSFORM).expect("there are maps");
+    let validator = Validator::new(comm, dataset, 256, TRANSFORM).expect("there are maps");
     let maker = Maker::new(rule);
     let cut = Cut { global: 16, microbatches: 8 };
     let mut stepper = Stepper::new(&maker, comm, Draw::new(0), cut, |_| AdamSettings::default());
@@ -137,7 +137,7 @@ fn a_dataset_without_a_validation_split_says_how_to_get_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let sky = folder.path().join("sky");
     let dataset = sky_with(&sky, &[("train", 0..256), ("test", 256..512)]);
-    let error = Validator::new(&dataset, 256, TRANSFORM).expect_err("there is none").to_string();
+    let error = Validator::new(&Solo, &dataset, 256, TRANSFORM).expect_err("there is none").to_string();
     let wanted = format!(
         "{} has no split `validation`, expected one since `validation.every` is not 0: \
          simulate or ingest the dataset with --validation SHARE",
