@@ -13,8 +13,8 @@ use crate::command::CommandError;
 use crate::command::output::say;
 use crate::command::session::Session;
 use crate::exit::Exit;
-use crate::fanout::disk::OPERATIONS;
-use crate::fanout::{FanoutError, Hand, Ledger, Next, Terms, Work, Worker};
+use crate::ledger::disk::OPERATIONS;
+use crate::ledger::{Hand, Ledger, LedgerError, Next, Terms, Work, Worker};
 
 /// What it costs to share work out over a folder.
 ///
@@ -77,21 +77,21 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
 }
 
 /// All workers of this rank.
-fn work_on(folder: &Path, arguments: &Arguments) -> Result<Round, FanoutError> {
+fn work_on(folder: &Path, arguments: &Arguments) -> Result<Round, LedgerError> {
     let begun = Instant::now();
     let counts = thread::scope(|scope| {
         let workers: Vec<_> = (0..arguments.workers).map(|_| scope.spawn(|| work(folder, arguments))).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().expect("a worker ends"))
-            .collect::<Result<Vec<[u64; OPERATIONS.len()]>, FanoutError>>()
+            .collect::<Result<Vec<[u64; OPERATIONS.len()]>, LedgerError>>()
     })?;
     let operations = std::array::from_fn(|kind| counts.iter().map(|counts| counts[kind] as f64).sum());
     Ok(Round { seconds: begun.elapsed().as_secs_f64(), operations })
 }
 
 /// One worker: what it asked of the file system.
-fn work(folder: &Path, arguments: &Arguments) -> Result<[u64; OPERATIONS.len()], FanoutError> {
+fn work(folder: &Path, arguments: &Arguments) -> Result<[u64; OPERATIONS.len()], LedgerError> {
     let work = Work {
         verb: "bench".into(),
         first_object: 0,

@@ -17,10 +17,10 @@ use self::deviation::Deviation;
 use self::filler::Filler;
 use self::holes::Holes;
 pub(super) use self::worker::{VERB, merge};
-use super::fanout::hand::OfWorkers;
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
 use super::fits::{Post, fit_in_order};
+use super::ledger::hand::OfWorkers;
 use super::output_dataset::OutputDataset;
 use super::provenance::PROGRAM;
 use super::records::{Record, Records};
@@ -33,9 +33,9 @@ use crate::data::mask::Mask;
 use crate::data::{Dataset, Encoding, Header, Kind};
 use crate::device::Choice;
 use crate::exit::Exit;
-use crate::fanout::{Ledger, Terms};
 use crate::inference::latent_fit::{Contextual, FitSettings, Fitted, LatentFit, Subject};
 use crate::inference::retrieval::{Calibration, UNMEASURED};
+use crate::ledger::{Ledger, Terms};
 use crate::rng::Draw;
 
 /// Fill what is not known of maps or spectra.
@@ -46,7 +46,7 @@ use crate::rng::Draw;
 /// DATASET has there is told, beside filling with the mean of what is known.
 ///
 /// With --ledger any number of workers share the records: ranks, processes, tasks of an array. The same command joins the work or
-/// goes on with it; `skyforge fanout merge LEDGER --out OUT` writes the dataset.
+/// goes on with it; `skyforge ledger merge LEDGER --out OUT` writes the dataset.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge inpaint runs/maps data/maps --mask center --out data/filled

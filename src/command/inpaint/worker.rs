@@ -11,9 +11,9 @@ use crate::command::records::{Record, Records};
 use crate::command::shards;
 use crate::data::{Dataset, DatasetWriter, Header, Manifest, OutputLock};
 use crate::exit::Exit;
-use crate::fanout::merge::{Finished, Merged};
-use crate::fanout::{Block, Ledger, Work, ledger};
 use crate::inference::latent_fit::LatentFit;
+use crate::ledger::merge::{Finished, Merged};
+use crate::ledger::{self, Block, Ledger, Work};
 use crate::one_line;
 
 /// The verb of its ledgers.
@@ -60,7 +60,7 @@ pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merg
     let entries = shards::write_stream(&writer, &shards, |hand| {
         merged = finished.merge(|object, outcome| {
             next();
-            let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `fanout status`
+            let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `ledger status`
             let (record, its): (Record, Deviation) = postcard::from_bytes(&payload)
                 .map_err(|fault| wrong(format!("object {object}: {fault}, expected what this program fills in")))?;
             if record.values.len() != manifest.modality().len() || record.labels.len() != manifest.labels.len() {

@@ -16,10 +16,10 @@ use clap::Args;
 use self::calibrate::{Errors, Measure};
 use self::table::{Reader, Retrieved};
 pub(super) use self::worker::{VERB, merge};
-use super::fanout::hand::OfWorkers;
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
 use super::fits::{Post, fit_all};
+use super::ledger::hand::OfWorkers;
 use super::output_dataset::OutputDataset;
 use super::provenance::PROGRAM;
 use super::session::Session;
@@ -31,10 +31,10 @@ use crate::data::mask::Mask;
 use crate::data::{Dataset, Encoding};
 use crate::device::Choice;
 use crate::exit::Exit;
-use crate::fanout::{Ledger, Terms};
 use crate::files;
 use crate::inference::latent_fit::{FitSettings, LatentFit};
 use crate::inference::retrieval::{Calibration, Posterior, Widening};
+use crate::ledger::{Ledger, Terms};
 use crate::report::examples::ExampleObject;
 use crate::rng::Draw;
 
@@ -47,7 +47,7 @@ use crate::rng::Draw;
 /// an object, NAME.samples.parquet beside it the samples.
 ///
 /// With --ledger any number of workers share the objects: ranks, processes, tasks of an array. The same command joins the work or
-/// goes on with it; `skyforge fanout merge LEDGER --out TABLE` writes the table.
+/// goes on with it; `skyforge ledger merge LEDGER --out TABLE` writes the table.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge retrieve runs/exogan data/planets --calibrate data/held_back

@@ -12,12 +12,12 @@ use crate::command::fits::{Post, fit_ledger};
 use crate::data::mask::AxisMask;
 use crate::data::{Aspa, Dataset};
 use crate::exit::Exit;
-use crate::fanout::merge::{Finished, Merged};
-use crate::fanout::{Block, Ledger, Work};
 use crate::files;
 use crate::inference::Networks;
 use crate::inference::latent_fit::{Known, LatentFit};
 use crate::inference::retrieval::Posterior;
+use crate::ledger::merge::{Finished, Merged};
+use crate::ledger::{Block, Ledger, Work};
 
 /// The verb of its ledgers.
 pub const VERB: &str = "retrieve";
@@ -75,7 +75,7 @@ pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merg
     retrieval::write(out, |hand| {
         let merged = finished.merge(|object, outcome| {
             next();
-            let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `fanout status`
+            let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `ledger status`
             let Retrieved { row, samples } = postcard::from_bytes(&payload).map_err(|fault| CommandError::Wrong {
                 path: ledger.folder().to_owned(),
                 fault: format!("object {object}: {fault}, expected what this program retrieves"),
