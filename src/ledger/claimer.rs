@@ -45,8 +45,8 @@ impl Claimer {
     pub fn new(ledger: Ledger, me: Owner) -> Self {
         // Each begins elsewhere, so that many workers together see all claims soon.
         let work = ledger.work();
-        let begin = work.first_object + xxh3_64_with_seed(me.token.as_bytes(), 0) % work.count().max(1);
-        let watch = Watch::new(ledger.terms().lease(), begin);
+        let begin = work.first_object + xxh3_64_with_seed(me.worker_id.as_bytes(), 0) % work.count().max(1);
+        let watch = Watch::new(ledger.lease().duration(), begin);
         let (fresh, suspects) = (VecDeque::new(), VecDeque::new());
         Self { ledger, me, watch, fresh, suspects, too_late: 0, patience: 0, thrown: 0, done: 0, claims: 0 }
     }
@@ -113,7 +113,7 @@ impl Claimer {
     /// Another number each time, and for each worker.
     fn throw(&mut self) -> u64 {
         self.thrown += 1;
-        xxh3_64_with_seed(self.me.token.as_bytes(), self.thrown)
+        xxh3_64_with_seed(self.me.worker_id.as_bytes(), self.thrown)
     }
 }
 

@@ -25,7 +25,7 @@ struct Held {
 impl Heart {
     pub fn start(ledger: Ledger) -> Self {
         let held = Arc::new(Held::default());
-        let pause = ledger.terms().lease() / BEATS;
+        let pause = ledger.lease().duration() / BEATS;
         let shared = Arc::clone(&held);
         let thread = thread::spawn(move || {
             while let Some(claims) = shared.next_beat(pause) {

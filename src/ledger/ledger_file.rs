@@ -1,4 +1,4 @@
-//! `ledger.toml`: which work a folder is about, and on which terms it is done.
+//! `ledger.toml`: the work that a folder is about, and the lease of its claims.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use super::disk::Disk;
 use crate::{files, one_line};
 
 /// The format that this program writes and reads.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 /// The ledger's name in its folder.
 pub const FILE_NAME: &str = "ledger.toml";
 
@@ -26,20 +26,20 @@ const NAMED: usize = 3;
 /// Letters of a value that are shown.
 const SHOWN: usize = 80;
 
-/// What is to be done: all that a result hangs on.
+/// The work: everything that its results depend on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Work {
-    /// The verb that does it.
-    pub verb: String,
+    /// The command that does it.
+    pub command: String,
     /// The first object.
     pub first_object: u64,
     /// The object behind the last.
     pub end_object: u64,
     /// Objects of a block; the last may hold fewer.
     pub objects_per_block: u64,
-    /// Inputs, model and settings, each by a name and a checksum or a value that a person can read.
-    pub facts: Table,
+    /// Inputs, model and settings: by name, a checksum or a readable value of each.
+    pub description: Table,
 }
 
 impl Work {
@@ -68,26 +68,26 @@ impl Work {
     }
 }
 
-/// On which terms workers do it. They are those of whoever made the ledger, and no result hangs on them.
+/// How long a claim is valid without a sign of life, and how often a block is tried. Set when the ledger is made; no result depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Terms {
-    /// How many workers may be lost with a block before it is halved, or with one object before it is given up.
+pub struct Lease {
+    /// Workers that may be lost with a block before it is halved, or with one object before it is given up.
     pub attempts: u32,
-    /// For so long nothing may be heard of a worker.
-    pub lease_seconds: f64,
+    /// Time without a heartbeat after which a worker counts as lost.
+    pub seconds: f64,
 }
 
-impl Default for Terms {
+impl Default for Lease {
     fn default() -> Self {
-        Self { attempts: 3, lease_seconds: 120.0 }
+        Self { attempts: 3, seconds: 120.0 }
     }
 }
 
-impl Terms {
-    /// For so long nothing may be heard of a worker.
-    pub fn lease(&self) -> Duration {
-        Duration::from_secs_f64(self.lease_seconds)
+impl Lease {
+    /// Time without a heartbeat after which a worker counts as lost.
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
     }
 }
 
@@ -96,7 +96,7 @@ impl Terms {
 struct Page {
     format: i64,
     key: String,
-    terms: Terms,
+    lease: Lease,
     work: Work,
 }
 
@@ -104,16 +104,16 @@ struct Page {
 #[derive(Clone, Debug)]
 pub struct Ledger {
     work: Arc<Work>,
-    terms: Terms,
+    lease: Lease,
     key: u64,
     disk: Arc<Disk>,
 }
 
 impl Ledger {
-    /// The ledger of `work` in `folder`: the one that is there, on its own terms, or else a new one.
-    pub fn join(folder: &Path, work: Work, terms: Terms) -> Result<Self, LedgerError> {
+    /// The ledger of `work` in `folder`: the one that is there, with its own lease, or else a new one.
+    pub fn join(folder: &Path, work: Work, lease: Lease) -> Result<Self, LedgerError> {
         let key = work.key();
-        let page = Page { format: FORMAT, key: format!("{key:016x}"), terms, work };
+        let page = Page { format: FORMAT, key: format!("{key:016x}"), lease, work };
         for kind in ["claims", "failed", "results", "faulty", "retry"] {
             let path = folder.join(kind);
             files::create_folder(&path).map_err(LedgerError::file(path))?;
@@ -121,17 +121,14 @@ impl Ledger {
         let path = folder.join(FILE_NAME);
         if !path.exists() {
             let text = toml::to_string(&page).expect("numbers are below 2^63, the rest is TOML");
-            Disk::new(folder, true).write_new(&path, text.as_bytes(), &Owner::new(0).token)?;
+            Disk::new(folder, true).write_new(&path, text.as_bytes(), &Owner::new(0).worker_id)?;
         }
         let ledger = Self::open(folder)?;
         match differences(&ledger.work.table(), &page.work.table()) {
             None => {
-                let Terms { attempts, lease_seconds } = ledger.terms;
-                if ledger.terms != terms {
-                    log::info!(
-                        "{}: goes on with {attempts} attempts and a lease of {lease_seconds} s",
-                        folder.display()
-                    );
+                let Lease { attempts, seconds } = ledger.lease;
+                if ledger.lease != lease {
+                    log::info!("{}: goes on with {attempts} attempts and a lease of {seconds} s", folder.display());
                 }
                 Ok(ledger)
             }
@@ -150,7 +147,12 @@ impl Ledger {
         let table: Table = toml::from_str(&text).map_err(|error| wrong(one_line::toml(&error, &text)))?;
         match table.get("format") {
             Some(Value::Integer(FORMAT)) => {}
-            Some(other) => return Err(wrong(format!("`format` is {other}, expected {FORMAT}, that of this program"))),
+            Some(other) => {
+                return Err(wrong(format!(
+                    "`format` is {other}, expected {FORMAT}: finish this ledger with the version of skyforge that made it, \
+                     or start a new one in another folder"
+                )));
+            }
             None => return Err(wrong(format!("has no `format`, expected {FORMAT}"))),
         }
         let page: Page = toml::from_str(&text).map_err(|error| wrong(one_line::toml(&error, &text)))?;
@@ -165,10 +167,10 @@ impl Ledger {
                  range and a positive size"
             )));
         }
-        if page.terms.attempts == 0 || !(page.terms.lease_seconds > 0.0 && page.terms.lease_seconds < 1e9) {
-            return Err(wrong("`terms` are not possible, expected positive `attempts` and `lease_seconds`".into()));
+        if page.lease.attempts == 0 || !(page.lease.seconds > 0.0 && page.lease.seconds < 1e9) {
+            return Err(wrong("`lease` is not possible, expected positive `attempts` and `seconds`".into()));
         }
-        Ok(Self { work: Arc::new(page.work), terms: page.terms, key, disk: Arc::new(disk) })
+        Ok(Self { work: Arc::new(page.work), lease: page.lease, key, disk: Arc::new(disk) })
     }
 
     /// The same ledger without waiting for the disk: a power cut may cost results, nothing else.
@@ -187,9 +189,9 @@ impl Ledger {
         &self.work
     }
 
-    /// On which terms.
-    pub fn terms(&self) -> Terms {
-        self.terms
+    /// Lease of its claims.
+    pub fn lease(&self) -> Lease {
+        self.lease
     }
 
     /// What stands for the work in all results.

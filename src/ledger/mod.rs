@@ -6,7 +6,7 @@
 //!
 //! | folder     | a file                                                          | named               |
 //! | ---------- | --------------------------------------------------------------- | ------------------- |
-//! | `claims/`  | who does, or did, a block; touched while it is done             | `FIRST-END.ATTEMPT` |
+//! | `claims/`  | which worker has, or had, a block, as JSON; touched while it works | `FIRST-END.ATTEMPT` |
 //! | `failed/`  | why an attempt came to nothing; from then on its claim is void  | `FIRST-END.ATTEMPT` |
 //! | `results/` | what came of a block's objects, sealed; that makes it done      | `FIRST-END`         |
 //! | `faulty/`  | empty: some objects of that block's result are faults           | `FIRST-END`         |
@@ -34,7 +34,7 @@ mod watch;
 use std::path::PathBuf;
 
 pub use block::Block;
-pub use ledger_file::{FILE_NAME, FORMAT, Ledger, Terms, Work};
+pub use ledger_file::{FILE_NAME, FORMAT, Lease, Ledger, Work};
 pub use payloads::Outcome;
 pub use worker::{End, Hand, Next, Tally, Worker};
 

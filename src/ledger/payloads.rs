@@ -8,13 +8,13 @@
 //! | 1 + 8 + n, each  | 0 and a payload or 1 and the reason of a fault; its length; that         |
 //! | 8                | xxh3 of all above                                                        |
 //!
-//! All numbers are u64, little-endian. What a payload is, the verb knows.
+//! All numbers are u64, little-endian. The command that made a payload knows what it holds.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::block::Block;
 
-/// What came of an object: what the verb made of it, or why that cannot be made.
+/// What came of an object: what the command made of it, or why that cannot be made.
 pub type Outcome = Result<Vec<u8>, String>;
 
 const NAME: &[u8; 8] = b"skyblock";

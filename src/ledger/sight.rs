@@ -68,7 +68,7 @@ impl Sight {
         let again = list("retry")?.iter().filter_map(|name| name.parse().ok()).collect();
         let results = list("results")?.iter().filter_map(|name| Block::named(name)).collect();
         let faulty = list("faulty")?.iter().filter_map(|name| Block::named(name)).collect();
-        let names = Names { claims, failed, results, faulty, again, attempts: ledger.terms().attempts };
+        let names = Names { claims, failed, results, faulty, again, attempts: ledger.lease().attempts };
         let mut leaves = Vec::new();
         for block in ledger.work().blocks() {
             names.leaves(block, false, &mut leaves);

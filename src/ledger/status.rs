@@ -21,8 +21,8 @@ const RATE_OF: usize = 4;
 /// How far a ledger is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
-    /// The verb whose work it is.
-    pub verb: String,
+    /// The command whose work it is.
+    pub command: String,
     /// All objects.
     pub objects: u64,
     /// Objects with a payload.
@@ -35,10 +35,10 @@ pub struct Status {
     pub quarantined: Vec<Quarantined>,
     /// Workers that have something.
     pub workers: Vec<AtWork>,
-    /// Attempts that came to nothing, of blocks that are not done.
-    pub lost_attempts: u64,
+    /// Failed attempts at blocks that are not done.
+    pub failed_attempts: u64,
     /// Blocks that were halved or are one object of a block, and are not done.
-    pub suspects: u64,
+    pub suspect_blocks: u64,
     /// Objects done a second in the last ten minutes of work; none where there is no time to divide by.
     pub objects_per_second: Option<f64>,
     /// How long the rest takes at that rate; none while nobody shows that it is at work.
@@ -57,26 +57,26 @@ pub struct Quarantined {
 /// A worker that has something.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AtWork {
-    /// Its machine.
+    /// Host name of its machine.
     pub host: String,
-    /// Its process there.
-    pub process: u32,
-    /// Its rank.
+    /// Its process id there.
+    pub pid: u32,
+    /// Its rank, or the number that its launcher gave it.
     pub rank: usize,
     /// The blocks that it has.
     pub blocks: Vec<String>,
-    /// Since its last sign of life, by the clocks of this machine and of whoever keeps the folder.
-    pub silent_seconds: f64,
+    /// Since its last heartbeat, by the clocks of this machine and of the file system.
+    pub seconds_since_heartbeat: f64,
     /// Whether this machine sees that its process is gone.
-    pub lost: bool,
-    /// Whether it was silent for a lease, by those clocks.
-    pub silent: bool,
+    pub process_gone: bool,
+    /// Whether that is longer than a lease, by those clocks.
+    pub lease_expired: bool,
 }
 
 impl AtWork {
     /// Whether it shows that it lives.
     fn shows(&self) -> bool {
-        !self.lost && !self.silent
+        !self.process_gone && !self.lease_expired
     }
 }
 
@@ -109,15 +109,15 @@ impl<'a> Observer<'a> {
         let objects_per_second = self.objects_per_second(&sight);
         let rate = objects_per_second.filter(|_| workers.iter().any(AtWork::shows));
         Ok(Status {
-            verb: ledger.work().verb.clone(),
+            command: ledger.work().command.clone(),
             objects,
             done: objects - claimed - free - quarantined.len() as u64,
             claimed,
             free,
             quarantined,
             workers,
-            lost_attempts: open().map(|leaf| u64::from(leaf.attempt)).sum(),
-            suspects: open().filter(|leaf| leaf.suspect).count() as u64,
+            failed_attempts: open().map(|leaf| u64::from(leaf.attempt)).sum(),
+            suspect_blocks: open().filter(|leaf| leaf.suspect).count() as u64,
             objects_per_second,
             seconds_left: rate.map(|rate| (claimed + free) as f64 / rate),
         })
@@ -133,20 +133,28 @@ impl<'a> Observer<'a> {
             let Some(seen) = disk.read(&path)? else { continue };
             let silent = SystemTime::now().duration_since(seen.changed).unwrap_or_default().as_secs_f64();
             let Ok(owner) = serde_json::from_slice::<Owner>(&seen.bytes) else { continue };
-            let lost = owner.is_gone(&self.me);
-            let Owner { token, host, process, rank, .. } = owner;
-            let worker = found.entry(token.clone()).or_insert_with(|| {
-                order.push(token);
-                AtWork { host, process, rank, blocks: Vec::new(), silent_seconds: silent, lost, silent: false }
+            let process_gone = owner.is_gone(&self.me);
+            let Owner { worker_id, host, pid, rank, .. } = owner;
+            let worker = found.entry(worker_id.clone()).or_insert_with(|| {
+                order.push(worker_id);
+                AtWork {
+                    host,
+                    pid,
+                    rank,
+                    blocks: Vec::new(),
+                    seconds_since_heartbeat: silent,
+                    process_gone,
+                    lease_expired: false,
+                }
             });
             worker.blocks.push(leaf.block.to_string());
-            worker.silent_seconds = worker.silent_seconds.min(silent);
+            worker.seconds_since_heartbeat = worker.seconds_since_heartbeat.min(silent);
         }
-        let lease = self.ledger.terms().lease_seconds;
+        let lease = self.ledger.lease().seconds;
         for worker in found.values_mut() {
-            worker.silent = worker.silent_seconds > lease;
+            worker.lease_expired = worker.seconds_since_heartbeat > lease;
         }
-        Ok(order.iter().filter_map(|token| found.remove(token)).collect())
+        Ok(order.iter().filter_map(|worker_id| found.remove(worker_id)).collect())
     }
 
     /// By the times of the results, all of one clock or nearly so.

@@ -65,7 +65,7 @@ impl Watch {
             let Some(now) = ledger.disk().read(&ledger.disk().path("claims", &name))? else { continue };
             // A worker may die before it has said who it is.
             let owner: Option<Owner> = serde_json::from_slice(&now.bytes).ok();
-            if owner.as_ref().is_some_and(|owner| owner.token == me.token) {
+            if owner.as_ref().is_some_and(|owner| owner.worker_id == me.worker_id) {
                 continue;
             }
             let who = owner.as_ref().map_or("a worker without a name".to_owned(), Owner::to_string);

@@ -240,7 +240,9 @@ impl<I: Send + 'static> Worker<I> {
             disk.mark(&disk.path("faulty", block))?;
         }
         let (path, bytes) = (ledger.result(block), pack(ledger.key(), block, outcomes));
-        if !disk.write_new(&path, &bytes, &self.me.token)? && disk.read(&path)?.is_none_or(|seen| seen.bytes != bytes) {
+        if !disk.write_new(&path, &bytes, &self.me.worker_id)?
+            && disk.read(&path)?.is_none_or(|seen| seen.bytes != bytes)
+        {
             return Err(LedgerError::Differs { path });
         }
         self.tally.blocks += 1;
@@ -336,7 +338,7 @@ impl<I, L: FnMut(Block) -> Result<Vec<I>, String>> Aside<I, L> {
 
     /// Until all is done, or the worker leaves and nobody wants to know.
     fn work(&mut self) -> Result<Option<()>, LedgerError> {
-        let seldom = self.ledger.terms().lease() / PAUSES_PER_LEASE;
+        let seldom = self.ledger.lease().duration() / PAUSES_PER_LEASE;
         let mut pause = FIRST_PAUSE.min(seldom);
         loop {
             let Some(held) = self.wanted() else { return Ok(None) };

@@ -66,9 +66,9 @@ fn a_retrieval_by_workers_of_which_one_is_killed_is_that_of_one_program() {
     }
     // Other work is refused, with what differs.
     for (set, wanted) in [
-        (["--mask", "hst-wfc3"], "`facts.mask` is \"parameters\" there, \"1.11-1.81um\" here"),
-        (["--set", "restarts=9"], "`facts.fit.restarts` is 8 there, 9 here"),
-        (["--weights", "live"], "`facts.averaged_weights` is true there, false here"),
+        (["--mask", "hst-wfc3"], "`description.mask` is \"parameters\" there, \"1.11-1.81um\" here"),
+        (["--set", "restarts=9"], "`description.fit.restarts` is 8 there, 9 here"),
+        (["--weights", "live"], "`description.averaged_weights` is true there, false here"),
     ] {
         let (code, line) = refused(&[&words[..], &set].concat());
         assert!(code == 64 && line.contains("is the ledger of other work") && line.contains(wanted), "{line}");
@@ -89,7 +89,7 @@ fn workers_whose_time_is_up_give_their_blocks_back_and_tell_how_far_they_are() {
     signal(worker.id(), "-TERM");
     assert_eq!(worker.wait().expect("it ends").code(), Some(75));
     let status = status(&ledger);
-    assert_eq!((&status["claimed"], &status["suspects"]), (&0.into(), &0.into()), "{status}");
+    assert_eq!((&status["claimed"], &status["suspect_blocks"]), (&0.into(), &0.into()), "{status}");
     let (done, free) = (status["done"].as_u64().expect("a number"), status["free"].as_u64().expect("a number"));
     assert!(done >= 8 && free > 0 && done + free == 64, "{status}");
     let table = scene.place.join("elsewhere");
@@ -204,7 +204,7 @@ fn maps_filled_by_workers_of_which_one_is_killed_are_the_dataset_of_one_program_
     assert!(code == 64, "{line}");
     let left = fit.iter().map(|word| if *word == "random:0.3" { "left" } else { word }).collect::<Vec<_>>();
     let (code, line) = refused(&[&left[..], &["--objects-per-block", "8", "--ledger", arg(&ledger)]].concat());
-    assert!(code == 64 && line.contains("`facts.source.mask` is \"random:0.3\" there, \"left\" here"), "{line}");
+    assert!(code == 64 && line.contains("`description.source.mask` is \"random:0.3\" there, \"left\" here"), "{line}");
     let (code, line) = refused(&["ledger", "merge", arg(&ledger), "--out", arg(&merged)]);
     assert!(code == 64 && line.contains("already holds a dataset"), "{line}");
     let (code, line) = refused(&fit);

@@ -142,7 +142,7 @@ fn look(ledger: &Path) -> Value {
 fn has_claim(ledger: &Path, process: u32) -> bool {
     let status = look(ledger);
     let workers = status["workers"].as_array().cloned().unwrap_or_default();
-    workers.iter().any(|worker| worker["process"] == process)
+    workers.iter().any(|worker| worker["pid"] == process)
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_worker_whose_time_is_up_gives_its_blocks_back_and_says_so() {
     signal(worker.id(), "-USR2");
     assert_eq!(worker.wait().expect("it ends").code(), Some(75));
     let status = scene.status("ledger");
-    assert_eq!((&status["claimed"], &status["suspects"]), (&0.into(), &0.into()), "{status}");
+    assert_eq!((&status["claimed"], &status["suspect_blocks"]), (&0.into(), &0.into()), "{status}");
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn a_ledger_that_nobody_works_on_says_so_and_does_not_promise_an_end() {
     signal(worker.id(), "-KILL");
     worker.wait().expect("it ends");
     let status = scene.status("ledger");
-    assert!(status["seconds_left"].is_null() && status["workers"][0]["lost"] == true, "{status}");
+    assert!(status["seconds_left"].is_null() && status["workers"][0]["process_gone"] == true, "{status}");
     let told = must(1, &["ledger", "status", arg(&scene.path("ledger"))]);
     assert!(
         told.contains(", lost)") && told.contains("nobody shows that it is at work") && !told.contains("rate"),
@@ -272,7 +272,7 @@ fn what_cannot_be_is_refused_in_a_line() {
     scene.drill("ledger", &[], |arguments| must(1, arguments));
     let ledger = scene.path("ledger");
     let (code, line) = scene.drill("ledger", &["--seed", "1"], refused);
-    assert!(code == 64 && line.contains("`facts.seed` is 0 there, 1 here"), "{line}");
+    assert!(code == 64 && line.contains("`description.seed` is 0 there, 1 here"), "{line}");
     let (code, line) = refused(&["ledger", "retry", arg(&ledger)]);
     assert!(code == 64 && line.contains("--failed"), "{line}");
     let (code, line) = refused(&["ledger", "status", arg(scene.folder.path())]);
@@ -284,9 +284,9 @@ fn what_cannot_be_is_refused_in_a_line() {
     assert!(code == 74 && line.contains("nowhere/table.jsonl"), "{line}");
     let page = ledger.join("ledger.toml");
     let text = fs::read_to_string(&page).expect("a page");
-    fs::write(&page, text.replace("format = 1", "format = 2")).expect("it is ours");
+    fs::write(&page, text.replace("format = 2", "format = 1")).expect("it is ours");
     let (code, line) = refused(&["ledger", "status", arg(&ledger)]);
-    assert!(code == 65 && line.contains("`format` is 2, expected 1"), "{line}");
+    assert!(code == 65 && line.contains("`format` is 1, expected 2: finish this ledger"), "{line}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::command::output::say;
 use crate::command::session::Session;
 use crate::exit::Exit;
 use crate::ledger::disk::OPERATIONS;
-use crate::ledger::{Hand, Ledger, LedgerError, Next, Terms, Work, Worker};
+use crate::ledger::{Hand, Lease, Ledger, LedgerError, Next, Work, Worker};
 
 /// What it costs to share work out over a folder.
 ///
@@ -93,13 +93,13 @@ fn work_on(folder: &Path, arguments: &Arguments) -> Result<Round, LedgerError> {
 /// One worker: what it asked of the file system.
 fn work(folder: &Path, arguments: &Arguments) -> Result<[u64; OPERATIONS.len()], LedgerError> {
     let work = Work {
-        verb: "bench".into(),
+        command: "bench".into(),
         first_object: 0,
         end_object: arguments.blocks.into(),
         objects_per_block: 1,
-        facts: toml::Table::new(),
+        description: toml::Table::new(),
     };
-    let ledger = Ledger::join(folder, work, Terms::default())?;
+    let ledger = Ledger::join(folder, work, Lease::default())?;
     let ledger = if arguments.sync { ledger } else { ledger.without_sync() };
     let mut worker = Worker::start(&ledger, Hand::default(), |block| Ok(vec![(); block.count() as usize]));
     while let Next::Object(object, ()) = worker.next_object()? {

@@ -16,7 +16,7 @@ use clap::Args;
 use self::deviation::Deviation;
 use self::filler::Filler;
 use self::holes::Holes;
-pub(super) use self::worker::{VERB, merge};
+pub(super) use self::worker::{COMMAND, merge};
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
 use super::fits::{Post, fit_in_order};
@@ -35,7 +35,7 @@ use crate::device::Choice;
 use crate::exit::Exit;
 use crate::inference::latent_fit::{Contextual, FitSettings, Fitted, LatentFit, Subject};
 use crate::inference::retrieval::{Calibration, UNMEASURED};
-use crate::ledger::{Ledger, Terms};
+use crate::ledger::{Lease, Ledger};
 use crate::rng::Draw;
 
 /// Fill what is not known of maps or spectra.
@@ -126,7 +126,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         let OfWorkers { ledger, objects_per_block: asked, max_wall } = &arguments.workers;
         let ledger = ledger.as_deref().expect("the command line has one of them");
         let work = worker::work(header, asked.unwrap_or(objects_per_block));
-        let ledger = &session.agree(Ledger::join(ledger, work, Terms::default()))?;
+        let ledger = &session.agree(Ledger::join(ledger, work, Lease::default()))?;
         return worker::run(&Post { session, ledger, max_wall: *max_wall, names }, &fit, &filler, Arc::clone(&dataset));
     };
     let mut off = Deviation::default();

@@ -18,10 +18,10 @@ use crate::command::train::minutes;
 use crate::exit::Exit;
 use crate::files;
 use crate::ledger::merge::{self, Merged};
-use crate::ledger::{End, Hand, Ledger, LedgerError, Next, Tally, Terms, Work, Worker};
+use crate::ledger::{End, Hand, Lease, Ledger, LedgerError, Next, Tally, Work, Worker};
 use crate::rng::{Draw, Stream};
 
-pub(super) const VERB: &str = "drill";
+pub(super) const COMMAND: &str = "drill";
 
 /// Work on objects that are made up, to see that any worker may be lost.
 #[derive(Debug, Args)]
@@ -58,10 +58,10 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     hang_seconds: u64,
     /// Lost workers after which a block is halved and an object given up
-    #[arg(long, default_value_t = Terms::default().attempts, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = Lease::default().attempts, value_parser = clap::value_parser!(u32).range(1..))]
     attempts: u32,
     /// Silence after which a worker is taken for lost
-    #[arg(long, value_name = "SECONDS", default_value_t = Terms::default().lease_seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = Lease::default().seconds)]
     lease: f64,
     /// Stops by itself after so many minutes, as a signal would
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
@@ -70,17 +70,17 @@ pub struct Arguments {
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     let work = Work {
-        verb: VERB.into(),
+        command: COMMAND.into(),
         first_object: 0,
         end_object: arguments.objects,
         objects_per_block: arguments.objects_per_block,
-        facts: toml::Table::from_iter([("seed".into(), (arguments.seed as i64).into())]),
+        description: toml::Table::from_iter([("seed".into(), (arguments.seed as i64).into())]),
     };
-    let terms = Terms { attempts: arguments.attempts, lease_seconds: arguments.lease };
-    if !(terms.lease_seconds >= 0.01 && terms.lease_seconds < 1e9) {
+    let lease = Lease { attempts: arguments.attempts, seconds: arguments.lease };
+    if !(lease.seconds >= 0.01 && lease.seconds < 1e9) {
         return Err(CommandError::Usage(format!("--lease is {}, expected seconds, 0.01 or more", arguments.lease)));
     }
-    let ledger = Ledger::join(&arguments.ledger, work, terms)?;
+    let ledger = Ledger::join(&arguments.ledger, work, lease)?;
     let limit = Duration::from_secs(arguments.hang_seconds);
     let hand = Hand { limit, ..hand::hand(session, arguments.max_wall) };
     let (end, tally) = work_on(&ledger, hand, arguments)?;

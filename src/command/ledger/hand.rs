@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::ledger::{End, Hand};
 use crate::trainer::signals::StopFlag;
 
-/// What a verb is told that can share its objects out.
+/// Options of commands that can share their objects out over a ledger.
 #[derive(Debug, Args)]
 pub struct OfWorkers {
     /// Works on this ledger instead, with any other workers, and writes no result: `ledger merge` does

@@ -1,4 +1,4 @@
-//! `skyforge ledger merge`: every object once, in order, by the verb whose work it is.
+//! `skyforge ledger merge`: every object once, in order, by the command whose work it is.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -48,12 +48,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
             progress.update(Instant::now(), seen, None, &[]);
         }
     };
-    let Merged { objects, quarantined } = match ledger.work().verb.as_str() {
-        retrieve::VERB => retrieve::merge(&ledger, &arguments.out, &mut next)?,
-        inpaint::VERB => inpaint::merge(&ledger, &arguments.out, &mut next)?,
-        drill::VERB => drill::merge(&ledger, &arguments.out, &mut next)?,
+    let Merged { objects, quarantined } = match ledger.work().command.as_str() {
+        retrieve::COMMAND => retrieve::merge(&ledger, &arguments.out, &mut next)?,
+        inpaint::COMMAND => inpaint::merge(&ledger, &arguments.out, &mut next)?,
+        drill::COMMAND => drill::merge(&ledger, &arguments.out, &mut next)?,
         other => {
-            let fault = format!("is the work of `{other}`, expected that of {} or {}", retrieve::VERB, inpaint::VERB);
+            let fault =
+                format!("is the work of `{other}`, expected that of {} or {}", retrieve::COMMAND, inpaint::COMMAND);
             return Err(CommandError::Wrong { path: arguments.ledger.join(ledger::FILE_NAME), fault });
         }
     };

@@ -69,14 +69,15 @@ fn json(status: &Status) -> String {
 fn lines(ledger: &Ledger, status: &Status) -> String {
     let work = ledger.work();
     let mut lines = vec![
-        format!("{} of {} objects in blocks of {}", work.verb, status.objects, work.objects_per_block),
+        format!("{} of {} objects in blocks of {}", work.command, status.objects, work.objects_per_block),
         format!("done         {}", status.done),
         format!("claimed      {}", status.claimed),
         format!("free         {}", status.free),
         format!("quarantined  {}", status.quarantined.len()),
     ];
-    if status.suspects > 0 {
-        lines.push(format!("suspects     {} blocks, {} lost attempts", status.suspects, status.lost_attempts));
+    if status.suspect_blocks > 0 {
+        lines
+            .push(format!("suspects     {} blocks, {} failed attempts", status.suspect_blocks, status.failed_attempts));
     }
     if let Some(rate) = status.objects_per_second.filter(|_| status.is_worked_on()) {
         lines.push(format!("rate         {rate:.3} objects/s"));
@@ -88,7 +89,7 @@ fn lines(ledger: &Ledger, status: &Status) -> String {
         lines.push("nobody shows that it is at work: the same command as before goes on".into());
     }
     let workers = status.workers.iter().map(|worker| {
-        let silent = match (worker.lost, worker.silent) {
+        let silent = match (worker.process_gone, worker.lease_expired) {
             (true, _) => ", lost",
             (false, true) => ", perhaps lost",
             (false, false) => "",
@@ -96,10 +97,10 @@ fn lines(ledger: &Ledger, status: &Status) -> String {
         format!(
             "worker  rank {} of process {} on {}: {} (seen {:.0} s ago{silent})",
             worker.rank,
-            worker.process,
+            worker.pid,
             worker.host,
             worker.blocks.join(", "),
-            worker.silent_seconds,
+            worker.seconds_since_heartbeat,
         )
     });
     some(&mut lines, workers);

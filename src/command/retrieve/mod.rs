@@ -15,7 +15,7 @@ use clap::Args;
 
 use self::calibrate::{Errors, Measure};
 use self::table::{Reader, Retrieved};
-pub(super) use self::worker::{VERB, merge};
+pub(super) use self::worker::{COMMAND, merge};
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
 use super::fits::{Post, fit_all};
@@ -34,7 +34,7 @@ use crate::exit::Exit;
 use crate::files;
 use crate::inference::latent_fit::{FitSettings, LatentFit};
 use crate::inference::retrieval::{Calibration, Posterior, Widening};
-use crate::ledger::{Ledger, Terms};
+use crate::ledger::{Lease, Ledger};
 use crate::report::examples::ExampleObject;
 use crate::rng::Draw;
 
@@ -197,7 +197,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let fit = LatentFit::new(&networks, settings.clone(), variance, draw);
     if let Some(ledger) = &arguments.workers.ledger {
         let work = worker::work(objects, arguments.workers.objects_per_block.unwrap_or(OBJECTS_PER_BLOCK), &about);
-        let ledger = &session.agree(Ledger::join(ledger, work, Terms::default()))?;
+        let ledger = &session.agree(Ledger::join(ledger, work, Lease::default()))?;
         let post = Post { session, ledger, max_wall: arguments.workers.max_wall, names: NAMES };
         let source = worker::Source { dataset: Arc::clone(&dataset), mask: on_axis.clone(), aspa: Arc::clone(aspa) };
         return worker::run(&post, &fit, &networks, source, &reader);

@@ -19,8 +19,8 @@ use crate::inference::retrieval::Posterior;
 use crate::ledger::merge::{Finished, Merged};
 use crate::ledger::{Block, Ledger, Work};
 
-/// The verb of its ledgers.
-pub const VERB: &str = "retrieve";
+/// The command of its ledgers.
+pub const COMMAND: &str = "retrieve";
 
 /// Where spectra come from, on any thread.
 pub struct Source {
@@ -35,11 +35,11 @@ pub struct Source {
 /// The work on `objects`, which is what `about` says of its table.
 pub fn work(objects: Range<u64>, objects_per_block: u64, about: &Facts) -> Work {
     Work {
-        verb: VERB.into(),
+        command: COMMAND.into(),
         first_object: objects.start,
         end_object: objects.end,
         objects_per_block,
-        facts: toml::Table::try_from(about).expect("facts are a table without nulls"),
+        description: toml::Table::try_from(about).expect("facts are a table without nulls"),
     }
 }
 
@@ -65,7 +65,7 @@ pub fn run(
 
 /// Writes the table of a finished ledger, and how many objects it lacks; `next` is called for each.
 pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merged, CommandError> {
-    let facts = serde_json::to_value(&ledger.work().facts).expect("a table is an object");
+    let facts = serde_json::to_value(&ledger.work().description).expect("a table is an object");
     let serde_json::Value::Object(mut about) = facts else { unreachable!("a table is an object") };
     let finished = Finished::of(ledger)?;
     // As `retrieve` without a ledger does: RUN/retrieval is no folder that anybody else makes.

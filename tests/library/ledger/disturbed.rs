@@ -7,17 +7,17 @@ use std::path::Path;
 use skyforge::exit::{Ends, Exit};
 use skyforge::files::faults::{Fault, Operation, during};
 use skyforge::ledger::retry::retry_failed;
-use skyforge::ledger::{Ledger, LedgerError, Next, Terms};
+use skyforge::ledger::{Lease, Ledger, LedgerError, Next};
 
 use crate::ledger::shared::{assert_whole, finish, payload, start, work};
 use crate::shared::faulty::{ERRORS, crash, in_child, operations};
 
 /// A worker of this process that failed is waited for so long.
-const TERMS: Terms = Terms { attempts: 9, lease_seconds: 0.1 };
+const LEASE: Lease = Lease { attempts: 9, seconds: 0.1 };
 
 /// Begins a ledger, does all of its objects but two that are faults, and has those tried again.
 fn life(folder: &Path) -> Result<(), LedgerError> {
-    let ledger = Ledger::join(folder, work(12, 4), TERMS)?;
+    let ledger = Ledger::join(folder, work(12, 4), LEASE)?;
     let mut worker = start(&ledger);
     while let Next::Object(object, ()) = worker.next_object()? {
         let outcome = if [5, 6].contains(&object) { Err("dark".into()) } else { Ok(payload(object)) };
@@ -29,7 +29,7 @@ fn life(folder: &Path) -> Result<(), LedgerError> {
 
 /// Whatever is left of a life, workers that come after it end with every object.
 fn assert_usable(folder: &Path, what: &str) {
-    let ledger = Ledger::join(folder, work(12, 4), TERMS).expect(what);
+    let ledger = Ledger::join(folder, work(12, 4), LEASE).expect(what);
     finish(start(&ledger));
     retry_failed(&ledger, || {}).expect(what);
     finish(start(&ledger));

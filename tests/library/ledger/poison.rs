@@ -79,7 +79,7 @@ fn what_a_silent_worker_held_is_taken_over_after_a_lease() {
     let folder = tempfile::tempdir().expect("a folder");
     let ledger = join(folder.path(), 30, 10);
     // A claim of a machine that is not this one, and one by somebody who died before saying who it is.
-    let far = r#"{"token":"x","host":"far","place":"far away","process":1,"begun":"1","rank":3,"time":0}"#;
+    let far = r#"{"worker_id":"x","host":"far","pid_namespace":"far away","pid":1,"start_ticks":"1","rank":3,"claimed_unix_seconds":0}"#;
     std::fs::write(ledger.disk().path("claims", "000000000000-000000000010.0"), far).expect("a claim");
     std::fs::write(ledger.disk().path("claims", "000000000010-000000000020.0"), "").expect("a claim");
     let begun = std::time::Instant::now();
@@ -104,7 +104,7 @@ fn however_many_are_silent_one_worker_takes_all_over_and_reads_few_claims_at_onc
     let folder = tempfile::tempdir().expect("a folder");
     let (ledger, lost) = (join(folder.path(), 150, 1), 149);
     for object in 1..=lost {
-        let far = r#"{"token":"x","host":"far","place":"far away","process":1,"begun":"1","rank":3,"time":0}"#;
+        let far = r#"{"worker_id":"x","host":"far","pid_namespace":"far away","pid":1,"start_ticks":"1","rank":3,"claimed_unix_seconds":0}"#;
         let name = format!("{object:012}-{:012}.0", object + 1);
         std::fs::write(ledger.disk().path("claims", name), far).expect("a claim");
     }
@@ -130,8 +130,8 @@ fn a_process_that_is_gone_is_not_waited_for() {
     let path = ledger.disk().path("claims", "000000000000-000000000010.0");
     let mine: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).expect("a claim")).expect("JSON");
     let mut gone = mine.clone();
-    gone["token"] = "other".into();
-    gone["begun"] = "1".into(); // another process had this number before
+    gone["worker_id"] = "other".into();
+    gone["start_ticks"] = "1".into(); // another process had this id before
     std::fs::write(&path, gone.to_string()).expect("it is ours");
     let begun = std::time::Instant::now();
     assert_eq!(finish(start(&ledger)).objects, 10);
@@ -150,7 +150,7 @@ fn a_fault_is_in_quarantine_with_its_reason_and_costs_no_worker() {
     let status = Status::take(&ledger).expect("a status");
     let told: Vec<(u64, &str)> = status.quarantined.iter().map(|one| (one.object, &*one.reason)).collect();
     assert_eq!(told, [(13, "object 13 is dark"), (29, "object 29 is dark")]);
-    assert_eq!((status.done, status.suspects, status.is_finished()), (28, 0, true));
+    assert_eq!((status.done, status.suspect_blocks, status.is_finished()), (28, 0, true));
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn only_what_failed_is_done_again_as_often_as_it_takes() {
     finish_with(start(&ledger), but(&[3, 7, 21]));
     assert_eq!(retry(&ledger), (vec![3, 7, 21], 0));
     let status = Status::take(&ledger).expect("a status");
-    assert_eq!((status.done, status.free, status.quarantined.len(), status.suspects), (27, 3, 0, 0));
+    assert_eq!((status.done, status.free, status.quarantined.len(), status.suspect_blocks), (27, 3, 0, 0));
 
     assert_eq!(finish_with(start(&ledger), but(&[7])).objects, 3);
     assert_eq!(Status::take(&ledger).expect("a status").quarantined.len(), 1);

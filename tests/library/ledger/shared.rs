@@ -3,23 +3,23 @@
 use std::path::Path;
 
 use skyforge::ledger::merge::merge;
-use skyforge::ledger::{Block, End, Hand, Ledger, LedgerError, Next, Outcome, Tally, Terms, Work, Worker};
+use skyforge::ledger::{Block, End, Hand, Lease, Ledger, LedgerError, Next, Outcome, Tally, Work, Worker};
 
 /// So short that tests can wait for it, so long that a busy machine keeps it.
 pub const LEASE_SECONDS: f64 = 0.6;
 
 pub fn work(objects: u64, objects_per_block: u64) -> Work {
-    let facts = toml::toml! {
+    let description = toml::toml! {
         input = "spectra"
         [model]
         checksum = "00000000deadbeef"
     };
-    Work { verb: "test".into(), first_object: 0, end_object: objects, objects_per_block, facts }
+    Work { command: "test".into(), first_object: 0, end_object: objects, objects_per_block, description }
 }
 
 pub fn join(folder: &Path, objects: u64, objects_per_block: u64) -> Ledger {
-    let terms = Terms { attempts: 2, lease_seconds: LEASE_SECONDS };
-    Ledger::join(folder, work(objects, objects_per_block), terms).expect("a ledger").without_sync()
+    let lease = Lease { attempts: 2, seconds: LEASE_SECONDS };
+    Ledger::join(folder, work(objects, objects_per_block), lease).expect("a ledger").without_sync()
 }
 
 pub fn start(ledger: &Ledger) -> Worker<()> {

@@ -29,7 +29,7 @@ fn objects_need_not_begin_at_zero_and_there_may_be_none() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut work = work(objects.end, 10);
         work.first_object = objects.start;
-        let ledger = Ledger::join(folder.path(), work, skyforge::ledger::Terms::default()).expect("a ledger");
+        let ledger = Ledger::join(folder.path(), work, skyforge::ledger::Lease::default()).expect("a ledger");
         assert_eq!(finish(start(&ledger)).objects, objects.end - objects.start);
         assert_whole(&ledger);
     }
@@ -126,7 +126,7 @@ fn a_worker_that_is_asked_to_end_gives_back_what_is_not_done() {
     assert_eq!(worker.next_object().expect("nothing is in the way"), Next::End(End::Stopped));
     assert_eq!(worker.end().expect("nothing is in the way").objects, 10);
     let status = Status::take(&ledger).expect("a status");
-    assert_eq!((status.done, status.claimed, status.free, status.suspects), (10, 0, 20, 0));
+    assert_eq!((status.done, status.claimed, status.free, status.suspect_blocks), (10, 0, 20, 0));
     assert_eq!(finish(start(&ledger)).objects, 20);
     assert_whole(&ledger);
 }
