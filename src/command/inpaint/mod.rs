@@ -225,7 +225,7 @@ fn calibration(
     // Those of a retrieval: only that draws from the errors.
     let settings = fit_settings::with(&arguments.preset.settings(trained.facts.embedder.is_some()), &arguments.sets)?;
     // Medians stay where the generator has them, so whether the calibration would move them does not matter.
-    let of = [true, false].map(|adjust| calibrate::facts(trained, &settings, mask, &errors, adjust));
+    let of = [true, false].map(|adjust| calibrate::conditions(trained, &settings, mask, &errors, adjust));
     let found = of.iter().find_map(|of| calibrate::read(&arguments.run, of).transpose()).transpose();
     let found = session.agree(found)?;
     if session.rank() == 0 {

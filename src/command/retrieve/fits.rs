@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::table::Retrieved;
-use crate::catalog::Facts;
+use crate::catalog::Metadata;
 use crate::command::output_dataset::OutputDataset;
 use crate::command::session::Session;
 use crate::command::{CommandError, fit_spectra, shards};
@@ -16,13 +16,13 @@ pub fn write(
     out: &OutputDataset,
     dataset: &Dataset,
     made: &[(&Posterior, &Retrieved)],
-    about: &Facts,
+    metadata: &Metadata,
 ) -> Result<(), CommandError> {
     let count = made.len() as u64;
     let header = Header {
         count,
         splits: split::by_shares(count, 0.0, 1.0),
-        source: toml::Table::try_from(about).expect("facts are a table without nulls"),
+        source: toml::Table::try_from(metadata).expect("metadata are a table without nulls"),
         ..fit_spectra::whole(dataset.manifest().header())
     };
     shards::write(session, out, header, ["spectrum", "spectra"], |writer, shard, counter| {
