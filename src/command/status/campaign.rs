@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn the_last_attempt_counts_where_what_it_was_to_make_is_there() {
         let folder = tempfile::tempdir().expect("a folder");
-        let page = "site = 'b'\nhere = '/'\n[job]\nname = 'a'\n[[job.stage]]\nname = 'merge'\ncommand = 'ledger merge l --out t --strict'\n\
+        let page = "site = 'b'\nworking_directory = '/'\n[job]\nname = 'a'\n[[job.stage]]\nname = 'merge'\ncommand = 'ledger merge l --out t --strict'\n\
                     produces = '$CAMPAIGN/t'\ntime = '00:10:00'\n";
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("the disk has room");
         fs::create_dir(folder.path().join("failed")).expect("the disk has room");
