@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::command::{
-    self, bench, doctor, evaluate, fanout, ingest, inpaint, inspect, report, retrieve, sample, simulate, stacks,
+    self, bench, doctor, evaluate, ingest, inpaint, inspect, ledger, report, retrieve, sample, simulate, stacks,
     status, submit, train, words,
 };
 use crate::exit::Exit;
@@ -11,7 +11,7 @@ use crate::exit::Exit;
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
 ///
 /// Results go to stdout, logs to stderr. Under mpirun or srun, simulate, ingest, train, sample, retrieve, inpaint and bench
-/// share their work out over the ranks, doctor looks at all of them. The other commands need no MPI; evaluate, report, submit and fanout run in the first of several tasks only.
+/// share their work out over the ranks, doctor looks at all of them. The other commands need no MPI; evaluate, report, submit and ledger run in the first of several tasks only.
 #[derive(Debug, Parser)]
 #[command(
     name = "skyforge",
@@ -57,15 +57,15 @@ pub enum Verb {
     Sample(sample::Arguments),
     /// Retrieve the parameters of atmospheres from spectra.
     Retrieve(retrieve::Arguments),
-    /// Look after work that many workers share: how far it is, another chance for what failed, all of it in one file.
+    /// Look after a ledger, the folder of work that many workers share: show its progress, retry what failed, merge its results.
     #[command(
         subcommand,
         after_help = "Example:
-  skyforge fanout status runs/planets/ledger
-  skyforge fanout retry --failed runs/planets/ledger
-  skyforge fanout merge runs/planets/ledger --out planets.parquet"
+  skyforge ledger status runs/planets/ledger
+  skyforge ledger retry --failed runs/planets/ledger
+  skyforge ledger merge runs/planets/ledger --out planets.parquet"
     )]
-    Fanout(fanout::What),
+    Ledger(ledger::What),
     /// Fill what is not known of maps or spectra.
     Inpaint(inpaint::Arguments),
     /// Compare records, or retrieved parameters, with a reference.
@@ -108,8 +108,8 @@ impl Verb {
             Verb::Bench(kind) => run(|session| bench::run(session, kind)),
             // Workers of a ledger need not know of each other, and the doctor says what is wrong with a world.
             Verb::Doctor(arguments) => run_in_any_world(|session| doctor::run(session, arguments)),
-            Verb::Fanout(fanout::What::Drill(arguments)) => {
-                run_in_any_world(|session| fanout::drill(session, arguments))
+            Verb::Ledger(ledger::What::Drill(arguments)) => {
+                run_in_any_world(|session| ledger::drill(session, arguments))
             }
             Verb::Retrieve(arguments) if arguments.is_for_workers() => {
                 run_in_any_world(|session| retrieve::run(session, arguments))
@@ -122,7 +122,7 @@ impl Verb {
             // These need no MPI, whatever the environment says of a launcher. Those that write do so once.
             Verb::Evaluate(arguments) => run_once(|| evaluate::run(arguments)),
             Verb::Report(arguments) => run_once(|| report::run(arguments)),
-            Verb::Fanout(what) => run_once(|| fanout::run(what)),
+            Verb::Ledger(what) => run_once(|| ledger::run(what)),
             Verb::Submit(arguments) => run_once(|| submit::run(arguments, &Cli::command())),
             Verb::Inspect(arguments) => run_alone(|| inspect::run(arguments)),
             Verb::Status(arguments) => run_alone(|| status::run(arguments)),

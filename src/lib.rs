@@ -23,10 +23,10 @@ pub mod objective;
 pub mod optim;
 pub mod simulate;
 pub mod trainer;
-// -> inference (over fanout) -> catalog, statistics -> report
+// -> inference (over ledger) -> catalog, statistics -> report
 pub mod catalog;
-pub mod fanout;
 pub mod inference;
+pub mod ledger;
 pub mod report;
 pub mod statistics;
 // jobs and sites -> batch scripts

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What pandas and pyarrow make of a table: rows, types, units, facts and values as one JSON object.
+"""What pandas and pyarrow make of a table: rows, types, units, metadata and values as one JSON object.
 
     read_table.py TABLE.parquet [AGAIN.parquet]
 
@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 
 
 def main(path, again=None):
-    about = json.loads(pq.read_metadata(path).metadata[b"skyforge"])
+    header = json.loads(pq.read_metadata(path).metadata[b"skyforge"])
     frame = pd.read_parquet(path)
     if again:
         frame.to_parquet(again, compression=None, index=False)
     json.dump(
         {
             "rows": len(frame),
-            "facts": about["facts"],
-            "units": [[column["name"], column["unit"]] for column in about["columns"]],
+            "metadata": header["metadata"],
+            "units": [[column["name"], column["unit"]] for column in header["columns"]],
             "types": {name: str(kind) for name, kind in frame.dtypes.items()},
             "columns": {
                 name: [None if isinstance(x, float) and x - x != 0 else x for x in frame[name].tolist()] for name in frame

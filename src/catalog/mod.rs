@@ -5,7 +5,7 @@ pub mod retrieval;
 pub mod table;
 
 pub use retrieval::{Interval, RetrievalRow, SampleRow};
-pub use table::{Column, Facts, Table, Values};
+pub use table::{Column, Metadata, Table, Values};
 
 use std::io;
 use std::path::{Path, PathBuf};

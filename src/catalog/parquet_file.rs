@@ -1,6 +1,6 @@
 //! Tables as Parquet files: plain pages, no compression, no time stamps, so that equal tables are equal bytes.
 //!
-//! Units, descriptions and facts are one JSON under the key `skyforge` of the file's metadata. Behind the first four bytes,
+//! `{"metadata": {..}, "columns": [{"name", "unit", "description"}, ..]}` is JSON under the key `skyforge` of the file's metadata. Behind the first four bytes,
 //! where Parquet readers do not look, is a seal that vouches for everything after it: the `parquet` crate trusts what it
 //! reads, and damage can make it panic, so damage is found before it looks, and files without a seal are refused.
 //!
@@ -31,7 +31,7 @@ use ::parquet::schema::types::Type;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Column, Facts, Table, TableError, Values};
+use super::{Column, Metadata, Table, TableError, Values};
 use crate::files;
 
 /// What every Parquet file begins and ends with.
@@ -46,18 +46,18 @@ const GROUP: usize = 1 << 20;
 const PIECE: usize = 1 << 16;
 const WRITTEN_AT_ONCE: usize = 1 << 20;
 
-/// What is said of a table beside its values.
+/// Value of `skyforge` in the file's metadata, as JSON.
 #[derive(Serialize, Deserialize)]
-struct About {
-    facts: Facts,
-    columns: Vec<AboutColumn>,
+struct Header {
+    metadata: Metadata,
+    columns: Vec<ColumnHeader>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct AboutColumn {
+struct ColumnHeader {
     name: String,
     unit: String,
-    about: String,
+    description: String,
 }
 
 /// Whether a file begins as Parquet files do.
@@ -73,7 +73,7 @@ pub fn write(path: &Path, table: &Table) -> Result<(), TableError> {
             let rows = start..(start + GROUP).min(table.rows());
             put_group(writer, table, rows).map_err(TableError::file(path))?;
         }
-        Ok(((), table.facts().clone()))
+        Ok(((), table.metadata().clone()))
     })
 }
 
@@ -83,13 +83,13 @@ pub fn write(path: &Path, table: &Table) -> Result<(), TableError> {
 /// - `fill`: hands over all rows in order, and says what is true of the whole
 pub fn write_rows<R, T, E: From<TableError>>(
     path: &Path,
-    to_table: fn(&[R], Facts) -> Table,
-    fill: impl FnOnce(&mut dyn FnMut(R) -> Result<(), TableError>) -> Result<(T, Facts), E>,
+    to_table: fn(&[R], Metadata) -> Table,
+    fill: impl FnOnce(&mut dyn FnMut(R) -> Result<(), TableError>) -> Result<(T, Metadata), E>,
 ) -> Result<T, E> {
-    write_by(path, &to_table(&[], Facts::new()), |writer| {
+    write_by(path, &to_table(&[], Metadata::new()), |writer| {
         let mut rows = Vec::new();
         let mut put = |rows: &mut Vec<R>| {
-            let group = put_group(writer, &to_table(rows, Facts::new()), 0..rows.len());
+            let group = put_group(writer, &to_table(rows, Metadata::new()), 0..rows.len());
             rows.clear();
             group.map_err(TableError::file(path))
         };
@@ -111,13 +111,13 @@ type Groups<'a> = SerializedFileWriter<Sealed<'a>>;
 fn write_by<T, E: From<TableError>>(
     path: &Path,
     like: &Table,
-    put: impl FnOnce(&mut Groups) -> Result<(T, Facts), E>,
+    put: impl FnOnce(&mut Groups) -> Result<(T, Metadata), E>,
 ) -> Result<T, E> {
     let failed = |error| E::from(TableError::file(path)(error));
     files::write_whole_by(path, failed, |file, part| {
         let mut writer = begin(Sealed::new(file, part), like).map_err(|error| failed(as_io(error)))?;
-        let (made, facts) = put(&mut writer)?;
-        end(writer, like, facts).map_err(|error| failed(as_io(error)))?;
+        let (made, metadata) = put(&mut writer)?;
+        end(writer, like, metadata).map_err(|error| failed(as_io(error)))?;
         Ok(made)
     })
 }
@@ -189,15 +189,15 @@ fn begin<'a>(sealed: Sealed<'a>, like: &Table) -> Result<Groups<'a>, ParquetErro
     Ok(writer)
 }
 
-fn end(mut writer: Groups, like: &Table, facts: Facts) -> Result<(), ParquetError> {
-    let of = |column: &Column| AboutColumn {
+fn end(mut writer: Groups, like: &Table, metadata: Metadata) -> Result<(), ParquetError> {
+    let of = |column: &Column| ColumnHeader {
         name: column.name.clone(),
         unit: column.unit.clone(),
-        about: column.about.clone(),
+        description: column.description.clone(),
     };
-    let about = About { facts, columns: like.columns().iter().map(of).collect() };
-    let about = serde_json::to_string(&about).expect("facts and descriptions are JSON");
-    writer.append_key_value_metadata(KeyValue::new(KEY.into(), about));
+    let header = Header { metadata, columns: like.columns().iter().map(of).collect() };
+    let header = serde_json::to_string(&header).expect("metadata and descriptions are JSON");
+    writer.append_key_value_metadata(KeyValue::new(KEY.into(), header));
     Ok(writer.into_inner()?.seal()?)
 }
 
@@ -293,13 +293,17 @@ fn digest(mut file: &File) -> io::Result<u64> {
 
 fn decode(file: File) -> Result<Table, ParquetError> {
     let reader = SerializedFileReader::new(file)?;
-    let metadata = reader.metadata().file_metadata();
-    let about = metadata.key_value_metadata().into_iter().flatten().find(|pair| pair.key == KEY);
-    let about: Option<About> = about.and_then(|pair| serde_json::from_str(pair.value.as_ref()?).ok());
-    let About { facts, columns: described } = about
-        .ok_or_else(|| ParquetError::General(format!("has no `{KEY}` in its metadata, expected units and facts")))?;
+    let file_metadata = reader.metadata().file_metadata();
+    let pair = file_metadata.key_value_metadata().into_iter().flatten().find(|pair| pair.key == KEY);
+    let text = pair.and_then(|pair| pair.value.as_deref());
+    let text = text.ok_or_else(|| ParquetError::General(format!("has no `{KEY}` in its metadata, expected one")))?;
+    let Header { metadata, columns: described } = serde_json::from_str(text).map_err(|error| {
+        ParquetError::General(format!(
+            "`{KEY}` in its metadata: {error}, expected what this version writes: make the table again"
+        ))
+    })?;
     let mut columns = Vec::new();
-    for (at, (descriptor, said)) in metadata.schema_descr().columns().iter().zip(described).enumerate() {
+    for (at, (descriptor, said)) in file_metadata.schema_descr().columns().iter().zip(described).enumerate() {
         let mut values = match descriptor.physical_type() {
             Physical::INT64 => Values::U64(Vec::new()),
             Physical::FLOAT => Values::F32(Vec::new()),
@@ -329,9 +333,9 @@ fn decode(file: File) -> Result<Table, ParquetError> {
                 }
             }
         }
-        columns.push(Column { name: said.name, unit: said.unit, about: said.about, values });
+        columns.push(Column { name: said.name, unit: said.unit, description: said.description, values });
     }
-    Ok(Table::new(facts, columns))
+    Ok(Table::new(metadata, columns))
 }
 
 /// A group's values of a column.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Column, ColumnFault, Facts, Table, TableError, Values, parquet_file};
+use super::{Column, ColumnFault, Metadata, Table, TableError, Values, parquet_file};
 use crate::data::atmosphere::QUANTITIES;
 
 /// What is known of one parameter of one object: percentiles of its weighted samples, in the parameter's unit.
@@ -31,7 +31,7 @@ pub struct RetrievalRow {
     pub points: u64,
     /// Fits from different starts.
     pub restarts: u64,
-    /// Share of the restarts that ended at the best one's chi-square; the engine's facts say within what.
+    /// Share of the restarts whose chi-square is within 1 of the best one's.
     pub restart_agreement: f32,
     /// (sum of weights)^2 over the sum of their squares: how many equal restarts would say as much.
     pub effective_samples: f32,
@@ -72,21 +72,21 @@ pub fn samples_path(path: &Path) -> PathBuf {
     path.with_extension("samples.parquet")
 }
 
-/// Writes a retrieval and the samples beside it as they come, each whole or not at all; the samples are there first. Equal rows and facts
+/// Writes a retrieval and the samples beside it as they come, each whole or not at all; the samples are there first. Equal rows and metadata
 /// give equal bytes.
 ///
-/// - `fill`: hands over each object with its samples, in order, and says what is true of the whole
+/// - `fill`: hands over each object with its samples, in order, and returns the metadata of the whole
 pub fn write<T, E: From<TableError>>(
     path: &Path,
-    fill: impl FnOnce(&mut Taker) -> Result<(T, Facts), E>,
+    fill: impl FnOnce(&mut Taker) -> Result<(T, Metadata), E>,
 ) -> Result<T, E> {
     parquet_file::write_rows(path, to_table, |put_row| {
         parquet_file::write_rows(&samples_path(path), samples_to_table, |put_sample| {
-            let (made, facts) = fill(&mut |row, samples| {
+            let (made, metadata) = fill(&mut |row, samples| {
                 put_row(row)?;
                 samples.into_iter().try_for_each(&mut *put_sample)
             })?;
-            Ok(((made, facts.clone()), facts))
+            Ok(((made, metadata.clone()), metadata))
         })
     })
 }
@@ -94,30 +94,30 @@ pub fn write<T, E: From<TableError>>(
 /// Takes an object and its samples.
 pub type Taker<'a> = dyn FnMut(RetrievalRow, Vec<SampleRow>) -> Result<(), TableError> + 'a;
 
-/// Reads a retrieval and its facts.
-pub fn read(path: &Path) -> Result<(Vec<RetrievalRow>, Facts), TableError> {
+/// Reads a retrieval and its metadata.
+pub fn read(path: &Path) -> Result<(Vec<RetrievalRow>, Metadata), TableError> {
     let table = parquet_file::read(path)?;
     let rows = from_table(&table).map_err(TableError::column(path))?;
-    Ok((rows, table.facts().clone()))
+    Ok((rows, table.metadata().clone()))
 }
 
-/// Reads samples and their facts.
-pub fn read_samples(path: &Path) -> Result<(Vec<SampleRow>, Facts), TableError> {
+/// Reads samples and their metadata.
+pub fn read_samples(path: &Path) -> Result<(Vec<SampleRow>, Metadata), TableError> {
     let table = parquet_file::read(path)?;
     let rows = samples_from_table(&table).map_err(TableError::column(path))?;
-    Ok((rows, table.facts().clone()))
+    Ok((rows, table.metadata().clone()))
 }
 
 /// Rows as a table.
-pub fn to_table(rows: &[RetrievalRow], facts: Facts) -> Table {
+pub fn to_table(rows: &[RetrievalRow], metadata: Metadata) -> Table {
     let u64s = |of: fn(&RetrievalRow) -> u64| Values::U64(rows.iter().map(of).collect());
     let f32s = |of: fn(&RetrievalRow) -> f32| Values::F32(rows.iter().map(of).collect());
     let mut columns = vec![Column::new("id", "1", "the object's name in its dataset", u64s(|row| row.id))];
     for (at, quantity) in QUANTITIES.iter().enumerate() {
-        for (ending, about, of) in PERCENTILES {
+        for (ending, description, of) in PERCENTILES {
             let values = rows.iter().map(|row| *of(&mut { row.parameters[at] })).collect();
             let name = format!("{}_{ending}", quantity.name);
-            columns.push(Column::new(name, quantity.unit, about, Values::F32(values)));
+            columns.push(Column::new(name, quantity.unit, description, Values::F32(values)));
         }
     }
     let flags = Values::Bool(rows.iter().map(|row| row.out_of_range).collect());
@@ -128,12 +128,12 @@ pub fn to_table(rows: &[RetrievalRow], facts: Facts) -> Table {
             "chi-square of the best restart over the observed points",
             f32s(|row| row.chi_square),
         ),
-        Column::new("points", "1", "observed points in the fit", u64s(|row| row.points)),
+        Column::new("observed_points", "1", "observed points in the fit", u64s(|row| row.points)),
         Column::new("restarts", "1", "fits from different starts", u64s(|row| row.restarts)),
         Column::new(
             "restart_agreement",
             "1",
-            "share of the restarts that ended at the best one's chi-square",
+            "share of the restarts whose chi-square is within 1 of the best one's",
             f32s(|row| row.restart_agreement),
         ),
         Column::new(
@@ -145,12 +145,12 @@ pub fn to_table(rows: &[RetrievalRow], facts: Facts) -> Table {
         Column::new("out_of_range", "1", "at or beyond the edge of what the network has learned", flags),
         Column::new("iterations", "1", "steps of the fit, over all restarts", u64s(|row| row.iterations)),
     ]);
-    Table::new(facts, columns)
+    Table::new(metadata, columns)
 }
 
 /// A table as rows.
 pub fn from_table(table: &Table) -> Result<Vec<RetrievalRow>, ColumnFault> {
-    let (ids, points) = (table.u64s("id")?, table.u64s("points")?);
+    let (ids, points) = (table.u64s("id")?, table.u64s("observed_points")?);
     let (restarts, iterations) = (table.u64s("restarts")?, table.u64s("iterations")?);
     let (chi_square, agreement) = (table.f32s("chi_square")?, table.f32s("restart_agreement")?);
     let (effective_samples, out_of_range) = (table.f32s("effective_samples")?, table.bools("out_of_range")?);
@@ -178,7 +178,7 @@ pub fn from_table(table: &Table) -> Result<Vec<RetrievalRow>, ColumnFault> {
 }
 
 /// Samples as a table.
-pub fn samples_to_table(rows: &[SampleRow], facts: Facts) -> Table {
+pub fn samples_to_table(rows: &[SampleRow], metadata: Metadata) -> Table {
     let u64s = |of: fn(&SampleRow) -> u64| Values::U64(rows.iter().map(of).collect());
     let f32s = |of: fn(&SampleRow) -> f32| Values::F32(rows.iter().map(of).collect());
     let mut columns = vec![
@@ -191,7 +191,7 @@ pub fn samples_to_table(rows: &[SampleRow], facts: Facts) -> Table {
         let values = rows.iter().map(|row| row.parameters[at]).collect();
         Column::new(quantity.name, quantity.unit, "where the restart ended", Values::F32(values))
     }));
-    Table::new(facts, columns)
+    Table::new(metadata, columns)
 }
 
 /// A table as samples.

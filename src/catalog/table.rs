@@ -1,16 +1,16 @@
-//! A table in memory: columns of one length, each with its unit and a line on what it is, and facts on the whole.
+//! A table in memory: columns of one length, each with its unit and description, and metadata of the whole.
 
 use serde_json::{Map, Value};
 
 use super::ColumnFault;
 
-/// What is true of a whole table, by name: free, but the same for the same table, so no times.
-pub type Facts = Map<String, Value>;
+/// Metadata of a whole table, by name: any JSON that is the same for the same table, so no times.
+pub type Metadata = Map<String, Value>;
 
 /// Columns of one length.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    facts: Facts,
+    metadata: Metadata,
     columns: Vec<Column>,
 }
 
@@ -21,8 +21,8 @@ pub struct Column {
     pub name: String,
     /// Unit of its values, "1" for none.
     pub unit: String,
-    /// What it is, in a line.
-    pub about: String,
+    /// What it holds, in a line.
+    pub description: String,
     /// `[rows]`.
     pub values: Values,
 }
@@ -72,21 +72,21 @@ impl Values {
 }
 
 impl Column {
-    /// A column with its unit and a line on what it is.
-    pub fn new(name: impl Into<String>, unit: &str, about: impl Into<String>, values: Values) -> Self {
-        Self { name: name.into(), unit: unit.into(), about: about.into(), values }
+    /// A column with its unit and description.
+    pub fn new(name: impl Into<String>, unit: &str, description: impl Into<String>, values: Values) -> Self {
+        Self { name: name.into(), unit: unit.into(), description: description.into(), values }
     }
 }
 
 impl Table {
     /// Puts columns side by side. They are of one length, and no two have one name.
-    pub fn new(facts: Facts, columns: Vec<Column>) -> Self {
+    pub fn new(metadata: Metadata, columns: Vec<Column>) -> Self {
         let rows = columns.first().map_or(0, |column| column.values.len());
         for (at, column) in columns.iter().enumerate() {
             assert_eq!(column.values.len(), rows, "`{}` is as long as the first column", column.name);
             assert!(columns[..at].iter().all(|other| other.name != column.name), "`{}` is there once", column.name);
         }
-        Self { facts, columns }
+        Self { metadata, columns }
     }
 
     /// How many rows.
@@ -94,9 +94,9 @@ impl Table {
         self.columns.first().map_or(0, |column| column.values.len())
     }
 
-    /// What is true of all of it.
-    pub fn facts(&self) -> &Facts {
-        &self.facts
+    /// Metadata of the whole table.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
     }
 
     /// All columns in their order.

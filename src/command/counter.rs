@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::CommandError;
 use super::fits::Post;
 use super::session::Session;
-use crate::fanout::Worker;
+use crate::ledger::Worker;
 use crate::trainer::progress::{Progress, Task};
 
 /// Counts records over the threads of this rank.

@@ -14,9 +14,9 @@ use crate::data::DataError;
 use crate::data::mask::MaskError;
 use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
-use crate::fanout::FanoutError;
 use crate::ingest::IngestError;
 use crate::launch::LaunchError;
+use crate::ledger::LedgerError;
 use crate::simulate::SimulateError;
 use crate::statistics::StatisticsError;
 use crate::trainer::TrainError;
@@ -72,7 +72,7 @@ pub enum CommandError {
     Statistics(#[from] StatisticsError),
     /// Shared work.
     #[error(transparent)]
-    Fanout(#[from] FanoutError),
+    Ledger(#[from] LedgerError),
     /// A campaign.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -130,7 +130,7 @@ impl Ends for CommandError {
             CommandError::Ingest(error) => error.exit(),
             CommandError::Checkpoint(error) => error.exit(),
             CommandError::Train(error) => error.exit(),
-            CommandError::Fanout(error) => error.exit(),
+            CommandError::Ledger(error) => error.exit(),
             CommandError::Device(error) => error.exit(),
             CommandError::There(there) => there.exit(),
             CommandError::Launch(error) => error.exit(),
@@ -232,6 +232,9 @@ fn asked_for(mut line: clap::Command, words: impl Iterator<Item = String>) -> cl
     line
 }
 
+/// Commands under names that they had before, and the names that they have now.
+const RENAMED: [(&str, &str); 1] = [("fanout", "ledger")];
+
 /// clap writes a paragraph. Its first line says what is wrong; what was wanted stands further down, or nowhere.
 fn sentence(error: &clap::Error, verb: &clap::Command) -> String {
     use clap::error::ErrorKind::{InvalidSubcommand, UnknownArgument};
@@ -257,6 +260,10 @@ fn sentence(error: &clap::Error, verb: &clap::Command) -> String {
     if matches!(error.kind(), InvalidSubcommand | UnknownArgument) && !sentence.contains("; ") {
         let program = verb.get_bin_name().unwrap_or("skyforge");
         let wrong = sentence.split('\'').nth(1).unwrap_or_default();
+        let renamed = RENAMED.iter().find(|(before, _)| *before == wrong && error.kind() == InvalidSubcommand);
+        if let Some((_, now)) = renamed {
+            return format!("{sentence}; it is called '{now}' now");
+        }
         sentence = match nearest_option(wrong, verb) {
             Some(meant) => format!("{sentence}; did you mean '--{meant}'"),
             None => format!("{sentence}, expected what `{program} --help` lists"),

@@ -9,13 +9,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::counter::{Counter, LedgerCounter};
-use super::fanout::hand;
+use super::ledger::hand;
 use super::session::Session;
 use super::{CommandError, logging};
 use crate::comm::tree::leaves_of;
 use crate::exit::{Ends, Exit};
-use crate::fanout::{Block, End, Ledger, Next, Outcome, Worker};
 use crate::inference::latent_fit::{Fitted, Known, LatentFit, Pull, Subject};
+use crate::ledger::{Block, End, Ledger, Next, Outcome, Worker};
 
 /// Fits all of `objects`, each rank a run of them, and gives what `read` makes of each to all ranks, in the order of objects. The same
 /// bits on any number of ranks, since a fit does not depend on its neighbours.

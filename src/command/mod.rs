@@ -3,10 +3,10 @@
 pub mod bench;
 pub mod doctor;
 pub mod evaluate;
-pub mod fanout;
 pub mod ingest;
 pub mod inpaint;
 pub mod inspect;
+pub mod ledger;
 pub mod report;
 pub mod retrieve;
 pub mod sample;

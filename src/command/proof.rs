@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use super::CommandError;
-use crate::fanout::Ledger;
-use crate::fanout::ledger;
-use crate::fanout::status::Status as LedgerStatus;
 use crate::files;
+use crate::ledger::status::Status as LedgerStatus;
+use crate::ledger::{self, Ledger};
 use crate::trainer::{Outcome, Status};
 
 /// The outcome of a training, the page of a ledger: there long before the work is done.

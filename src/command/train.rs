@@ -166,7 +166,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         return Ok(Exit::Done);
     }
     session.agree(prepare(session, arguments, &config, &dataset))?;
-    let record = format!("operations-rank-{:04}.txt", session.rank());
+    let record = format!("communication-rank-{:04}.txt", session.rank());
     if let Some((bytes, seconds)) = staged.told {
         run.note([("staged_bytes", bytes as f64), ("staged_seconds", seconds)]);
     }

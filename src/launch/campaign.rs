@@ -16,8 +16,8 @@ pub const FILE_NAME: &str = "campaign.toml";
 pub struct Campaign {
     /// The site that it was submitted to last.
     pub site: String,
-    /// The folder that paths are seen from.
-    pub here: PathBuf,
+    /// The folder that paths are relative to.
+    pub working_directory: PathBuf,
     /// What was asked for last.
     pub job: Job,
     /// What was submitted, the newest last.

@@ -41,9 +41,9 @@ pub struct Stage {
     /// Ranks on each of them.
     #[serde(default = "one")]
     pub ranks_per_node: u32,
-    /// Processors of each rank; of a training its `trainer.threads_per_rank` where it is not given, else 1.
+    /// CPUs of each rank; of a training its `trainer.threads_per_rank` where it is not given, else 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub processors_per_rank: Option<u32>,
+    pub cpus_per_rank: Option<u32>,
     /// GPUs of each node.
     #[serde(default)]
     pub gpus_per_node: u32,
@@ -52,21 +52,21 @@ pub struct Stage {
     pub memory: Option<Memory>,
     /// The longest that a job may take.
     pub time: Wall,
-    /// How long before that it stops by itself; a twentieth of the time, 2 to 10 minutes, where it is not given.
+    /// Time before the end of `time` at which a job stops by itself; a twentieth of the time, 2 to 10 minutes, where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lead: Option<Wall>,
+    pub stop_before: Option<Wall>,
     /// Workers of an array; 0 for no array.
     #[serde(default)]
     pub array: u32,
-    /// Workers of an array that run at once; 0 for all.
+    /// Most workers of an array that run at the same time; 0 for all.
     #[serde(default)]
-    pub at_once: u32,
-    /// Jobs that go on one after the other; 1 goes on by being requeued.
+    pub max_running: u32,
+    /// Jobs of a chain, each of which resumes where the one before stopped; 1 is requeued instead.
     #[serde(default = "one")]
-    pub links: u32,
-    /// How often one job may be started, all requeues counted.
+    pub chain_length: u32,
+    /// Most starts of one job, requeues counted.
     #[serde(default = "ten")]
-    pub starts: u32,
+    pub max_starts: u32,
 }
 
 fn one() -> u32 {
@@ -140,9 +140,9 @@ impl Job {
             for (key, count) in [
                 ("nodes", stage.nodes),
                 ("ranks_per_node", stage.ranks_per_node),
-                ("processors_per_rank", stage.processors_per_rank.unwrap_or(1)),
-                ("links", stage.links),
-                ("starts", stage.starts),
+                ("cpus_per_rank", stage.cpus_per_rank.unwrap_or(1)),
+                ("chain_length", stage.chain_length),
+                ("max_starts", stage.max_starts),
             ] {
                 if count == 0 {
                     return wrong(key, &0, "1 or more");
@@ -157,8 +157,8 @@ impl Job {
                     );
                 }
             }
-            if let Some(lead) = stage.lead.filter(|lead| *lead >= stage.time) {
-                return wrong("lead", &lead, &format!("less than `time`: {}", stage.time));
+            if let Some(lead) = stage.stop_before.filter(|lead| *lead >= stage.time) {
+                return wrong("stop_before", &lead, &format!("less than `time`: {}", stage.time));
             }
             if stage.array > 0 && stage.nodes > 1 {
                 return wrong("nodes", &stage.nodes, "1, since a worker of an array is on one node");
@@ -182,7 +182,7 @@ impl Stage {
     /// How long before its time is over a job stops by itself.
     pub fn stop_ahead(&self) -> Wall {
         let usual = || (self.time.seconds / 20).clamp(120, 600).min(self.time.seconds / 2);
-        self.lead.unwrap_or_else(|| Wall { seconds: usual() })
+        self.stop_before.unwrap_or_else(|| Wall { seconds: usual() })
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Planned<'a> {
     /// How it goes on.
     pub kind: Kind,
     /// Processors of each rank.
-    pub processors_per_rank: u32,
+    pub cpus_per_rank: u32,
 }
 
 impl<'a> Planned<'a> {
@@ -52,24 +52,24 @@ impl<'a> Planned<'a> {
         };
         let kind = match stage.command.split_whitespace().next() {
             _ if stage.array > 0 => Kind::Array,
-            Some("train") if stage.links > 1 => Kind::Chain,
+            Some("train") if stage.chain_length > 1 => Kind::Chain,
             Some("train") => Kind::Training,
-            _ if stage.links > 1 => {
+            _ if stage.chain_length > 1 => {
                 return Err(wrong(format!(
-                    "`links` is {}, expected 1 for what neither trains nor is an array",
-                    stage.links
+                    "`chain_length` is {}, expected 1 for what neither trains nor is an array",
+                    stage.chain_length
                 )));
             }
             _ => Kind::Task,
         };
         let threads = threads.unwrap_or(1);
-        let processors_per_rank = stage.processors_per_rank.unwrap_or(threads);
-        if processors_per_rank < threads {
+        let cpus_per_rank = stage.cpus_per_rank.unwrap_or(threads);
+        if cpus_per_rank < threads {
             return Err(wrong(format!(
-                "`processors_per_rank` is {processors_per_rank}, expected those of `trainer.threads_per_rank`: {threads}"
+                "`cpus_per_rank` is {cpus_per_rank}, expected those of `trainer.threads_per_rank`: {threads}"
             )));
         }
-        let planned = Self { stage, queue, kind, processors_per_rank };
+        let planned = Self { stage, queue, kind, cpus_per_rank };
         planned.fits().map_err(wrong)?;
         Ok(planned)
     }
@@ -77,7 +77,7 @@ impl<'a> Planned<'a> {
     /// Whether a job of it fits on the site's nodes.
     fn fits(&self) -> Result<(), String> {
         let Self { stage, queue, .. } = self;
-        let processors = stage.ranks_per_node * self.processors_per_rank;
+        let processors = stage.ranks_per_node * self.cpus_per_rank;
         if let Some(have) = queue.cpus_per_node.filter(|&have| processors > have) {
             return Err(format!(
                 "asks for {processors} processors a node, expected at most those of the site's nodes: {have}"
@@ -98,9 +98,9 @@ impl<'a> Planned<'a> {
         {
             return Err(format!("`memory` is {asked}, expected at most that of the site's nodes: {have}"));
         }
-        if let Some(longest) = queue.longest.filter(|longest| stage.time > *longest) {
+        if let Some(longest) = queue.max_time.filter(|longest| stage.time > *longest) {
             return Err(format!(
-                "`time` is {}, expected at most the site's {longest}: more `links` or `starts` make it longer",
+                "`time` is {}, expected at most the site's {longest}: more `chain_length` or `max_starts` make it longer",
                 stage.time
             ));
         }
@@ -119,7 +119,7 @@ impl<'a> Planned<'a> {
 
     /// Node-hours that it may take if nothing is done again.
     pub fn node_hours(&self) -> f64 {
-        let jobs = self.stage.links * self.stage.array.max(1);
+        let jobs = self.stage.chain_length * self.stage.array.max(1);
         f64::from(jobs * self.stage.nodes) * self.stage.time.hours()
     }
 

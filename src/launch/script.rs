@@ -30,8 +30,8 @@ pub fn render(planned: &Planned, site: &Site, name: &str, folder: &Path, here: &
         ("step", step(planned, site)),
         ("produces", stage.produces.clone()),
         ("signal", (stage.stop_ahead().seconds / 2).max(1).to_string()),
-        ("starts", stage.starts.to_string()),
-        ("links", stage.links.to_string()),
+        ("starts", stage.max_starts.to_string()),
+        ("links", stage.chain_length.to_string()),
     ];
     let mut script = template.to_owned();
     for (key, value) in values {
@@ -43,21 +43,21 @@ pub fn render(planned: &Planned, site: &Site, name: &str, folder: &Path, here: &
 
 /// What is asked of the queue. The array's size is said when it is submitted, since it may be cut in parts.
 fn resources(planned: &Planned, site: &Site) -> String {
-    let Planned { stage, queue, processors_per_rank, .. } = planned;
+    let Planned { stage, queue, cpus_per_rank, .. } = planned;
     let named = [("partition", &queue.partition), ("account", &queue.account), ("qos", &queue.qos)];
     let mut options: Vec<String> =
         named.iter().filter_map(|(key, value)| Some(format!("--{key}={}", value.as_ref()?))).collect();
     options.extend([
         format!("--nodes={}", stage.nodes),
         format!("--ntasks-per-node={}", stage.ranks_per_node),
-        format!("--cpus-per-task={processors_per_rank}"),
+        format!("--cpus-per-task={cpus_per_rank}"),
     ]);
     if stage.gpus_per_node > 0 {
         options.push(site.gpu_request.replace("{{gpus}}", &stage.gpus_per_node.to_string()));
     }
     options.extend(stage.memory.map(|memory| format!("--mem={memory}")));
     options.push(format!("--time={}", stage.time));
-    options.extend(queue.lines.iter().cloned());
+    options.extend(queue.sbatch_options.iter().cloned());
     options.iter().map(|option| format!("#SBATCH {option}")).collect::<Vec<_>>().join("\n")
 }
 
@@ -74,7 +74,7 @@ fn step(planned: &Planned, site: &Site) -> String {
     if site.launcher.split_whitespace().next() == Some("srun") {
         // srun does not take --cpus-per-task over from sbatch since 22.05. A rank that dies takes the others along. Ranks see all GPUs of
         // their node, since those that see one only cannot reach each other's.
-        launcher.push(format!("--cpus-per-task={} --kill-on-bad-exit=1", planned.processors_per_rank));
+        launcher.push(format!("--cpus-per-task={} --kill-on-bad-exit=1", planned.cpus_per_rank));
         if stage.gpus_per_node > 0 {
             launcher.push("--gpu-bind=none".into());
         }

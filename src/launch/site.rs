@@ -53,9 +53,9 @@ pub struct Queue {
     /// Memory of a node that jobs may have.
     pub memory_per_node: Option<Memory>,
     /// The longest that a job may take.
-    pub longest: Option<Wall>,
+    pub max_time: Option<Wall>,
     /// Further options of sbatch.
-    pub lines: Vec<String>,
+    pub sbatch_options: Vec<String>,
 }
 
 fn gpu_request() -> String {

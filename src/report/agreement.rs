@@ -26,7 +26,8 @@ pub fn spectrum(inputs: &ReportInputs) -> Markup {
     };
     let reach = ours.spectrum_ratio.iter().map(|x| (x - 1.0).abs()).filter(|x| x.is_finite()).fold(0.0, f64::max);
     let half = (1.1 * reach).clamp(0.3, 1.0);
-    let judged_ends = [found.judged.start as f64, found.judged.end as f64, 1.0 - TARGET, 1.0 + TARGET];
+    let judged_ends =
+        [found.judged_wavenumbers.start as f64, found.judged_wavenumbers.end as f64, 1.0 - TARGET, 1.0 + TARGET];
     let power =
         if inputs.unit.is_empty() { "power per mode".into() } else { format!("power, {}\u{b2} px\u{b2}", inputs.unit) };
     Figure {

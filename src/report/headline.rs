@@ -74,7 +74,7 @@ fn verdict(inputs: &ReportInputs) -> String {
 
 /// "8 <= k < 24".
 pub fn judged(comparison: &Comparison) -> String {
-    format!("{} \u{2264} k < {}", comparison.judged.start, comparison.judged.end)
+    format!("{} \u{2264} k < {}", comparison.judged_wavenumbers.start, comparison.judged_wavenumbers.end)
 }
 
 fn comparison_cards(comparison: &Comparison) -> Markup {

@@ -48,8 +48,8 @@ pub struct Comparison {
     pub wavenumber: Vec<f64>,
     /// l = 360 k / side in degrees, `[b]`.
     pub multipole: Option<Vec<f64>>,
-    /// The k on which the spectrum is judged: [s/8, 3s/8).
-    pub judged: Range<usize>,
+    /// The k over which `spectrum_worst` is taken: [s/8, 3s/8).
+    pub judged_wavenumbers: Range<usize>,
     /// Bins of pixel value, the same for all sets.
     pub pixel_bins: PixelBins,
     /// The generated set.
@@ -178,7 +178,7 @@ pub fn compare(
         pixel_bins,
         generated_distance: generated.distance(&reference, judged.clone(), maps_for_ks),
         floor_distance: floor.distance(&reference, judged.clone(), maps_for_ks),
-        judged,
+        judged_wavenumbers: judged,
         generated: generated.summary,
         reference: reference.summary,
         floor: floor.summary,

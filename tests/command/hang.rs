@@ -49,7 +49,7 @@ fn a_rank_that_stands_still_is_told_of_and_the_run_goes_on_with_it() {
     let still = children(child.id()).into_iter().find(|&child| rank_of(child).as_deref() == Some("1"));
     let still = still.expect("rank 1 is a child of the launcher");
     signal(still, "-STOP");
-    let (log, record) = (run.join("log/rank-0000.log"), run.join("log/operations-rank-0000.txt"));
+    let (log, record) = (run.join("log/rank-0000.log"), run.join("log/communication-rank-0000.txt"));
     until("the word about it", || text(&log).contains("has taken"));
     signal(still, "-CONT");
     assert!(child.wait().expect("it ends").success());
@@ -126,7 +126,7 @@ fn a_rank_that_is_stopped_for_good_is_named_and_ends_the_job() {
             let log = text(&scene.run.join(format!("log/rank-{other:04}.log")));
             assert!(log.contains(&culprit), "the log of rank {other}: {log}");
         }
-        let record = text(&scene.run.join(format!("log/operations-rank-{:04}.txt", usize::from(rank == 0))));
+        let record = text(&scene.run.join(format!("log/communication-rank-{:04}.txt", usize::from(rank == 0))));
         assert!(record.lines().last().is_some_and(|line| line.contains("under way")), "{record}");
     }
 }

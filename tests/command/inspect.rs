@@ -120,6 +120,27 @@ fn a_run_and_its_checkpoint_tell_what_they_hold() {
 }
 
 #[test]
+fn a_checkpoint_tells_its_scores_and_by_which_the_best_is_chosen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (maps, trained) = (folder.path().join("maps"), folder.path().join("run"));
+    must(1, &["simulate", "maps", "--out", arg(&maps), "--count", "128", "--seed", "1", "--validation", "0.5"]);
+    let train = ["train", CONFIG, "--run", arg(&trained), "--data", arg(&maps), "--set", "trainer.steps=3"];
+    let validation = ["trainer.checkpoint_every=3", "validation.every=3", "validation.best=variance_error"];
+    must(1, &[&train[..], &validation.map(|set| ["--set", set]).concat()].concat());
+    let checkpoint = trained.join("checkpoints/step-0000003");
+    let state: toml::Table =
+        fs::read_to_string(checkpoint.join("state.toml")).expect("it is there").parse().expect("TOML");
+    let told_of_it = told(&checkpoint, &[]);
+    for score in ["spectrum_error", "variance_error"] {
+        assert_eq!(told_of_it["scores"][score].as_f64(), state["scores"][score].as_float(), "{score}");
+    }
+    assert_eq!(told_of_it["best"], serde_json::json!({ "score": "variance_error", "direction": "min" }));
+    assert_eq!(told(&trained, &[])["newest"]["scores"], told_of_it["scores"]);
+    let lines = must(1, &["inspect", arg(&checkpoint)]);
+    assert!(lines.contains("\nscores\n  spectrum_error  ") && lines.contains("score  variance_error"), "{lines}");
+}
+
+#[test]
 fn what_is_nothing_of_ours_is_named_in_a_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, line) = refused(&["inspect", arg(folder.path())]);

@@ -8,7 +8,6 @@ mod bad_input;
 mod bench;
 mod disk;
 mod doctor;
-mod fanout;
 #[cfg(feature = "mpi")]
 mod faults;
 mod golden;
@@ -19,7 +18,8 @@ mod ingest_spectra;
 mod inpaint;
 mod inspect;
 mod killed;
-mod ledgers;
+mod ledger_commands;
+mod ledger_drill;
 #[path = "../library/shared/spectra.rs"]
 mod made_spectra;
 mod main_job;

@@ -38,9 +38,9 @@ fn a_retrieval_has_the_same_bytes_on_any_ranks() {
         must(*ranks, &[&words[..], &["--seed", "3"], &QUICK].concat());
         assert!(fs::read(&again).expect("a table") == got[0], "attempt {attempt}");
     }
-    let (rows, facts) = retrieval::read(&scene.place.join("new/0/table.parquet")).expect("a table");
+    let (rows, metadata) = retrieval::read(&scene.place.join("new/0/table.parquet")).expect("a table");
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), (7000..7007).collect::<Vec<_>>());
-    assert_eq!(facts["mask"], "not:5-60um");
+    assert_eq!(metadata["mask"], "not:5-60um");
     let fits = Dataset::open(&scene.place.join("new/0/fits")).expect("a dataset");
     assert_eq!(fits.read_ids(0..7).expect("ids"), (7000..7007).collect::<Vec<_>>());
     let medians: Vec<f32> = rows.iter().flat_map(|row| row.parameters.map(|interval| interval.median)).collect();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use skyforge::catalog::{Facts, Interval, RetrievalRow, SampleRow, parquet_file, retrieval};
+use skyforge::catalog::{Interval, Metadata, RetrievalRow, SampleRow, parquet_file, retrieval};
 use skyforge::data::Dataset;
 use skyforge::rng::{Draw, Stream};
 use skyforge::statistics::weighted::percentiles;
@@ -56,10 +56,10 @@ fn retrieved(folder: &Path, narrow: f64) -> (PathBuf, PathBuf) {
     }
     rows.reverse(); // rows are matched by id, whatever their order
     let table = folder.join("table.parquet");
-    let mut facts = Facts::new();
-    facts.insert("weights".into(), "generator_ema".into());
-    parquet_file::write(&table, &retrieval::to_table(&rows, facts.clone())).expect("the disk has room");
-    parquet_file::write(&retrieval::samples_path(&table), &retrieval::samples_to_table(&samples, facts))
+    let mut metadata = Metadata::new();
+    metadata.insert("weights".into(), "generator_ema".into());
+    parquet_file::write(&table, &retrieval::to_table(&rows, metadata.clone())).expect("the disk has room");
+    parquet_file::write(&retrieval::samples_path(&table), &retrieval::samples_to_table(&samples, metadata))
         .expect("the disk has room");
     (spectra, table)
 }
@@ -74,7 +74,7 @@ fn a_table_says_what_it_is_and_whether_it_is_whole() {
     let (_, table) = retrieved(folder.path(), 1.0);
     let told: Value = serde_json::from_str(&must(1, &["inspect", arg(&table), "--json"])).expect("JSON");
     assert_eq!((&told["what"], &told["whole"], &told["rows"]), (&"table".into(), &true.into(), &OBJECTS.into()));
-    assert_eq!(told["facts"]["weights"], "generator_ema");
+    assert_eq!(told["metadata"]["weights"], "generator_ema");
     let columns = told["columns"].as_array().expect("a list");
     assert_eq!(columns.len(), 43);
     let radius = columns.iter().find(|column| column["name"] == "planet_radius_p84").expect("it is there");
@@ -104,7 +104,7 @@ fn a_right_retrieval_keeps_its_promise_and_a_narrow_one_does_not() {
         let lines = must(1, &["evaluate", arg(&table), "--against", arg(&spectra), "--coverage"]);
         assert!(lines.starts_with("400 objects of the split all\n") && lines.contains("ranks: KS p"), "{lines}");
         let found = json(&folder.join("table.statistics.json"));
-        assert_eq!((&found["objects"], &found["sets"]["facts"]["weights"]), (&400.into(), &"generator_ema".into()));
+        assert_eq!((&found["objects"], &found["sets"]["metadata"]["weights"]), (&400.into(), &"generator_ema".into()));
         for row in found["parameters"].as_array().expect("a list") {
             let number = |of: &Value, key: &str| of[key].as_f64().expect("a number");
             let inner = &row["coverage"][0];
@@ -144,16 +144,16 @@ fn statistics_go_where_they_are_told_and_to_stdout_as_json() {
 fn a_table_of_other_objects_is_refused_and_a_split_leaves_them_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let (spectra, table) = retrieved(folder.path(), 1.0);
-    let (mut rows, facts) = retrieval::read(&table).expect("a table");
+    let (mut rows, metadata) = retrieval::read(&table).expect("a table");
     rows[7].id = 1 << 40;
-    parquet_file::write(&table, &retrieval::to_table(&rows, facts.clone())).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::to_table(&rows, metadata.clone())).expect("the disk has room");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra)]);
     assert!(code == 65 && line.contains("has id 1099511627776, expected ids of records of"), "{line}");
     let lines = must(1, &["evaluate", arg(&table), "--against", arg(&spectra), "--split", "train"]);
     assert!(lines.starts_with("399 objects of the split train; 1 of the table are not in it"), "{lines}");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra), "--split", "test"]);
     assert!(code == 64 && line.contains("has no split `test`, expected one of `train`"), "{line}");
-    parquet_file::write(&table, &retrieval::to_table(&rows[7..8], facts)).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::to_table(&rows[7..8], metadata)).expect("the disk has room");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra), "--split", "train"]);
     assert!(code == 65 && line.contains("has no id of the split train"), "{line}");
 }
@@ -164,7 +164,7 @@ fn what_is_no_retrieval_is_refused_in_a_line() {
     let (spectra, table) = retrieved(folder.path(), 1.0);
     let samples = retrieval::samples_path(&table);
     let (code, line) = refused(&["evaluate", arg(&samples), "--against", arg(&spectra)]);
-    assert!(code == 65 && line.contains("has no column `points`"), "{line}");
+    assert!(code == 65 && line.contains("has no column `observed_points`"), "{line}");
     let text = folder.path().join("table.csv");
     fs::write(&text, "id\n1\n").expect("the disk has room");
     let (code, line) = refused(&["evaluate", arg(&text), "--against", arg(&spectra)]);

@@ -29,7 +29,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("checkpoint", &["optim"]),
     ("trainer", &["data", "objective", "comm", "optim", "checkpoint", "statistics"]),
     ("inference", &["data", "model", "comm", "checkpoint", "statistics"]),
-    ("fanout", &["comm"]),
+    ("ledger", &["comm"]),
     ("catalog", &["data", "statistics"]),
     ("report", &["statistics"]),
     // A run's configuration is made of the rooms' own sections, and the reference lists all settings.
@@ -52,7 +52,7 @@ const EVERY_ROOM: [&str; 16] = [
     "checkpoint",
     "trainer",
     "inference",
-    "fanout",
+    "ledger",
     "catalog",
     "report",
     "config",

@@ -20,7 +20,7 @@ command        = "train configs/debug_exogan.toml --run $CAMPAIGN/run --data {} 
 produces       = "$CAMPAIGN/run/outcome.toml"
 nodes          = 2
 ranks_per_node = 2
-links          = {links}
+chain_length   = {links}
 {more}
 
 [[stage]]

@@ -26,8 +26,8 @@ fn faults_change_neither_the_weights_nor_the_table() {
         ("restarts=4 --set iterations=64", "restarts=16 --set iterations=1024".to_owned()),
         ("--objects-per-block 4", "--objects-per-block 2".to_owned()),
         // Two workers on each node.
-        ("array          = 3\nat_once        = 2", "array = 4\nprocessors_per_rank = 2".to_owned()),
-        ("links          = 2", "starts = 30".to_owned()),
+        ("array          = 3\nat_once        = 2", "array = 4\ncpus_per_rank = 2".to_owned()),
+        ("chain_length   = 2", "max_starts = 30".to_owned()),
     ];
     let job = |name: &str, train: &str| {
         let train = (data, format!("{data} --set trainer.steps={STEPS} {train}"));

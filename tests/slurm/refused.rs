@@ -33,8 +33,8 @@ fn a_stages_words_are_checked_by_the_verb_itself() {
             "stage `train`: unexpected argument '--stepz'",
         ),
         (
-            "ranks_per_node = 2\nmemory         = \"1G\"\ntime           = \"00:10:00\"\nlinks",
-            "ranks_per_node = 3\ntime = \"00:10:00\"\nlinks",
+            "ranks_per_node = 2\nmemory         = \"1G\"\ntime           = \"00:10:00\"\nchain_length",
+            "ranks_per_node = 3\ntime = \"00:10:00\"\nchain_length",
             "stage `train`: there are 6 ranks, expected at most `batch.microbatches`: 4",
         ),
         (train, "--run $CAMPAIGN/other --data $CAMPAIGN/spectra", "run/outcome.toml, expected "),
@@ -58,7 +58,7 @@ fn a_stages_words_are_checked_by_the_verb_itself() {
             "memory = \"64G\"",
             "stage `simulate`: `memory` is 64G, expected at most that of the site's nodes: 4G",
         ),
-        ("links ", "linkz ", "unknown key `stage[2].linkz`, did you mean `stage[2].links`"),
+        ("chain_length ", "chain_lenght ", "unknown key `stage[2].chain_lenght`, did you mean `stage[2].chain_length`"),
     ] {
         let (code, line) = refused(&[(from, to)], &[]);
         assert!(

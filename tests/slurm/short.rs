@@ -16,13 +16,13 @@ fn a_campaign_goes_from_one_submit_to_its_report_and_a_panic_ends_one_for_good()
     let job = small_job(
         place.path(),
         "whole",
-        &[("links          = 2", "links = 1"), (data, &format!("{data} --drill stop@15"))],
+        &[("chain_length   = 2", "chain_length = 1"), (data, &format!("{data} --drill stop@15"))],
     );
     let panics = small_job(
         place.path(),
         "lost",
         &[
-            ("links          = 2", "links = 1"),
+            ("chain_length   = 2", "chain_length = 1"),
             ("--count 600", "--count 64"),
             (data, &format!("{data} --drill panic@10:1")),
         ],

@@ -13,8 +13,8 @@ use crate::command::CommandError;
 use crate::command::output::say;
 use crate::command::session::Session;
 use crate::exit::Exit;
-use crate::fanout::disk::OPERATIONS;
-use crate::fanout::{FanoutError, Hand, Ledger, Next, Terms, Work, Worker};
+use crate::ledger::disk::OPERATIONS;
+use crate::ledger::{Hand, Lease, Ledger, LedgerError, Next, Work, Worker};
 
 /// What it costs to share work out over a folder.
 ///
@@ -77,29 +77,29 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
 }
 
 /// All workers of this rank.
-fn work_on(folder: &Path, arguments: &Arguments) -> Result<Round, FanoutError> {
+fn work_on(folder: &Path, arguments: &Arguments) -> Result<Round, LedgerError> {
     let begun = Instant::now();
     let counts = thread::scope(|scope| {
         let workers: Vec<_> = (0..arguments.workers).map(|_| scope.spawn(|| work(folder, arguments))).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().expect("a worker ends"))
-            .collect::<Result<Vec<[u64; OPERATIONS.len()]>, FanoutError>>()
+            .collect::<Result<Vec<[u64; OPERATIONS.len()]>, LedgerError>>()
     })?;
     let operations = std::array::from_fn(|kind| counts.iter().map(|counts| counts[kind] as f64).sum());
     Ok(Round { seconds: begun.elapsed().as_secs_f64(), operations })
 }
 
 /// One worker: what it asked of the file system.
-fn work(folder: &Path, arguments: &Arguments) -> Result<[u64; OPERATIONS.len()], FanoutError> {
+fn work(folder: &Path, arguments: &Arguments) -> Result<[u64; OPERATIONS.len()], LedgerError> {
     let work = Work {
-        verb: "bench".into(),
+        command: "bench".into(),
         first_object: 0,
         end_object: arguments.blocks.into(),
         objects_per_block: 1,
-        facts: toml::Table::new(),
+        description: toml::Table::new(),
     };
-    let ledger = Ledger::join(folder, work, Terms::default())?;
+    let ledger = Ledger::join(folder, work, Lease::default())?;
     let ledger = if arguments.sync { ledger } else { ledger.without_sync() };
     let mut worker = Worker::start(&ledger, Hand::default(), |block| Ok(vec![(); block.count() as usize]));
     while let Next::Object(object, ()) = worker.next_object()? {

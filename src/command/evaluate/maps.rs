@@ -152,7 +152,7 @@ fn summary(comparison: &Comparison) -> String {
     for (name, ours, floor) in rows {
         let _ = writeln!(text, "{name:<34} {ours:>10.4} {floor:>10.4}");
     }
-    let judged = &comparison.judged;
+    let judged = &comparison.judged_wavenumbers;
     let _ = write!(text, "the spectrum is judged over {} <= k < {}", judged.start, judged.end);
     text
 }

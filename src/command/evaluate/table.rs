@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{ALL, Arguments, CommandError, records_of};
-use crate::catalog::{Facts, RetrievalRow, SampleRow, retrieval};
+use crate::catalog::{Metadata, RetrievalRow, SampleRow, retrieval};
 use crate::command::output::say;
 use crate::data::atmosphere::QUANTITIES;
 use crate::data::{DataError, Dataset, Kind, atmosphere};
@@ -21,10 +21,10 @@ use crate::statistics::{ParameterStatistics, RetrievalStatistics};
 /// What was compared with what: beside the numbers in the statistics.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Compared {
-    /// Facts of the table: whatever its maker put there.
-    pub facts: Facts,
+    /// Metadata of the table, as `retrieve` wrote it.
+    pub metadata: Metadata,
     /// Rows whose id no record of the split has, left out.
-    pub elsewhere: u64,
+    pub rows_not_in_split: u64,
     /// Checksum of the dataset, and the split.
     pub reference: String,
     pub split: String,
@@ -36,13 +36,13 @@ const SEED: u64 = 0;
 /// Compares it.
 pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     let path = &arguments.records;
-    let (rows, facts) = retrieval::read(path)?;
+    let (rows, metadata) = retrieval::read(path)?;
     let samples = if arguments.coverage { samples_beside(path)? } else { None };
     let reference = Dataset::open(&arguments.against)?;
     let (split, truths) = truths(&reference, &arguments.against, arguments.split.as_deref())?;
     let matched: Vec<(&RetrievalRow, &[f64; 7])> =
         rows.iter().filter_map(|row| Some((row, truths.get(&row.id)?))).collect();
-    let elsewhere = rows.len() - matched.len();
+    let rows_not_in_split = rows.len() - matched.len();
     if let Some(lost) = rows.iter().find(|row| arguments.split.is_none() && !truths.contains_key(&row.id)) {
         let fault = format!("has id {}, expected ids of records of {}", lost.id, arguments.against.display());
         return Err(CommandError::Wrong { path: path.clone(), fault });
@@ -57,7 +57,12 @@ pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     }
 
     let statistics = measure(&matched, arguments.coverage, samples.as_deref());
-    let compared = Compared { facts, elsewhere: elsewhere as u64, reference: reference.checksum().to_owned(), split };
+    let compared = Compared {
+        metadata,
+        rows_not_in_split: rows_not_in_split as u64,
+        reference: reference.checksum().to_owned(),
+        split,
+    };
     let mut told = serde_json::to_value(&statistics).expect("statistics are JSON");
     told["sets"] = serde_json::to_value(&compared).expect("names are JSON");
     let text = told.to_string();
@@ -161,8 +166,8 @@ fn measure(
 /// What a person wants to know first.
 fn summary(statistics: &RetrievalStatistics, compared: &Compared) -> String {
     let mut text = format!("{} objects of the split {}", statistics.objects, compared.split);
-    if compared.elsewhere > 0 {
-        let _ = write!(text, "; {} of the table are not in it", compared.elsewhere);
+    if compared.rows_not_in_split > 0 {
+        let _ = write!(text, "; {} of the table are not in it", compared.rows_not_in_split);
     }
     let _ = writeln!(
         text,

@@ -16,11 +16,11 @@ use clap::Args;
 use self::deviation::Deviation;
 use self::filler::Filler;
 use self::holes::Holes;
-pub(super) use self::worker::{VERB, merge};
-use super::fanout::hand::OfWorkers;
+pub(super) use self::worker::{COMMAND, merge};
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
 use super::fits::{Post, fit_in_order};
+use super::ledger::hand::OfWorkers;
 use super::output_dataset::OutputDataset;
 use super::provenance::PROGRAM;
 use super::records::{Record, Records};
@@ -33,9 +33,9 @@ use crate::data::mask::Mask;
 use crate::data::{Dataset, Encoding, Header, Kind};
 use crate::device::Choice;
 use crate::exit::Exit;
-use crate::fanout::{Ledger, Terms};
 use crate::inference::latent_fit::{Contextual, FitSettings, Fitted, LatentFit, Subject};
 use crate::inference::retrieval::{Calibration, UNMEASURED};
+use crate::ledger::{Lease, Ledger};
 use crate::rng::Draw;
 
 /// Fill what is not known of maps or spectra.
@@ -46,7 +46,7 @@ use crate::rng::Draw;
 /// DATASET has there is told, beside filling with the mean of what is known.
 ///
 /// With --ledger any number of workers share the records: ranks, processes, tasks of an array. The same command joins the work or
-/// goes on with it; `skyforge fanout merge LEDGER --out OUT` writes the dataset.
+/// goes on with it; `skyforge ledger merge LEDGER --out OUT` writes the dataset.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge inpaint runs/maps data/maps --mask center --out data/filled
@@ -126,7 +126,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         let OfWorkers { ledger, objects_per_block: asked, max_wall } = &arguments.workers;
         let ledger = ledger.as_deref().expect("the command line has one of them");
         let work = worker::work(header, asked.unwrap_or(objects_per_block));
-        let ledger = &session.agree(Ledger::join(ledger, work, Terms::default()))?;
+        let ledger = &session.agree(Ledger::join(ledger, work, Lease::default()))?;
         return worker::run(&Post { session, ledger, max_wall: *max_wall, names }, &fit, &filler, Arc::clone(&dataset));
     };
     let mut off = Deviation::default();
@@ -225,7 +225,7 @@ fn calibration(
     // Those of a retrieval: only that draws from the errors.
     let settings = fit_settings::with(&arguments.preset.settings(trained.facts.embedder.is_some()), &arguments.sets)?;
     // Medians stay where the generator has them, so whether the calibration would move them does not matter.
-    let of = [true, false].map(|adjust| calibrate::facts(trained, &settings, mask, &errors, adjust));
+    let of = [true, false].map(|adjust| calibrate::conditions(trained, &settings, mask, &errors, adjust));
     let found = of.iter().find_map(|of| calibrate::read(&arguments.run, of).transpose()).transpose();
     let found = session.agree(found)?;
     if session.rank() == 0 {

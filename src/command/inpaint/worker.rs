@@ -11,22 +11,22 @@ use crate::command::records::{Record, Records};
 use crate::command::shards;
 use crate::data::{Dataset, DatasetWriter, Header, Manifest, OutputLock};
 use crate::exit::Exit;
-use crate::fanout::merge::{Finished, Merged};
-use crate::fanout::{Block, Ledger, Work, ledger};
 use crate::inference::latent_fit::LatentFit;
+use crate::ledger::merge::{Finished, Merged};
+use crate::ledger::{self, Block, Ledger, Work};
 use crate::one_line;
 
-/// The verb of its ledgers.
-pub const VERB: &str = "inpaint";
+/// The command of its ledgers.
+pub const COMMAND: &str = "inpaint";
 
-/// The work on all records of the dataset that is to be, whose manifest but for its shards the facts are.
+/// The work on all records of the dataset that is to be, described by its manifest without shards.
 pub fn work(header: Header, objects_per_block: u64) -> Work {
     Work {
-        verb: VERB.into(),
+        command: COMMAND.into(),
         first_object: 0,
         end_object: header.count,
         objects_per_block,
-        facts: toml::Table::try_from(Manifest::new(header, Vec::new())).expect("a manifest is a table"),
+        description: toml::Table::try_from(Manifest::new(header, Vec::new())).expect("a manifest is a table"),
     }
 }
 
@@ -47,7 +47,7 @@ pub fn run(post: &Post, fit: &LatentFit, filler: &Filler, dataset: Arc<Dataset>)
 pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merged, CommandError> {
     let wrong = |fault: String| CommandError::Wrong { path: ledger.folder().join(ledger::FILE_NAME), fault };
     let manifest: Manifest =
-        ledger.work().facts.clone().try_into().map_err(|error| wrong(one_line::message(&error)))?;
+        ledger.work().description.clone().try_into().map_err(|error| wrong(one_line::message(&error)))?;
     let finished = Finished::of(ledger)?;
     let header = manifest.header().without(&finished.quarantined()?);
     if header.count == 0 {
@@ -60,7 +60,7 @@ pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merg
     let entries = shards::write_stream(&writer, &shards, |hand| {
         merged = finished.merge(|object, outcome| {
             next();
-            let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `fanout status`
+            let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `ledger status`
             let (record, its): (Record, Deviation) = postcard::from_bytes(&payload)
                 .map_err(|fault| wrong(format!("object {object}: {fault}, expected what this program fills in")))?;
             if record.values.len() != manifest.modality().len() || record.labels.len() != manifest.labels.len() {

@@ -1,4 +1,4 @@
-//! A checkpoint: what it continues, and what its tensors hold.
+//! A checkpoint: its step, its measured scores, and what its tensors hold.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Found;
 use super::range::Range;
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError, State};
 use crate::command::CommandError;
 
 /// Looks at all of it.
@@ -53,11 +53,12 @@ fn network_of(tensor: &Named) -> &str {
     tensor.name.split('.').next().unwrap_or_default()
 }
 
-/// What it continues.
+/// Its step, its scores and the score by which the run chooses its best checkpoint; empty and null where none is measured.
 pub(super) fn summary(checkpoint: &Checkpoint) -> Value {
+    let State { step, position, updates, scores, best, .. } = &checkpoint.state;
     json!({
-        "what": "checkpoint", "whole": true, "step": checkpoint.state.step, "position": checkpoint.state.position,
-        "updates": checkpoint.state.updates, "checksum": checkpoint.checksum(),
+        "what": "checkpoint", "whole": true, "step": step, "position": position, "updates": updates,
+        "scores": scores, "best": best, "checksum": checkpoint.checksum(),
     })
 }
 

@@ -30,6 +30,7 @@ fn object(fields: &Map<String, Value>, indent: usize, out: &mut Vec<String>) {
     fields.sort_by_key(rank);
     for (name, value) in fields {
         match value {
+            Value::Object(fields) if fields.is_empty() => {}
             Value::Object(fields) => {
                 out.push(format!("{:indent$}{name}", ""));
                 object(fields, indent + 2, out);

@@ -15,7 +15,7 @@ pub(super) fn look(path: &Path) -> Result<Found, CommandError> {
     let bytes = std::fs::metadata(path).map_err(CommandError::io(path))?.len();
     let columns: Vec<Value> = table.columns().iter().map(tell).collect();
     let told = json!({
-        "what": "table", "whole": true, "rows": table.rows(), "bytes": bytes, "columns": columns, "facts": table.facts(),
+        "what": "table", "whole": true, "rows": table.rows(), "bytes": bytes, "columns": columns, "metadata": table.metadata(),
     });
     Ok(Found { told, damaged: Vec::new(), maps: None })
 }
@@ -31,7 +31,7 @@ fn tell(column: &Column) -> Value {
     }
     let told = range.tell();
     json!({
-        "name": column.name, "unit": column.unit, "type": column.values.kind(), "about": column.about,
+        "name": column.name, "unit": column.unit, "type": column.values.kind(), "description": column.description,
         "min": told["min"], "max": told["max"],
     })
 }

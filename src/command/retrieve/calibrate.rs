@@ -89,8 +89,8 @@ impl Errors {
     }
 }
 
-/// What a calibration holds for.
-pub fn facts(
+/// The conditions under which a calibration is valid.
+pub fn conditions(
     trained: &Trained,
     settings: &FitSettings,
     mask: &str,
@@ -115,9 +115,9 @@ pub fn facts(
 pub fn in_short(calibration: &Calibration) -> serde_json::Value {
     json!({
         "spectra": calibration.spectra,
-        "trials": calibration.trials,
-        "correlated": calibration.correlated,
-        "usual": calibration.usual,
+        "adjustment_spectra": calibration.adjustment_spectra,
+        "points_per_independent_point": calibration.points_per_independent_point,
+        "chi_square_per_point_p99": calibration.chi_square_per_point_p99,
         "adjusted": calibration.adjustment.is_some(),
     })
 }
@@ -139,7 +139,7 @@ pub fn read(run: &Path, of: &BTreeMap<String, String>) -> Result<Option<Calibrat
     let wrong = |fault: String| CommandError::Wrong { path: path.clone(), fault };
     let found: Calibration = serde_json::from_str(&text)
         .map_err(|error| wrong(format!("{error}, expected what `skyforge retrieve --calibrate` writes")))?;
-    if found.of != *of {
+    if found.valid_for != *of {
         return Err(wrong("is of another run or other spectra, remove it".into()));
     }
     Ok(Some(found))
@@ -220,14 +220,14 @@ impl Measure<'_> {
         chi_squares.sort_by(f64::total_cmp);
         let usual = chi_squares[((1.0 - UNUSUAL) * (chi_squares.len() - 1) as f64).round() as usize];
         Ok(Calibration {
-            of,
+            valid_for: of,
             spectra: whole,
-            trials: count,
+            adjustment_spectra: count,
             variance,
-            correlated,
+            points_per_independent_point: correlated,
             adjustment,
             widening: widen(&trials, correlated, self.draw),
-            usual,
+            chi_square_per_point_p99: usual,
         })
     }
 
@@ -294,7 +294,7 @@ fn clean(spectra: &mut Spectra, record: u64) -> Result<Subject, CommandError> {
 
 /// Writes a calibration into its run.
 pub fn write(run: &Path, calibration: &Calibration) -> Result<PathBuf, CommandError> {
-    let path = path(run, &calibration.of);
+    let path = path(run, &calibration.valid_for);
     let folder = path.parent().expect("it lies in a folder");
     files::create_folder(folder).map_err(CommandError::io(folder))?;
     let text = serde_json::to_string(calibration).expect("a calibration is numbers");

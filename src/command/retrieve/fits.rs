@@ -3,18 +3,12 @@
 use std::ops::Range;
 
 use super::table::Retrieved;
-use crate::catalog::Facts;
+use crate::catalog::Metadata;
 use crate::command::output_dataset::OutputDataset;
 use crate::command::session::Session;
 use crate::command::{CommandError, fit_spectra, shards};
 use crate::data::{DataError, Dataset, Header, split};
 use crate::inference::retrieval::Posterior;
-
-fn source(about: &Facts) -> toml::Table {
-    let mut source = toml::Table::try_from(about).expect("facts are a table without nulls");
-    source.insert("made_by".into(), "retrieve".into());
-    source
-}
 
 /// Writes the best fit of each of `objects` with its medians as labels and its id in `dataset`.
 pub fn write(
@@ -22,13 +16,13 @@ pub fn write(
     out: &OutputDataset,
     dataset: &Dataset,
     made: &[(&Posterior, &Retrieved)],
-    about: &Facts,
+    metadata: &Metadata,
 ) -> Result<(), CommandError> {
     let count = made.len() as u64;
     let header = Header {
         count,
         splits: split::by_shares(count, 0.0, 1.0),
-        source: source(about),
+        source: source(metadata),
         ..fit_spectra::whole(dataset.manifest().header())
     };
     shards::write(session, out, header, ["spectrum", "spectra"], |writer, shard, counter| {
@@ -43,4 +37,11 @@ pub fn write(
         })
     })?;
     Ok(())
+}
+
+/// What the dataset says of how it was made: what the table says, and by which command.
+fn source(metadata: &Metadata) -> toml::Table {
+    let mut source = toml::Table::try_from(metadata).expect("metadata are a table without nulls");
+    source.insert("made_by".into(), "retrieve".into());
+    source
 }

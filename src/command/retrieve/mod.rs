@@ -15,26 +15,26 @@ use clap::Args;
 
 use self::calibrate::{Errors, Measure};
 use self::table::{Reader, Retrieved};
-pub(super) use self::worker::{VERB, merge};
-use super::fanout::hand::OfWorkers;
+pub(super) use self::worker::{COMMAND, merge};
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
 use super::fits::{Post, fit_all};
+use super::ledger::hand::OfWorkers;
 use super::output_dataset::OutputDataset;
 use super::provenance::PROGRAM;
 use super::session::Session;
 use super::trained::{Trained, Which};
 use super::{CommandError, fit_settings};
-use crate::catalog::Facts;
+use crate::catalog::Metadata;
 use crate::data::atmosphere::QUANTITIES;
 use crate::data::mask::Mask;
 use crate::data::{Dataset, Encoding};
 use crate::device::Choice;
 use crate::exit::Exit;
-use crate::fanout::{Ledger, Terms};
 use crate::files;
 use crate::inference::latent_fit::{FitSettings, LatentFit};
 use crate::inference::retrieval::{Calibration, Posterior, Widening};
+use crate::ledger::{Lease, Ledger};
 use crate::report::examples::ExampleObject;
 use crate::rng::Draw;
 
@@ -47,7 +47,7 @@ use crate::rng::Draw;
 /// an object, NAME.samples.parquet beside it the samples.
 ///
 /// With --ledger any number of workers share the objects: ranks, processes, tasks of an array. The same command joins the work or
-/// goes on with it; `skyforge fanout merge LEDGER --out TABLE` writes the table.
+/// goes on with it; `skyforge ledger merge LEDGER --out TABLE` writes the table.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge retrieve runs/exogan data/planets --calibrate data/held_back
@@ -162,7 +162,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let mut spectra = Spectra::new(&dataset, &on_axis, aspa);
     let some = objects.start..objects.end.min(objects.start + calibrate::ERRORS_OF);
     let errors = session.agree(Errors::of(&mut spectra, some))?;
-    let of = calibrate::facts(&trained, &settings, &mask.to_string(), &errors, !arguments.no_adjustment);
+    let of = calibrate::conditions(&trained, &settings, &mask.to_string(), &errors, !arguments.no_adjustment);
     let calibration = match &arguments.calibrate {
         Some(path) => {
             let held_back = session.agree(fit_spectra::open(path, aspa))?;
@@ -191,13 +191,13 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         );
     }
 
-    let about = about(arguments, &trained, &settings, &mask.to_string(), &dataset, calibration.as_ref());
+    let metadata = metadata(arguments, &trained, &settings, &mask.to_string(), &dataset, calibration.as_ref());
     let reader = Reader { calibration: calibration.as_ref(), draw };
     let variance = calibration.as_ref().map(|calibration| calibration.variance.clone());
     let fit = LatentFit::new(&networks, settings.clone(), variance, draw);
     if let Some(ledger) = &arguments.workers.ledger {
-        let work = worker::work(objects, arguments.workers.objects_per_block.unwrap_or(OBJECTS_PER_BLOCK), &about);
-        let ledger = &session.agree(Ledger::join(ledger, work, Terms::default()))?;
+        let work = worker::work(objects, arguments.workers.objects_per_block.unwrap_or(OBJECTS_PER_BLOCK), &metadata);
+        let ledger = &session.agree(Ledger::join(ledger, work, Lease::default()))?;
         let post = Post { session, ledger, max_wall: arguments.workers.max_wall, names: NAMES };
         let source = worker::Source { dataset: Arc::clone(&dataset), mask: on_axis.clone(), aspa: Arc::clone(aspa) };
         return worker::run(&post, &fit, &networks, source, &reader);
@@ -217,9 +217,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let (all, shown) = session.agree(read(&mut spectra, &posteriors, &reader))?;
     if let Some(fits) = &fits {
         let made: Vec<(&Posterior, &Retrieved)> = posteriors.iter().map(|(posterior, _)| posterior).zip(&all).collect();
-        fits::write(session, fits, &dataset, &made, &about)?;
+        fits::write(session, fits, &dataset, &made, &metadata)?;
     }
-    let write = || table::write(&out, all, about).and_then(|()| examples::write(&arguments.run, shown));
+    let write = || table::write(&out, all, metadata).and_then(|()| examples::write(&arguments.run, shown));
     session.agree(if session.rank() == 0 { write() } else { Ok(()) })?;
     log::info!(
         "{} spectra in {seconds:.1} s, {:.3} s each (all in all {:.1} s): {}",
@@ -248,15 +248,15 @@ fn tell_calibration(calibration: &Calibration) {
         calibration.spectra,
         deviations[deviations.len() / 2],
         deviations[deviations.len() - 1],
-        calibration.correlated,
-        calibration.usual
+        calibration.points_per_independent_point,
+        calibration.chi_square_per_point_p99
     );
     if let Some(adjustment) = &calibration.adjustment {
         let known = QUANTITIES.iter().zip(adjustment.by_networks()).filter(|(_, by_networks)| *by_networks);
         let known: Vec<&str> = known.map(|(quantity, _)| quantity.name).collect();
         let by_networks =
             if known.is_empty() { String::new() } else { format!(", by networks those of {}", known.join(", ")) };
-        log::info!("medians are moved as {} spectra taught{by_networks}", calibration.trials);
+        log::info!("medians are moved as {} spectra taught{by_networks}", calibration.adjustment_spectra);
     }
     for (quantity, Widening { scale, scatter, tails }) in QUANTITIES.iter().zip(&calibration.widening) {
         log::debug!(
@@ -267,17 +267,17 @@ fn tell_calibration(calibration: &Calibration) {
     }
 }
 
-/// What a table says of itself.
-fn about(
+/// Metadata of the table.
+fn metadata(
     arguments: &Arguments,
     trained: &Trained,
     settings: &FitSettings,
     mask: &str,
     dataset: &Dataset,
     calibration: Option<&Calibration>,
-) -> Facts {
-    let mut facts = Facts::new();
-    let mut put = |key: &str, value: serde_json::Value| facts.insert(key.to_owned(), value);
+) -> Metadata {
+    let mut metadata = Metadata::new();
+    let mut put = |key: &str, value: serde_json::Value| metadata.insert(key.to_owned(), value);
     put("checkpoint", trained.checkpoint.checksum().into());
     put("step", trained.checkpoint.state.step.into());
     put("averaged_weights", trained.averaged.into());
@@ -289,7 +289,7 @@ fn about(
     if let Some(calibration) = calibration {
         put("calibration", calibrate::in_short(calibration));
     }
-    facts
+    metadata
 }
 
 /// What is told of each object, and of some of them all that their figures need. How far medians are from what the dataset knows is

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Facts, Interval, RetrievalRow, SampleRow, retrieval};
+use crate::catalog::{Interval, Metadata, RetrievalRow, SampleRow, retrieval};
 use crate::command::CommandError;
 use crate::command::fit_spectra::Observation;
 use crate::data::atmosphere::QUANTITIES;
@@ -32,7 +32,7 @@ pub struct Reader<'a> {
 impl Reader<'_> {
     /// Weights and percentiles of what was fitted to `observation`.
     pub fn read(&self, observation: &Observation, posterior: &Posterior) -> Reading {
-        let correlated = self.calibration.map_or(1.0, |calibration| calibration.correlated);
+        let correlated = self.calibration.map_or(1.0, |calibration| calibration.points_per_independent_point);
         let widening = self.calibration.map_or([Widening::default(); 7], |calibration| calibration.widening);
         match self.calibration.and_then(|calibration| calibration.adjustment.as_ref()) {
             None => posterior.read(correlated, &widening, self.draw),
@@ -70,8 +70,9 @@ impl Reader<'_> {
             let (low, high) = quantity.range;
             !(low..=high).contains(&f64::from(interval.median))
         });
-        let unusual =
-            self.calibration.is_some_and(|calibration| f64::from(chi_square) / points as f64 > calibration.usual);
+        let unusual = self
+            .calibration
+            .is_some_and(|calibration| f64::from(chi_square) / points as f64 > calibration.chi_square_per_point_p99);
         RetrievalRow {
             id: observation.id,
             parameters,
@@ -87,11 +88,11 @@ impl Reader<'_> {
 }
 
 /// Writes the table and its samples.
-pub fn write(out: &Path, all: Vec<Retrieved>, about: Facts) -> Result<(), CommandError> {
+pub fn write(out: &Path, all: Vec<Retrieved>, metadata: Metadata) -> Result<(), CommandError> {
     retrieval::write(out, |hand| {
         for Retrieved { row, samples } in all {
             hand(row, samples)?;
         }
-        Ok(((), about))
+        Ok(((), metadata))
     })
 }

@@ -5,22 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::table::{Reader, Retrieved};
-use crate::catalog::{Facts, retrieval};
+use crate::catalog::{Metadata, retrieval};
 use crate::command::CommandError;
 use crate::command::fit_spectra::{Observation, Spectra};
 use crate::command::fits::{Post, fit_ledger};
 use crate::data::mask::AxisMask;
 use crate::data::{Aspa, Dataset};
 use crate::exit::Exit;
-use crate::fanout::merge::{Finished, Merged};
-use crate::fanout::{Block, Ledger, Work};
 use crate::files;
 use crate::inference::Networks;
 use crate::inference::latent_fit::{Known, LatentFit};
 use crate::inference::retrieval::Posterior;
+use crate::ledger::merge::{Finished, Merged};
+use crate::ledger::{Block, Ledger, Work};
 
-/// The verb of its ledgers.
-pub const VERB: &str = "retrieve";
+/// The command of its ledgers.
+pub const COMMAND: &str = "retrieve";
 
 /// Where spectra come from, on any thread.
 pub struct Source {
@@ -32,14 +32,14 @@ pub struct Source {
     pub aspa: Arc<Aspa>,
 }
 
-/// The work on `objects`, which is what `about` says of its table.
-pub fn work(objects: Range<u64>, objects_per_block: u64, about: &Facts) -> Work {
+/// The work on `objects`, described by the metadata of the table that it makes.
+pub fn work(objects: Range<u64>, objects_per_block: u64, metadata: &Metadata) -> Work {
     Work {
-        verb: VERB.into(),
+        command: COMMAND.into(),
         first_object: objects.start,
         end_object: objects.end,
         objects_per_block,
-        facts: toml::Table::try_from(about).expect("facts are a table without nulls"),
+        description: toml::Table::try_from(metadata).expect("metadata are a table without nulls"),
     }
 }
 
@@ -65,8 +65,8 @@ pub fn run(
 
 /// Writes the table of a finished ledger, and how many objects it lacks; `next` is called for each.
 pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merged, CommandError> {
-    let facts = serde_json::to_value(&ledger.work().facts).expect("a table is an object");
-    let serde_json::Value::Object(mut about) = facts else { unreachable!("a table is an object") };
+    let description = serde_json::to_value(&ledger.work().description).expect("a table is an object");
+    let serde_json::Value::Object(mut metadata) = description else { unreachable!("a table is an object") };
     let finished = Finished::of(ledger)?;
     // As `retrieve` without a ledger does: RUN/retrieval is no folder that anybody else makes.
     if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -75,7 +75,7 @@ pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merg
     retrieval::write(out, |hand| {
         let merged = finished.merge(|object, outcome| {
             next();
-            let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `fanout status`
+            let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `ledger status`
             let Retrieved { row, samples } = postcard::from_bytes(&payload).map_err(|fault| CommandError::Wrong {
                 path: ledger.folder().to_owned(),
                 fault: format!("object {object}: {fault}, expected what this program retrieves"),
@@ -83,8 +83,8 @@ pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merg
             Ok::<(), CommandError>(hand(row, samples)?)
         })?;
         if merged.quarantined > 0 {
-            about.insert("quarantined".into(), merged.quarantined.into());
+            metadata.insert("quarantined".into(), merged.quarantined.into());
         }
-        Ok((merged, about))
+        Ok((merged, metadata))
     })
 }

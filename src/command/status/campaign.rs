@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::progress::{self, Progress};
 use crate::command::{CommandError, proof};
-use crate::fanout::ledger;
 use crate::files;
 use crate::launch::job::in_folder;
 use crate::launch::slurm::{self, Queued};
 use crate::launch::{Campaign, Stage};
+use crate::ledger;
 
 /// A campaign as it stands.
 #[derive(Debug, Serialize)]
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn the_last_attempt_counts_where_what_it_was_to_make_is_there() {
         let folder = tempfile::tempdir().expect("a folder");
-        let page = "site = 'b'\nhere = '/'\n[job]\nname = 'a'\n[[job.stage]]\nname = 'merge'\ncommand = 'fanout merge l --out t --strict'\n\
+        let page = "site = 'b'\nworking_directory = '/'\n[job]\nname = 'a'\n[[job.stage]]\nname = 'merge'\ncommand = 'ledger merge l --out t --strict'\n\
                     produces = '$CAMPAIGN/t'\ntime = '00:10:00'\n";
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("the disk has room");
         fs::create_dir(folder.path().join("failed")).expect("the disk has room");

@@ -15,8 +15,8 @@ use serde::Serialize;
 use super::CommandError;
 use super::output::say;
 use crate::exit::Exit;
-use crate::fanout::ledger;
 use crate::launch::campaign::FILE_NAME;
+use crate::ledger;
 
 /// Between two looks on a terminal at files, and where SLURM is asked too, which all users of a cluster do.
 const PAUSE: Duration = Duration::from_secs(2);

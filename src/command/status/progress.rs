@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::command::CommandError;
-use crate::fanout::Ledger;
-use crate::fanout::status::{AtWork, Quarantined, Status as LedgerStatus};
+use crate::ledger::Ledger;
+use crate::ledger::status::{AtWork, Quarantined, Status as LedgerStatus};
 use crate::trainer::{Outcome, Status};
 
 /// Objects in quarantine that are named; `--json` names all.

@@ -6,9 +6,9 @@ use clap::{ArgMatches, FromArgMatches};
 
 use crate::command::end::unreadable;
 use crate::command::{CommandError, doctor, retrieve, simulate, train};
-use crate::fanout::ledger;
 use crate::launch::job::in_folder;
 use crate::launch::{Job, Stage};
+use crate::ledger;
 
 /// What was found out.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ fn check_words(job: &Job, stage: &Stage, folder: &Path, line: &clap::Command) ->
 
     if stage.array > 0 {
         let ledger = matches.try_get_one::<PathBuf>("ledger").ok().flatten();
-        let Some(ledger) = ledger.filter(|_| verb != "fanout") else {
+        let Some(ledger) = ledger.filter(|_| verb != "ledger") else {
             return Err(CommandError::Usage(format!(
                 "`array` is {}, expected a verb that works on a --ledger",
                 stage.array
@@ -92,7 +92,7 @@ fn read<T: FromArgMatches>(matches: &ArgMatches) -> T {
 
 /// Whether everything that a verb reads is there, or will be.
 fn expect_inputs(verb: &str, matches: &ArgMatches, promised: &impl Fn(&Path) -> bool) -> Result<(), CommandError> {
-    let (verb, matches) = matches.subcommand().filter(|_| verb == "fanout").unwrap_or((verb, matches));
+    let (verb, matches) = matches.subcommand().filter(|_| verb == "ledger").unwrap_or((verb, matches));
     let names = READS.iter().find(|(reads, _)| *reads == verb).map_or(&[][..], |(_, names)| names);
     for name in names {
         let Some(path) = matches.try_get_one::<PathBuf>(name).ok().flatten() else { continue };

@@ -113,7 +113,7 @@ fn submit(arguments: &Arguments, line: &clap::Command) -> Result<(), CommandErro
     }
     let mut campaign = Campaign {
         site: arguments.site.clone(),
-        here,
+        working_directory: here,
         job: job.clone(),
         jobs: known.map_or_else(Vec::new, |known| known.jobs),
     };
@@ -299,8 +299,8 @@ fn give<'a>(
         let mut dependency = first.clone();
         let arrays = planned.arrays(limit);
         // Of all arrays together, but at least one task of each.
-        let at_once = if stage.at_once == 0 { 0 } else { (stage.at_once / arrays.len() as u32).max(1) };
-        for link in 1..=stage.links {
+        let at_once = if stage.max_running == 0 { 0 } else { (stage.max_running / arrays.len() as u32).max(1) };
+        for link in 1..=stage.chain_length {
             let mut jobs = Vec::new();
             for &tasks in &arrays {
                 let batch = Batch { script: path, link, array: array(tasks, at_once), dependency: dependency.clone() };

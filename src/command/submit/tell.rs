@@ -89,7 +89,7 @@ fn row(planned: &Planned, standing: &Standing, given: &BTreeMap<&str, Vec<u64>>)
         planned.kind.word().into(),
         format!("{} x {}", stage.nodes, stage.ranks_per_node),
         stage.gpus_per_node.to_string(),
-        (stage.links * stage.array.max(1)).to_string(),
+        (stage.chain_length * stage.array.max(1)).to_string(),
         stage.time.to_string(),
         stage.produces.trim_start_matches("$CAMPAIGN/").to_owned(),
         state,
@@ -100,8 +100,8 @@ fn object(planned: &Planned, standing: &Standing, given: &BTreeMap<&str, Vec<u64
     let stage = planned.stage;
     json!({
         "stage": stage.name, "kind": planned.kind.word(), "nodes": stage.nodes, "ranks_per_node": stage.ranks_per_node,
-        "processors_per_rank": planned.processors_per_rank, "gpus_per_node": stage.gpus_per_node, "array": stage.array,
-        "links": stage.links, "seconds": stage.time.seconds, "produces": planned.proof(folder), "state": word(standing),
+        "cpus_per_rank": planned.cpus_per_rank, "gpus_per_node": stage.gpus_per_node, "array": stage.array,
+        "chain_length": stage.chain_length, "seconds": stage.time.seconds, "produces": planned.proof(folder), "state": word(standing),
         "jobs": jobs(planned, standing, given),
     })
 }

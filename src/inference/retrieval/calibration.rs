@@ -18,25 +18,25 @@ pub const UNMEASURED: f32 = 50e-6;
 /// Beyond which tails are not stretched.
 const MOST_TAILS: f64 = 8.0;
 
-/// What was measured, and on what.
+/// A measured calibration: `RUN/retrieval/calibration-HASH.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// What it holds for: networks, settings, mask and errors, by their checksums; the data it was measured on.
-    pub of: std::collections::BTreeMap<String, String>,
+    /// Checkpoint, weights, fit settings, mask and errors for which it is valid, long ones by their checksums.
+    pub valid_for: std::collections::BTreeMap<String, String>,
     /// Spectra that it was measured on.
     pub spectra: u64,
     /// Spectra that the adjustment was learned on, these among them.
-    pub trials: u64,
+    pub adjustment_spectra: u64,
     /// Variance of the depths that the generator makes, at each point of the axis.
     pub variance: Vec<f32>,
-    /// Observed points over independent ones: residuals of neighbours go together.
-    pub correlated: f64,
+    /// Observed points over independent ones, at least 1: residuals of neighbours are correlated.
+    pub points_per_independent_point: f64,
     /// How medians are moved, where they are to be.
     pub adjustment: Option<Adjustment>,
     /// What the generator leaves open in each parameter.
     pub widening: [Widening; PARAMETERS],
-    /// The chi-square over the number of points that 99 % of them stay below.
-    pub usual: f64,
+    /// 99th percentile over spectra of chi-square over the number of observed points.
+    pub chi_square_per_point_p99: f64,
 }
 
 /// A retrieval whose truth is known.

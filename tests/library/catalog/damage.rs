@@ -5,13 +5,13 @@ use std::fs;
 use skyforge::catalog::{parquet_file, retrieval};
 use skyforge::exit::{Ends, Exit};
 
-use crate::catalog::made::{every_type, facts, rows};
+use crate::catalog::made::{every_type, metadata, rows};
 
 #[test]
 fn a_flipped_byte_anywhere_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table.parquet");
-    parquet_file::write(&path, &retrieval::to_table(&rows(2), facts())).unwrap();
+    parquet_file::write(&path, &retrieval::to_table(&rows(2), metadata())).unwrap();
     let bytes = fs::read(&path).unwrap();
     retrieval::read(&path).expect("it is whole");
     for mask in [0x01, 0xff] {

@@ -1,12 +1,12 @@
 //! Tables that never were.
 
 use serde_json::json;
-use skyforge::catalog::{Column, Facts, Interval, RetrievalRow, SampleRow, Table, Values};
+use skyforge::catalog::{Column, Interval, Metadata, RetrievalRow, SampleRow, Table, Values};
 use skyforge::rng::{Draw, Stream};
 
-pub fn facts() -> Facts {
-    let facts = json!({ "checkpoint": "step-0001000", "restarts": 64, "lambda": 0.1, "noise": true });
-    facts.as_object().expect("it is one").clone()
+pub fn metadata() -> Metadata {
+    let metadata = json!({ "checkpoint": "step-0001000", "restarts": 64, "lambda": 0.1, "noise": true });
+    metadata.as_object().expect("it is one").clone()
 }
 
 /// A table with a column of each type.
@@ -14,7 +14,7 @@ pub fn every_type() -> Table {
     let odd = f32::from_bits(0x7fc0_1234);
     let column = |name: &str, unit: &str, values: Values| Column::new(name, unit, format!("what {name} is"), values);
     Table::new(
-        facts(),
+        metadata(),
         vec![
             column("id", "1", Values::U64(vec![0, 7, u64::MAX, 1 << 63])),
             column("depth", "1", Values::F32(vec![-0.0, odd, f32::INFINITY, 1e-45])),

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use skyforge::catalog::{parquet_file, retrieval};
 
-use crate::catalog::made::{every_type, facts, rows};
+use crate::catalog::made::{every_type, metadata, rows};
 
 const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/peers/read_table");
 
@@ -23,10 +23,10 @@ fn peer(arguments: &[&std::path::Path]) -> Option<Value> {
 fn pandas_sees_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table.parquet");
-    parquet_file::write(&path, &retrieval::to_table(&rows(50), facts())).unwrap();
+    parquet_file::write(&path, &retrieval::to_table(&rows(50), metadata())).unwrap();
     let Some(seen) = peer(&[&path]) else { return };
-    assert_eq!((&seen["rows"], &seen["facts"]), (&json!(50), &Value::Object(facts())));
-    let table = retrieval::to_table(&rows(50), facts());
+    assert_eq!((&seen["rows"], &seen["metadata"]), (&json!(50), &Value::Object(metadata())));
+    let table = retrieval::to_table(&rows(50), metadata());
     let units: Vec<[&str; 2]> = table.columns().iter().map(|column| [&*column.name, &*column.unit]).collect();
     assert_eq!(seen["units"], json!(units));
     let made = rows(50);
@@ -38,7 +38,7 @@ fn pandas_sees_what_was_written() {
     assert_eq!(types, ["uint64", "float32", "bool"]);
 }
 
-/// Units and facts would be lost, and nobody vouches for it.
+/// Units and metadata would be lost, and nobody vouches for it.
 #[test]
 fn what_pandas_writes_again_is_no_table_of_ours() {
     let folder = tempfile::tempdir().unwrap();

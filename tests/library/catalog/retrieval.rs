@@ -4,17 +4,17 @@ use std::path::Path;
 
 use skyforge::catalog::{Table, TableError, parquet_file, retrieval};
 
-use crate::catalog::made::{facts, rows, samples};
+use crate::catalog::made::{metadata, rows, samples};
 
 #[test]
 fn rows_go_through_a_file_and_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table.parquet");
     write(&path);
-    assert_eq!(retrieval::read(&path).unwrap(), (rows(33), facts()));
+    assert_eq!(retrieval::read(&path).unwrap(), (rows(33), metadata()));
     let beside = retrieval::samples_path(&path);
     assert_eq!(beside, folder.path().join("table.samples.parquet"));
-    assert_eq!(retrieval::read_samples(&beside).unwrap(), (samples(264), facts()));
+    assert_eq!(retrieval::read_samples(&beside).unwrap(), (samples(264), metadata()));
 }
 
 /// 33 objects with 8 samples each.
@@ -23,7 +23,7 @@ fn write(path: &Path) {
         for (row, samples) in rows(33).into_iter().zip(samples(264).chunks(8)) {
             hand(row, samples.to_vec())?;
         }
-        Ok(((), facts()))
+        Ok(((), metadata()))
     });
     written.unwrap();
 }
@@ -45,7 +45,7 @@ fn where_rows_end_early_there_is_no_table() {
 
 #[test]
 fn columns_have_the_names_and_units_that_the_documentation_gives() {
-    let table = retrieval::to_table(&rows(1), facts());
+    let table = retrieval::to_table(&rows(1), metadata());
     let units = |name: &str| {
         let column = table.columns().iter().find(|column| column.name == name);
         column.unwrap_or_else(|| panic!("{name} is there")).unit.clone()
@@ -55,13 +55,13 @@ fn columns_have_the_names_and_units_that_the_documentation_gives() {
     assert_eq!(units("planet_radius_p97_5"), "R_Jup");
     assert_eq!(units("temperature_p2_5"), "K");
     assert_eq!(units("out_of_range"), "1");
-    assert!(table.columns().iter().all(|column| !column.about.is_empty()));
-    assert_eq!(retrieval::samples_to_table(&samples(1), facts()).columns().len(), 4 + 7);
+    assert!(table.columns().iter().all(|column| !column.description.is_empty()));
+    assert_eq!(retrieval::samples_to_table(&samples(1), metadata()).columns().len(), 4 + 7);
 }
 
 #[test]
 fn percentiles_stand_where_their_names_say() {
-    let table = retrieval::to_table(&rows(3), facts());
+    let table = retrieval::to_table(&rows(3), metadata());
     for (row, made) in rows(3).iter().enumerate() {
         assert_eq!(table.f32s("log10_co_p16").unwrap()[row], made.parameters[2].p16);
         assert_eq!(table.f32s("planet_mass_median").unwrap()[row], made.parameters[4].median);
@@ -76,12 +76,12 @@ fn another_table_is_not_taken_for_a_retrieval() {
     let line = |path: &Path, error: TableError| {
         error.to_string().strip_prefix(&format!("{}: ", path.display())).expect("it is named").to_owned()
     };
-    parquet_file::write(&path, &retrieval::samples_to_table(&samples(8), facts())).unwrap();
+    parquet_file::write(&path, &retrieval::samples_to_table(&samples(8), metadata())).unwrap();
     let error = retrieval::read(&path).unwrap_err();
-    assert_eq!(line(&path, error), "has no column `points`, expected one of u64");
-    let all = retrieval::to_table(&rows(2), facts());
+    assert_eq!(line(&path, error), "has no column `observed_points`, expected one of u64");
+    let all = retrieval::to_table(&rows(2), metadata());
     let but = all.columns().iter().filter(|column| column.name != "temperature_p84").cloned().collect();
-    parquet_file::write(&path, &Table::new(facts(), but)).unwrap();
+    parquet_file::write(&path, &Table::new(metadata(), but)).unwrap();
     let error = retrieval::read(&path).unwrap_err();
     assert_eq!(line(&path, error), "has no column `temperature_p84`, expected one of f32");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use skyforge::catalog::{Column, Facts, Table, TableError, Values, parquet_file};
+use skyforge::catalog::{Column, Metadata, Table, TableError, Values, parquet_file};
 use skyforge::exit::{Ends, Exit};
 
 use crate::catalog::made::every_type;
@@ -25,10 +25,10 @@ fn what_is_written_is_read_bit_for_bit() {
     let table = every_type();
     parquet_file::write(&path, &table).unwrap();
     let read = parquet_file::read(&path).unwrap();
-    assert_eq!((read.rows(), read.facts()), (4, table.facts()));
+    assert_eq!((read.rows(), read.metadata()), (4, table.metadata()));
     assert_eq!(read.columns().len(), table.columns().len());
     for (found, wanted) in read.columns().iter().zip(table.columns()) {
-        assert_eq!((&found.name, &found.unit, &found.about), (&wanted.name, &wanted.unit, &wanted.about));
+        assert_eq!((&found.name, &found.unit, &found.description), (&wanted.name, &wanted.unit, &wanted.description));
         assert_eq!(found.values.kind(), wanted.values.kind());
         assert_eq!(bits(&found.values), bits(&wanted.values), "{}", found.name);
     }
@@ -50,7 +50,7 @@ fn equal_tables_are_equal_bytes_and_nothing_is_left_beside_them() {
 fn a_table_without_rows_is_a_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.parquet");
-    let table = Table::new(Facts::new(), vec![Column::new("id", "1", "", Values::U64(Vec::new()))]);
+    let table = Table::new(Metadata::new(), vec![Column::new("id", "1", "", Values::U64(Vec::new()))]);
     parquet_file::write(&path, &table).unwrap();
     assert_eq!(parquet_file::read(&path).unwrap(), table);
 }
@@ -64,7 +64,7 @@ fn a_long_table_is_read_whole() {
     let flags = ids.iter().map(|id| id.is_multiple_of(7)).collect();
     let columns =
         vec![Column::new("id", "1", "", Values::U64(ids)), Column::new("seventh", "1", "", Values::Bool(flags))];
-    let table = Table::new(every_type().facts().clone(), columns);
+    let table = Table::new(every_type().metadata().clone(), columns);
     parquet_file::write(&path, &table).unwrap();
     assert!(parquet_file::read(&path).unwrap() == table);
 }
@@ -72,15 +72,16 @@ fn a_long_table_is_read_whole() {
 #[test]
 fn rows_that_come_one_by_one_are_the_bytes_of_the_whole_table() {
     let to_table =
-        |rows: &[u64], facts| Table::new(facts, vec![Column::new("id", "1", "", Values::U64(rows.to_vec()))]);
+        |rows: &[u64], metadata| Table::new(metadata, vec![Column::new("id", "1", "", Values::U64(rows.to_vec()))]);
     let folder = tempfile::tempdir().unwrap();
     let [whole, one_by_one] = ["whole.parquet", "rows.parquet"].map(|name| folder.path().join(name));
     for count in [0, 5, 1 << 20, (2 << 20) + 1] {
-        let (rows, facts): (Vec<u64>, _) = ((0..count).map(|row| row * row).collect(), every_type().facts().clone());
-        parquet_file::write(&whole, &to_table(&rows, facts.clone())).unwrap();
+        let (rows, metadata): (Vec<u64>, _) =
+            ((0..count).map(|row| row * row).collect(), every_type().metadata().clone());
+        parquet_file::write(&whole, &to_table(&rows, metadata.clone())).unwrap();
         let written: Result<u64, TableError> = parquet_file::write_rows(&one_by_one, to_table, |hand| {
             rows.into_iter().try_for_each(hand)?;
-            Ok((count, facts))
+            Ok((count, metadata))
         });
         assert_eq!(written.unwrap(), count);
         assert!(fs::read(&whole).unwrap() == fs::read(&one_by_one).unwrap(), "{count} rows");

@@ -41,8 +41,8 @@ fn what_cannot_be_in_a_job_is_named() {
         (with(&format!("{time}nodes = 0")), "stage `a`: `nodes` is 0, expected 1 or more"),
         (with(&format!("{time}after = [\"b\"]")), "stage `a`: `after` is b, expected names of stages above it"),
         (
-            with(&format!("{time}lead = \"01:00:00\"")),
-            "stage `a`: `lead` is 01:00:00, expected less than `time`: 01:00:00",
+            with(&format!("{time}stop_before = \"01:00:00\"")),
+            "stage `a`: `stop_before` is 01:00:00, expected less than `time`: 01:00:00",
         ),
         (with(&format!("{time}array = 4\nnodes = 2")), "stage `a`: `nodes` is 2, expected 1"),
         (with(time).replace("c.toml", "$HOME/c.toml"), "expected words without $ (but for $CAMPAIGN)"),
@@ -73,7 +73,7 @@ fn a_stage_that_does_not_fit_a_site_is_refused_with_what_would() {
             Some(2),
             "asks for 50 processors a node, expected at most those of the site's nodes: 48",
         ),
-        ("processors_per_rank = 1", Some(2), "expected those of `trainer.threads_per_rank`: 2"),
+        ("cpus_per_rank = 1", Some(2), "expected those of `trainer.threads_per_rank`: 2"),
         ("memory = \"100G\"", None, "`memory` is 100G, expected at most that of the site's nodes: 90G"),
     ] {
         let error = refused(lines, threads);

@@ -49,7 +49,7 @@ fn run(stage: &str, links: u32, step: Step) -> End {
     }
     let mut job = own_job("exogan_campaign.toml");
     let wanted = job.stages.iter_mut().find(|wanted| wanted.name == stage).expect("a stage");
-    (wanted.links, wanted.starts) = (links, 3);
+    (wanted.chain_length, wanted.max_starts) = (links, 3);
     let outcome = campaign.join(wanted.produces.trim_start_matches("$CAMPAIGN/"));
     fs::create_dir_all(outcome.parent().expect("a folder")).expect("the disk has room");
     let page = |code: i32| format!("status = \"{}\"\nexit_code = {code}\n", if code == 0 { "done" } else { "stopped" });

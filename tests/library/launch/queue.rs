@@ -33,7 +33,7 @@ fn a_campaign_keeps_all_jobs_and_knows_the_last_ones() {
         |id, submission, stage: &str, link| Submitted { id, submission, stage: stage.into(), link, tasks: 0 };
     let mut kept = Campaign {
         site: "sandbox".into(),
-        here: "/home/me".into(),
+        working_directory: "/home/me".into(),
         job: own_job("exogan_campaign.toml"),
         jobs: vec![submitted(1, 1, "train", 1), submitted(2, 1, "train", 2), submitted(3, 1, "merge", 1)],
     };

@@ -33,7 +33,7 @@ fn scripts_are_those_that_are_committed() {
     for (stage, site) in KEPT {
         check(&format!("{stage}-{site}.sbatch"), &rendered(&job, stage, site, FOLDER));
     }
-    job.stages.iter_mut().find(|stage| stage.name == "train").expect("it trains").links = 1;
+    job.stages.iter_mut().find(|stage| stage.name == "train").expect("it trains").chain_length = 1;
     check("train-requeued-generic.sbatch", &rendered(&job, "train", "generic", FOLDER));
 }
 

@@ -14,7 +14,7 @@ fn compared(generated: &[f32], reference: &[f32], settings: &ComparisonSettings)
 fn maps_of_the_same_truth_are_as_near_as_the_floor() {
     let found = compared(&smooth_noise(200, SIDE, 1), &smooth_noise(400, SIDE, 2), &ComparisonSettings::default());
     let (generated, floor) = (&found.generated_distance, &found.floor_distance);
-    assert_eq!(found.judged, 4..12);
+    assert_eq!(found.judged_wavenumbers, 4..12);
     assert!(generated.spectrum_worst < 0.1 && floor.spectrum_worst < 0.1);
     assert!(generated.histogram_total_variation < 2.0 * floor.histogram_total_variation);
     assert!(generated.mean_map_rms < 2.0 * floor.mean_map_rms);

@@ -34,7 +34,7 @@ pub struct Linear {
     /// Mean of each feature, `[f]`.
     mean: Vec<f64>,
     /// One over the standard deviation of each feature, 0 where it has none, `[f]`.
-    per_deviation: Vec<f64>,
+    inverse_deviation: Vec<f64>,
     /// Of each parameter, `[f]` in its unit over a standard deviation; without those of products with residuals where these do not help.
     slopes: [Vec<f32>; PARAMETERS],
     /// Of each parameter at the mean of all features; none where nothing was learned.
@@ -52,14 +52,14 @@ impl Linear {
         let residuals: Vec<&[f64]> = some.iter().map(|evidence| &evidence.residuals[..]).collect();
         let directions = directions(&residuals, (learned_from / TRIALS_PER_DIRECTION).min(MOST_DIRECTIONS));
         let mut scaled: Vec<Vec<f64>> = some.iter().map(|evidence| features(&directions, evidence)).collect();
-        let (mean, per_deviation) = moments(&scaled);
+        let (mean, inverse_deviation) = moments(&scaled);
         for row in &mut scaled {
-            *row = standard(row, &mean, &per_deviation);
+            *row = standard(row, &mean, &inverse_deviation);
         }
         let all = mean.len();
         let alone = all.saturating_sub(directions.len() * PARAMETERS); // no trial ended: there are no features
         let (slopes, offsets) = (std::array::from_fn(|_| Vec::new()), [None; PARAMETERS]);
-        let mut learned = Self { directions, mean, per_deviation, slopes, offsets };
+        let mut learned = Self { directions, mean, inverse_deviation, slopes, offsets };
         let mut left_out = vec![[f64::NAN; PARAMETERS]; learned_from];
         let mut ridges: Vec<Ridge> = Vec::new();
         for parameter in 0..PARAMETERS {
@@ -87,7 +87,7 @@ impl Linear {
 
     /// How far parameters are off, NaN where it has learned nothing.
     pub fn says(&self, evidence: &Evidence) -> [f64; PARAMETERS] {
-        let row = standard(&features(&self.directions, evidence), &self.mean, &self.per_deviation);
+        let row = standard(&features(&self.directions, evidence), &self.mean, &self.inverse_deviation);
         std::array::from_fn(|parameter| {
             let slopes = &self.slopes[parameter];
             let linear: f64 = slopes.iter().zip(&row).map(|(slope, value)| f64::from(*slope) * value).sum();

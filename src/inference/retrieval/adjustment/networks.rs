@@ -48,9 +48,9 @@ pub struct Scales {
     /// Mean of each number, `[d]`.
     mean: Vec<f64>,
     /// One over its standard deviation, `[d]`.
-    per_deviation: Vec<f64>,
-    /// Mean and standard deviation of how far each parameter is off.
-    off: [(f64, f64); PARAMETERS],
+    inverse_deviation: Vec<f64>,
+    /// Mean and standard deviation of the error of each parameter.
+    parameter_error: [(f64, f64); PARAMETERS],
 }
 
 /// One network: three dense layers with x sigmoid(x) between them.
@@ -77,7 +77,7 @@ impl Scales {
         let fit_directions = of(|evidence| &evidence.fit, FIT_DIRECTIONS);
         let rows: Vec<Vec<f64>> =
             evidence.iter().map(|evidence| numbers(&residual_directions, &fit_directions, evidence)).collect();
-        let (mean, per_deviation) = moments(&rows);
+        let (mean, inverse_deviation) = moments(&rows);
         let off = std::array::from_fn(|parameter| {
             let known: Vec<f64> = off.iter().map(|off| off[parameter]).filter(|off| off.is_finite()).collect();
             let count = known.len().max(1) as f64;
@@ -85,19 +85,19 @@ impl Scales {
             let variance = known.iter().map(|off| (off - mean).powi(2)).sum::<f64>() / count;
             (mean, if variance > 0.0 { variance.sqrt() } else { 1.0 })
         });
-        Self { residual_directions, fit_directions, mean, per_deviation, off }
+        Self { residual_directions, fit_directions, mean, inverse_deviation, parameter_error: off }
     }
 
     /// What networks look at, `[d]`.
     pub fn numbers(&self, evidence: &Evidence) -> Vec<f32> {
         let raw = numbers(&self.residual_directions, &self.fit_directions, evidence);
-        standard(&raw, &self.mean, &self.per_deviation).iter().map(|value| *value as f32).collect()
+        standard(&raw, &self.mean, &self.inverse_deviation).iter().map(|value| *value as f32).collect()
     }
 
     /// How far parameters are off where a network says `said`.
     pub fn off(&self, said: &[f64; PARAMETERS]) -> [f64; PARAMETERS] {
         std::array::from_fn(|parameter| {
-            let (mean, deviation) = self.off[parameter];
+            let (mean, deviation) = self.parameter_error[parameter];
             mean + deviation * said[parameter]
         })
     }
@@ -121,7 +121,10 @@ impl Member {
         let x = Tensor::from_slice(&rows.concat()).view([rows.len() as i64, -1]);
         let wanted: Vec<f32> = off
             .iter()
-            .flat_map(|off| (0..PARAMETERS).map(|at| ((off[at] - scales.off[at].0) / scales.off[at].1) as f32))
+            .flat_map(|off| {
+                (0..PARAMETERS)
+                    .map(|at| ((off[at] - scales.parameter_error[at].0) / scales.parameter_error[at].1) as f32)
+            })
             .collect();
         let y = Tensor::from_slice(&wanted).view([rows.len() as i64, PARAMETERS as i64]);
         let known = y.isfinite().to_kind(Kind::Float);

@@ -55,16 +55,16 @@ pub fn moments(rows: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
     let columns = rows.first().map_or(0, Vec::len);
     let count = rows.len() as f64;
     let mean: Vec<f64> = (0..columns).map(|at| rows.iter().map(|row| row[at]).sum::<f64>() / count).collect();
-    let per_deviation = (0..columns).map(|at| {
+    let inverse_deviation = (0..columns).map(|at| {
         let variance = rows.iter().map(|row| (row[at] - mean[at]).powi(2)).sum::<f64>() / count;
         // What varies by rounding alone says nothing.
         if variance.sqrt() > 1e-9 * mean[at].abs() { variance.sqrt().recip() } else { 0.0 }
     });
-    let per_deviation = per_deviation.collect();
-    (mean, per_deviation)
+    let inverse_deviation = inverse_deviation.collect();
+    (mean, inverse_deviation)
 }
 
 /// `row` around its mean, in standard deviations.
-pub fn standard(row: &[f64], mean: &[f64], per_deviation: &[f64]) -> Vec<f64> {
-    row.iter().zip(mean).zip(per_deviation).map(|((value, mean), scale)| (value - mean) * scale).collect()
+pub fn standard(row: &[f64], mean: &[f64], inverse_deviation: &[f64]) -> Vec<f64> {
+    row.iter().zip(mean).zip(inverse_deviation).map(|((value, mean), scale)| (value - mean) * scale).collect()
 }
