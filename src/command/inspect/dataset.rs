@@ -184,7 +184,9 @@ fn tell_labels(labels: &[Label], ranges: &[Range]) -> Value {
         let mut told = range.tell();
         let unknown = told["not_finite_share"].take();
         if label.classes.is_some() {
-            ["min", "max", "mean"].iter().for_each(|key| drop(told[*key].take()));
+            for key in ["min", "max", "mean"] {
+                told[key].take();
+            }
         }
         json!({
             "name": label.name, "kind": label.kind.name(), "unit": label.unit, "classes": label.classes.as_ref().map(Vec::len),
