@@ -7,7 +7,7 @@
 //! | 16 a range          | first byte and end of the rows of each array with rows, u64, little-endian          |
 //! | 24..16              | how many ranges, u64, little-endian                                                 |
 //! | 16..8               | xxh3 of all bytes before the seal but those in the ranges, then of the seal so far  |
-//! | 8..0                | `skyshard`; a file that does not end so was made by another program and has no seal |
+//! | 8..0                | `skyshrd2`; a file that does not end so was made by another program or version and has no seal |
 
 use std::fs::File;
 use std::io;
@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::Xxh3;
 const BYTES: u64 = 24;
 /// Arrays with rows at most; a seal that says more is damaged.
 const MOST_RANGES: u64 = 1 << 16;
-const NAME: &[u8; 8] = b"skyshard";
+const NAME: &[u8; 8] = b"skyshrd2";
 const PIECE: u64 = 1 << 16;
 
 /// What stands in a seal, and what should.
