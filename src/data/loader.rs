@@ -313,8 +313,17 @@ impl<'a> Arrays<'a> {
         Self { first, others: all.collect() }
     }
 
-    fn of(&mut self, modality: usize) -> &mut &'a mut [f32] {
-        if modality == 0 { &mut self.first } else { &mut self.others[modality - 1] }
+    fn of(&mut self, modality: usize) -> &mut [f32] {
+        if modality == 0 { self.first } else { self.others[modality - 1] }
+    }
+
+    /// Gives the array of a modality away, to be put back by `put`.
+    fn take(&mut self, modality: usize) -> &'a mut [f32] {
+        std::mem::take(if modality == 0 { &mut self.first } else { &mut self.others[modality - 1] })
+    }
+
+    fn put(&mut self, modality: usize, array: &'a mut [f32]) {
+        *(if modality == 0 { &mut self.first } else { &mut self.others[modality - 1] }) = array;
     }
 }
 
@@ -465,7 +474,7 @@ impl Filler {
             for (row, number) in rows.iter_mut().zip(&numbers) {
                 let before = number - arrays.len();
                 arrays.extend(unused.by_ref().take(before));
-                arrays.push(std::mem::take(row.values.of(modality)));
+                arrays.push(row.values.take(modality));
             }
             arrays.extend(unused);
             places.push(arrays);
@@ -473,7 +482,7 @@ impl Filler {
         self.dataset.read_block_to(piece.block, &mut places, &mut room.block)?;
         let place = |(mut row, number): (Row, usize)| {
             for (modality, arrays) in places.iter_mut().enumerate() {
-                *row.values.of(modality) = std::mem::take(&mut arrays[number]);
+                row.values.put(modality, std::mem::take(&mut arrays[number]));
             }
             self.finish(&room.block, number, &mut room.spectrum, &mut row)
         };
@@ -506,7 +515,7 @@ impl Filler {
         for (modality, encoding) in self.encodings.iter().enumerate() {
             let is_present = block.is_present(modality, row);
             to.present[modality] = u8::from(is_present);
-            let values = &mut **to.values.of(modality);
+            let values = to.values.of(modality);
             let encoded = match encoding {
                 _ if !is_present => {
                     values.fill(0.0);
