@@ -76,9 +76,9 @@ pub struct Criterion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Smaller ones.
+    /// Smaller values are better.
     Min,
-    /// Greater ones.
+    /// Greater values are better.
     Max,
 }
 

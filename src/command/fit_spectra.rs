@@ -81,7 +81,7 @@ impl<'a> Spectra<'a> {
     /// A record of the dataset as it was observed.
     pub fn observed(&self, record: &Record) -> Result<Observation, CommandError> {
         let Record { id, values, labels } = record;
-        let truth = self.columns.map(|column| column.map_or(f32::NAN, |column| labels[column]));
+        let truth = atmosphere::of_labels(&self.columns, labels);
         let (channels, given) = self.mask.hide(values, &truth).map_err(|fault| CommandError::Wrong {
             path: self.dataset.folder().to_owned(),
             fault: format!("object {id}: {fault}"),

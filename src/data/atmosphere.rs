@@ -52,6 +52,14 @@ pub fn columns(labels: &[Label]) -> Result<[Option<usize>; 7], String> {
     Ok(columns)
 }
 
+/// The seven of a record, NaN where they are not known.
+///
+/// - `columns`: as [`columns`] gives them
+/// - `labels`: of the record, `[p]`
+pub fn of_labels(columns: &[Option<usize>; 7], labels: &[f32]) -> [f32; 7] {
+    columns.map(|column| column.map_or(f32::NAN, |column| labels[column]))
+}
+
 /// All seven as labels of a dataset.
 pub fn labels() -> Vec<Label> {
     QUANTITIES.iter().map(|quantity| Label::real(quantity.name, quantity.unit)).collect()

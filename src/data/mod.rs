@@ -22,6 +22,7 @@ pub mod output_lock;
 pub mod sampler;
 mod seal;
 pub mod shard;
+mod shard_writer;
 pub mod spectral_axis;
 pub mod split;
 pub mod stage;

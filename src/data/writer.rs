@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::DataError;
 use super::manifest::{FILE_NAME, Header, Layout, Manifest, ShardEntry};
 use super::output_lock;
-use super::shard::{Block, Rows, Shard, ShardWriter};
+use super::shard::{Block, Rows, Shard};
+use super::shard_writer::ShardWriter;
 use crate::files;
 
 /// A dataset being written, in a folder of which rank 0 holds the [`OutputLock`](super::OutputLock). Each rank makes a writer of its own,

@@ -78,28 +78,21 @@ impl Latent {
 
 /// The size of both networks. The defaults are CosmoGAN's, whatever the side: 64 px starts at 4 x 4, 128 px at
 /// 8 x 8, 256 px at 16 x 16. Halves of odd sides are rounded up, so 33 px start at 3 x 3.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DcganSettings {
     /// Side of a map in pixels.
     pub side: i64,
     /// Channels of the layer next to the map; they double with each halving of the side.
-    #[serde(default = "DcganSettings::full_width")]
     pub width: i64,
     /// Halvings of the side.
-    #[serde(default = "DcganSettings::full_depth")]
     pub depth: u32,
     /// Length of the latent vector.
-    #[serde(default = "DcganSettings::full_latent")]
     pub latent_dim: i64,
     /// Distribution of its components.
-    #[serde(default)]
     pub latent: Latent,
     /// The range of pixels that the generator makes.
-    #[serde(default)]
     pub output: Output,
     /// Which networks have batch norm.
-    #[serde(default)]
     pub norm: Norm,
 }
 

@@ -70,14 +70,13 @@ pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
         );
         return Err(DataError::Manifest { path: folder, reason }.into());
     }
-    let [1, side, width] = shape[..] else {
-        let reason = format!("records are {shape:?}, expected maps of one channel: [1, n, n]");
-        return Err(DataError::Manifest { path: folder, reason }.into());
+    let side = match shape[..] {
+        [1, side, width] if side == width => side,
+        _ => {
+            let reason = format!("records are {shape:?}, expected square maps of one channel: [1, n, n]");
+            return Err(DataError::Manifest { path: folder, reason }.into());
+        }
     };
-    if side != width {
-        let reason = format!("records are {shape:?}, expected square maps: [1, n, n]");
-        return Err(DataError::Manifest { path: folder, reason }.into());
-    }
     let generated_maps = generated.read(0, 0..generated.manifest().count)?;
     let mut reference_maps = Vec::new();
     let (split, records) = records_of(&reference, arguments.split.as_deref(), "test")?;

@@ -99,7 +99,7 @@ fn truths(
         let labels = reference.read_labels(records)?;
         for (row, id) in ids.into_iter().enumerate() {
             let numbers = &labels[row * manifest.labels.len()..];
-            let truth = places.map(|place| place.map_or(f64::NAN, |place| f64::from(numbers[place])));
+            let truth = atmosphere::of_labels(&places, numbers).map(f64::from);
             if truths.insert(id, truth).is_some() {
                 return Err(wrong(format!("has two records with id {id}, expected one")).into());
             }

@@ -18,7 +18,8 @@ pub struct Holes<'a> {
 
 /// A mask on records of one shape.
 enum Laid {
-    Spectra(AxisMask),
+    /// Which label each parameter is beside it.
+    Spectra(AxisMask, [Option<usize>; 7]),
     /// Rows and columns beside it.
     Maps(MapMask, [usize; 2]),
 }
@@ -46,7 +47,9 @@ impl<'a> Holes<'a> {
                          `skyforge retrieve` for their parameters";
             return Err(MaskError::Misfit { word: mask.to_string(), fault: fault.into() }.into());
         }
-        Ok(Self { dataset, mask: Laid::Spectra(on_axis), draw })
+        let columns = atmosphere::columns(&manifest.labels)
+            .map_err(|fault| CommandError::Wrong { path: dataset.folder().to_owned(), fault })?;
+        Ok(Self { dataset, mask: Laid::Spectra(on_axis, columns), draw })
     }
 
     /// The dataset.
@@ -57,7 +60,7 @@ impl<'a> Holes<'a> {
     /// The mask of spectra that it is.
     pub fn axis_mask(&self) -> Option<&AxisMask> {
         match &self.mask {
-            Laid::Spectra(mask) => Some(mask),
+            Laid::Spectra(mask, _) => Some(mask),
             Laid::Maps(..) => None,
         }
     }
@@ -65,7 +68,7 @@ impl<'a> Holes<'a> {
     /// Which values of a record are known: `[w]` or `[h w]`.
     pub fn known(&self, number: u64, record: &Record) -> Result<Vec<bool>, CommandError> {
         match &self.mask {
-            Laid::Spectra(mask) => mask.known(&record.values).map_err(|fault| CommandError::Wrong {
+            Laid::Spectra(mask, _) => mask.known(&record.values).map_err(|fault| CommandError::Wrong {
                 path: self.dataset.folder().to_owned(),
                 fault: format!("object {}: {fault}", record.id),
             }),
@@ -97,10 +100,9 @@ impl<'a> Holes<'a> {
         }
         match &self.mask {
             Laid::Maps(..) => labels = record.labels,
-            Laid::Spectra(mask) => {
-                let columns = atmosphere::columns(&self.dataset.manifest().labels).expect("they were looked at before");
-                for ((made, column), given) in labels.iter_mut().zip(columns).zip(mask.given()) {
-                    let known = column.map_or(f32::NAN, |column| record.labels[column]);
+            Laid::Spectra(mask, columns) => {
+                let known = atmosphere::of_labels(columns, &record.labels);
+                for ((made, known), given) in labels.iter_mut().zip(known).zip(mask.given()) {
                     *made = if given && !known.is_nan() { known } else { *made };
                 }
             }

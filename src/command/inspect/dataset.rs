@@ -24,7 +24,7 @@ pub(super) struct Seen {
     pub sampled: u64,
 }
 
-/// Ranges of values: one a modality, of the records that have it, and one a label, with how often it has each whole number.
+/// Ranges of the values of each modality, over the records that have it, and of each label; and numbers of records.
 #[derive(Clone, Default)]
 pub(super) struct Ranges {
     pub modalities: Vec<Range>,
