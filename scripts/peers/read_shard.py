@@ -19,7 +19,7 @@ def main(folder):
     arrays, tables, ids, attributes = {}, [], [], {}
     for path in sorted(pathlib.Path(folder).glob("shard-*.h5")):
         with h5py.File(path, "r", locking=False) as file:
-            for name in file.attrs["modalities"]:
+            for name in file.attrs["modalities"].astype(str):
                 add(arrays, path, name, file[name])
             if "present" in file:
                 count = np.sum(file["present"][...], axis=0, dtype=int)

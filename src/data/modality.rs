@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::normalise::Transform;
 use super::spectral_axis::SpectralAxis;
 
+/// Bytes of a name at most.
+pub const LONGEST_NAME: usize = 64;
+
 /// Names of the other arrays of a shard, which no modality may have.
 pub const RESERVED_NAMES: [&str; 4] = ["present", "labels", "id", "block_checksums"];
 
@@ -282,8 +285,8 @@ pub(super) fn check_text(key: &str, text: &str) -> Result<(), String> {
 /// Whether a name can be an array's and a column's: letters, digits and `_`, of which the first is a letter.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(legal) {
+    if name.len() <= LONGEST_NAME && name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(legal) {
         return Ok(());
     }
-    Err("is not valid, expected at most 64 letters, digits and `_`, the first a letter".into())
+    Err(format!("is not valid, expected at most {LONGEST_NAME} letters, digits and `_`, the first a letter"))
 }

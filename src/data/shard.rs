@@ -2,7 +2,7 @@
 //!
 //! | array             | shape                      | type | attributes                                                    |
 //! | ----------------- | -------------------------- | ---- | ------------------------------------------------------------- |
-//! | (the file)        |                            |      | `format`, `recipe`, `modalities`: their names, in order       |
+//! | (the file)        |                            |      | `format`, `recipe`, `modalities`: their names, in order (S64) |
 //! | NAME, a modality  | `[n, ..shape]`             | f32  | `kind`, `unit`                                                |
 //! | `present`         | `[n, m]`, if one may lack  | u8   | 1 where the record has the modality, 0 where it does not      |
 //! | `labels`          | `[n, p]`, if p > 0         | f32  | `names`, `kinds`, `units`, `classes_NAME` of a class label    |
@@ -21,11 +21,12 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use hdf5::types::VarLenUnicode;
+use hdf5::types::{FixedAscii, TypeDescriptor};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::DataError;
 use super::manifest::{FORMAT, MAKE_AGAIN, combine};
+use super::modality::LONGEST_NAME;
 use super::seal;
 use crate::files;
 
@@ -118,7 +119,7 @@ impl Shard {
 
     /// What the HDF5 file says.
     fn read(path: &Path, file: &hdf5::File) -> hdf5::Result<Self> {
-        let names: Vec<VarLenUnicode> = file.attr("modalities")?.read_raw()?;
+        let names = modality_names(file)?;
         let arrays = names.iter().map(|name| file.dataset(name)).collect::<hdf5::Result<Vec<_>>>()?;
         if arrays.is_empty() {
             return Err("has no modality, expected at least 1".into());
@@ -134,7 +135,7 @@ impl Shard {
             sealed: false,
             recipe: file.attr("recipe").and_then(|recipe| recipe.read_scalar()).ok(),
             rows: rows as u64,
-            modalities: names.iter().map(ToString::to_string).zip(arrays.iter().map(shape_of)).collect(),
+            modalities: names.into_iter().zip(arrays.iter().map(shape_of)).collect(),
             labels: labels.as_ref().map_or(0, |labels| labels.shape().get(1).copied().unwrap_or(0)),
             block_rows: checksums.attr("block_rows")?.read_scalar()?,
             values: arrays.iter().map(|array| column(array, f32::to_le_bytes)).collect::<hdf5::Result<_>>()?,
@@ -466,6 +467,19 @@ pub(super) fn to_bytes<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u
     to.resize(values.len() * N, 0);
     for (to, value) in to.as_chunks_mut::<N>().0.iter_mut().zip(values) {
         *to = bytes(*value);
+    }
+}
+
+/// Names of the modalities, in order.
+fn modality_names(file: &hdf5::File) -> hdf5::Result<Vec<String>> {
+    let attribute = file.attr("modalities")?;
+    match attribute.dtype()?.to_descriptor()? {
+        TypeDescriptor::FixedAscii(length) if length <= LONGEST_NAME => {
+            let names: Vec<FixedAscii<LONGEST_NAME>> = attribute.read_raw()?;
+            Ok(names.iter().map(ToString::to_string).collect())
+        }
+        // Of variable length, it is not read: libhdf5 can hang on such text in a damaged file.
+        other => Err(format!("attribute `modalities` is {other}, expected ASCII text of a fixed length (S64)").into()),
     }
 }
 

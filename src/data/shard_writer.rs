@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use hdf5::plist::dataset_create::{AllocTime, FillTime};
-use hdf5::types::VarLenUnicode;
+use hdf5::types::{FixedAscii, VarLenUnicode};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::DataError;
 use super::label::Label;
 use super::manifest::{FORMAT, Header, ShardEntry, combine};
-use super::modality::Modality;
+use super::modality::{LONGEST_NAME, Modality};
 use super::seal;
 use super::shard::{Rows, hdf5_error, to_bytes};
 use crate::files;
@@ -202,8 +202,10 @@ fn make_empty(path: &Path, header: &Header, rows: u64, block_rows: u64) -> hdf5:
         let strings = strings.iter().map(|string| text(string)).collect::<hdf5::Result<Vec<_>>>()?;
         location.new_attr::<VarLenUnicode>().shape([strings.len()]).create(name)?.write_raw(&strings)
     };
-    let names: Vec<&str> = header.modalities.iter().map(|modality| modality.name.as_str()).collect();
-    strings(&file, "modalities", &names)?;
+    // Of a fixed length, since the reader needs them: libhdf5 can hang on text of variable length in a damaged file.
+    let names = header.modalities.iter().map(|modality| FixedAscii::<LONGEST_NAME>::from_ascii(&modality.name));
+    let names = names.collect::<Result<Vec<_>, _>>().map_err(|error| hdf5::Error::from(error.to_string()))?;
+    file.new_attr::<FixedAscii<LONGEST_NAME>>().shape([names.len()]).create("modalities")?.write_raw(&names)?;
 
     let rows_here = rows as usize;
     let mut values = Vec::new();

@@ -127,6 +127,27 @@ fn a_chunked_shard_is_read_as_well() {
 }
 
 #[test]
+fn names_of_variable_length_are_refused_unread() {
+    // libhdf5 reads such text without end where the file is damaged: fuzzing found it.
+    let folder = dataset(BLOCK);
+    let path = shard(&folder, 0);
+    {
+        let file = hdf5::File::open_rw(&path).unwrap();
+        file.delete_attr("modalities").unwrap();
+        let name: hdf5::types::VarLenUnicode = "map".parse().unwrap();
+        file.new_attr::<hdf5::types::VarLenUnicode>()
+            .shape([1])
+            .create("modalities")
+            .unwrap()
+            .write_raw(&[name])
+            .unwrap();
+    }
+    let error = line(skyforge::data::shard::Shard::open(&path));
+    assert!(error.contains("attribute `modalities` is"), "{error}");
+    assert!(error.contains("expected ASCII text of a fixed length (S64)"), "{error}");
+}
+
+#[test]
 fn a_missing_shard_is_named() {
     let folder = dataset(2 * BLOCK);
     let bytes = fs::metadata(shard(&folder, 1)).unwrap().len();

@@ -32,7 +32,14 @@ const MANY: u32 = 5_000;
 const MEMORY: u64 = 512 << 20;
 
 fn settings(cases: u32) -> ProptestConfig {
-    ProptestConfig { fork: true, timeout: 60_000, failure_persistence: None, cases, ..ProptestConfig::default() }
+    ProptestConfig {
+        fork: true,
+        timeout: 60_000,
+        max_shrink_time: 120_000, // a reader that hangs takes a minute each time
+        failure_persistence: None,
+        cases,
+        ..ProptestConfig::default()
+    }
 }
 
 /// Takes the memory from this process, once. A reader that asks for more ends it, and so its law.
