@@ -12,20 +12,20 @@ pub mod one_line;
 pub mod pages;
 pub mod rng;
 
-// config -> data shards -> model -> objective -> trainer (over comm) -> checkpoint
+// config -> data shards -> nn -> objective -> train (over comm) -> checkpoint
 pub mod checkpoint;
 pub mod comm;
 pub mod config;
 pub mod data;
 pub mod ingest;
-pub mod model;
+pub mod nn;
 pub mod objective;
 pub mod optim;
 pub mod simulate;
-pub mod trainer;
-// -> inference (over ledger) -> catalog, statistics -> report
+pub mod train;
+// -> infer (over ledger) -> catalog, statistics -> report
 pub mod catalog;
-pub mod inference;
+pub mod infer;
 pub mod ledger;
 pub mod report;
 pub mod statistics;

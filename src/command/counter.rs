@@ -7,7 +7,7 @@ use super::CommandError;
 use super::fits::Post;
 use super::session::Session;
 use crate::ledger::Worker;
-use crate::trainer::progress::{Progress, Task};
+use crate::train::progress::{Progress, Task};
 
 /// Counts records over the threads of this rank.
 pub struct Counter {

@@ -19,7 +19,7 @@ use crate::launch::LaunchError;
 use crate::ledger::LedgerError;
 use crate::simulate::SimulateError;
 use crate::statistics::StatisticsError;
-use crate::trainer::TrainError;
+use crate::train::TrainError;
 
 /// Everything a verb can fail with.
 #[derive(Debug, thiserror::Error)]

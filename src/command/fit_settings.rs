@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::CommandError;
 use super::trained::Trained;
 use crate::config::{ConfigError, Override, apply};
-use crate::inference::latent_fit::{FitSettings, Start};
+use crate::infer::latent_fit::{FitSettings, Start};
 
 /// Ready-made settings of a fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,7 +7,7 @@ use super::records::{Record, Records};
 use crate::data::mask::AxisMask;
 use crate::data::spectral_axis::in_words;
 use crate::data::{Aspa, Channel, Dataset, Header, Kind, Modality, SpectralAxis, atmosphere};
-use crate::inference::latent_fit::{Known, Spectrum, Subject};
+use crate::infer::latent_fit::{Known, Spectrum, Subject};
 
 /// The dataset at `path`, if its spectra are those that the networks know.
 pub fn open(path: &Path, aspa: &Aspa) -> Result<Dataset, CommandError> {

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::{CommandError, logging};
 use crate::comm::tree::leaves_of;
 use crate::exit::{Ends, Exit};
-use crate::inference::latent_fit::{Fitted, Known, LatentFit, Pull, Subject};
+use crate::infer::latent_fit::{Fitted, Known, LatentFit, Pull, Subject};
 use crate::ledger::{Block, End, Ledger, Next, Outcome, Worker};
 
 /// Fits all of `objects`, each rank a run of them, and gives what `read` makes of each to all ranks, in the order of objects. The same

@@ -6,7 +6,7 @@ use super::CommandError;
 use crate::files;
 use crate::ledger::status::Status as LedgerStatus;
 use crate::ledger::{self, Ledger};
-use crate::trainer::{Outcome, Status};
+use crate::train::{Outcome, Status};
 
 /// The outcome of a training, the page of a ledger: there long before the work is done.
 const OUTCOME: &str = "outcome.toml";

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::files;
 use crate::report::{ExampleMaps, ReportInputs, render};
 use crate::statistics::{Comparison, RetrievalStatistics};
-use crate::trainer::{Outcome, Status, metrics};
+use crate::train::{Outcome, Status, metrics};
 
 /// Write a run's report.html.
 ///
@@ -54,7 +54,7 @@ fn gather(run: &Path) -> Result<ReportInputs, CommandError> {
     let config = text(&run.join("config.toml"))?.unwrap_or_default();
     let metrics_path = run.join("metrics.jsonl");
     let metrics = if metrics_path.is_file() {
-        metrics::read(&metrics_path).map_err(crate::trainer::TrainError::from)?
+        metrics::read(&metrics_path).map_err(crate::train::TrainError::from)?
     } else {
         Vec::new()
     };

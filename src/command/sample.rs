@@ -13,8 +13,8 @@ use super::{CommandError, shards};
 use crate::data::{DataError, DatasetWriter, Header, ShardEntry, Splits};
 use crate::device::Choice;
 use crate::exit::Exit;
-use crate::inference::RecordSampler;
-use crate::model::MADE_AT_ONCE;
+use crate::infer::RecordSampler;
+use crate::nn::MADE_AT_ONCE;
 
 /// Draw new records from a trained generator.
 ///

@@ -22,9 +22,9 @@ use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
 use crate::device;
 use crate::exit::{Ends, Exit};
 use crate::files;
-use crate::model::dcgan::Norm;
-use crate::trainer::signals::StopFlag;
-use crate::trainer::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Training, validation};
+use crate::nn::dcgan::Norm;
+use crate::train::signals::StopFlag;
+use crate::train::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Training, validation};
 
 /// Train networks; goes on by itself where the run folder has a checkpoint.
 ///

@@ -12,10 +12,10 @@ use crate::checkpoint::{self, Checkpoint, CheckpointError};
 use crate::config::{CodecSection, RunDescription};
 use crate::data::{Aspa, Encoding, Label, Modality};
 use crate::files;
-use crate::inference::Networks;
-use crate::model::Precision;
-use crate::model::dcgan::DcganSettings;
-use crate::model::embedder::EmbedderSize;
+use crate::infer::Networks;
+use crate::nn::Precision;
+use crate::nn::dcgan::DcganSettings;
+use crate::nn::embedder::EmbedderSize;
 
 /// Which weights of a run.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use super::{FamilySection, RunConfig, read};
 use crate::data::encoding::Encoding;
 use crate::data::loader::Damaged;
 use crate::data::{Dataset, Label, Modality, Split};
-use crate::model::Precision;
+use crate::nn::Precision;
 use crate::optim::AdamSettings;
 
 /// Settings and data that determine the bits of a run. A checkpoint keeps them in `state.toml` under `run`, and is resumed only by a

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::AspaSettings;
-use crate::model::dcgan::{DcganSettings, Latent, Norm, Output};
+use crate::nn::dcgan::{DcganSettings, Latent, Norm, Output};
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{Loss, Noise, Update};
-use crate::trainer::{Score, Validator};
+use crate::train::{Score, Validator};
 
 /// Kind of model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

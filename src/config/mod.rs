@@ -24,12 +24,12 @@ use crate::data::split::VALIDATION;
 use crate::device::Choice;
 use crate::exit::{Ends, Exit};
 use crate::files;
-use crate::model::dcgan::{DcganSettings, Norm, Output};
+use crate::nn::dcgan::{DcganSettings, Norm, Output};
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSettings, Loss, Noise, Penalty, Update};
 use crate::one_line;
 use crate::optim::AdamSettings;
-use crate::trainer::{Cut, Score};
+use crate::train::{Cut, Score};
 
 /// What is wrong with a configuration.
 #[derive(Debug, thiserror::Error)]

@@ -10,8 +10,8 @@ use super::optimizer::OptimizerSection;
 use crate::data::loader::Damaged;
 use crate::data::normalise::Transform;
 use crate::device::Choice;
-use crate::model::Precision;
-use crate::trainer::NotFinite;
+use crate::nn::Precision;
+use crate::train::NotFinite;
 
 /// A training configuration. `F` is what stands in `[family]`: while it is read, the settings of the kind that is named
 /// there, so that errors know the full name of every key.

@@ -20,9 +20,9 @@ use tch::{Device, Kind, Tensor, nn};
 use crate::data::Encoding;
 use crate::data::aspa::{AspaTensors, Observed};
 use crate::data::atmosphere::QUANTITIES;
-use crate::model::dcgan::{DcganSettings, Generator};
-use crate::model::embedder::{Embedder, EmbedderSize};
-use crate::model::{BatchMoments, Pass};
+use crate::nn::dcgan::{DcganSettings, Generator};
+use crate::nn::embedder::{Embedder, EmbedderSize};
+use crate::nn::{BatchMoments, Pass};
 use crate::rng::Chance;
 
 /// Size of the embedder, and weights of the losses that it brings.

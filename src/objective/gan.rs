@@ -26,9 +26,9 @@ use tch::{Device, Kind, Tensor, nn};
 use super::embedder::{EmbedderSettings, Embedding};
 use super::{Batch, Move, Objective, Place, Player, Tally};
 use crate::data::Encoding;
-use crate::model::dcgan::{DcganSettings, Discriminator, Generator, Latent};
-use crate::model::layers::BatchNorm;
-use crate::model::{BatchMoments, Pass, Precision};
+use crate::nn::dcgan::{DcganSettings, Discriminator, Generator, Latent};
+use crate::nn::layers::BatchNorm;
+use crate::nn::{BatchMoments, Pass, Precision};
 use crate::rng::{Chance, Draw, Stream};
 
 /// Adversarial loss. D is the probability that a record is real; logits are what the discriminator returns.

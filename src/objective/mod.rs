@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use tch::{Tensor, nn};
 
-pub use crate::model::MADE_AT_ONCE;
+pub use crate::nn::MADE_AT_ONCE;
 use crate::rng::{Chance, Draw, Stream};
 
 /// One network that moves on its own gradient.

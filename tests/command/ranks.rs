@@ -13,8 +13,8 @@ use {
     skyforge::config::RunConfig,
     skyforge::data::{Dataset, loader::LoaderSettings},
     skyforge::objective::gan::Gan,
-    skyforge::trainer::signals::StopFlag,
-    skyforge::trainer::{Drills, NotFinite, Run, Schedule, Training},
+    skyforge::train::signals::StopFlag,
+    skyforge::train::{Drills, NotFinite, Run, Schedule, Training},
     std::sync::Arc,
 };
 
@@ -65,7 +65,7 @@ fn training_and_sampling_have_the_same_bits_on_any_number_of_ranks() {
     for (form, sets) in forms.iter().enumerate() {
         let alone = folder.path().join(format!("{form}-1"));
         must(1, &train(&alone, &maps, sets));
-        // Every form on every number of ranks that are threads: library trainer::step. Here one form on all, our own kernels on three and
+        // Every form on every number of ranks that are threads: library train::step. Here one form on all, our own kernels on three and
         // four, the others on three, which is no power of two.
         for &ranks in worlds()[1..].iter().filter(|ranks| form == 0 || **ranks == 3 || (form == 1 && **ranks == 4)) {
             let run = folder.path().join(format!("{form}-{ranks}"));

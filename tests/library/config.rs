@@ -188,7 +188,7 @@ fn the_optimizer_is_part_of_what_a_run_is_wherever_it_is_said() {
 #[test]
 fn the_best_is_chosen_by_the_error_of_the_spectrum_unless_another_score_is_named() {
     let best = |sets: &[&str]| load(TEXT, sets).expect("it is right").best().expect("maps are measured");
-    let [spectrum, variance] = skyforge::trainer::Validator::SCORES;
+    let [spectrum, variance] = skyforge::train::Validator::SCORES;
     assert_eq!((best(&[]), best(&["validation.best=variance_error"])), (spectrum, variance));
     assert!(load(TEXT, &[]).expect("it is right").to_toml().contains("best = \"spectrum_error\""));
     assert_eq!(load(SPECTRA, &[]).expect("it is right").best(), None);

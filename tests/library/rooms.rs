@@ -19,21 +19,21 @@ const TABLE: &[(&str, &[&str])] = &[
     ("pages", &[]),
     ("rng", &[]),
     ("data", &[]),
-    ("model", &[]),
+    ("nn", &[]),
     ("comm", &[]),
     ("statistics", &[]),
     ("optim", &[]),
     ("simulate", &["data"]),
     ("ingest", &["data"]),
-    ("objective", &["data", "model"]),
+    ("objective", &["data", "nn"]),
     ("checkpoint", &["optim"]),
-    ("trainer", &["data", "objective", "comm", "optim", "checkpoint", "statistics"]),
-    ("inference", &["data", "model", "comm", "checkpoint", "statistics"]),
+    ("train", &["data", "objective", "comm", "optim", "checkpoint", "statistics"]),
+    ("infer", &["data", "nn", "comm", "checkpoint", "statistics"]),
     ("ledger", &["comm"]),
     ("catalog", &["data", "statistics"]),
     ("report", &["statistics"]),
     // A run's configuration is made of the rooms' own sections, and the reference lists all settings.
-    ("config", &["data", "model", "objective", "optim", "trainer", "simulate", "inference"]),
+    ("config", &["data", "nn", "objective", "optim", "train", "simulate", "infer"]),
     ("launch", &["config"]),
     ("command", &EVERY_ROOM),
     ("cli", &["command"]),
@@ -42,7 +42,7 @@ const TABLE: &[(&str, &[&str])] = &[
 
 const EVERY_ROOM: [&str; 16] = [
     "data",
-    "model",
+    "nn",
     "comm",
     "statistics",
     "optim",
@@ -50,8 +50,8 @@ const EVERY_ROOM: [&str; 16] = [
     "ingest",
     "objective",
     "checkpoint",
-    "trainer",
-    "inference",
+    "train",
+    "infer",
     "ledger",
     "catalog",
     "report",
@@ -269,8 +269,8 @@ fn a_forbidden_import_is_found_however_it_is_written() {
         assert_eq!(complaints("objective", 2, text), ["`objective` imports `comm`"], "{text}");
     }
     assert_eq!(complaints("exit", 1, "use crate::rng::Draw;"), ["`exit` imports `rng`"]);
-    assert_eq!(complaints("main", 1, "use skyforge::{command, trainer};"), ["`main` imports `trainer`"]);
-    assert_eq!(complaints("report", 1, "use super::trainer::metrics;"), ["`report` imports `trainer`"]);
+    assert_eq!(complaints("main", 1, "use skyforge::{command, train};"), ["`main` imports `train`"]);
+    assert_eq!(complaints("report", 1, "use super::train::metrics;"), ["`report` imports `train`"]);
     assert_eq!(complaints("attic", 2, ""), ["`attic` is not in the table of tests/library/rooms.rs"]);
     assert_eq!(complaints("data", 2, "use crate::Anything;"), ["`data` imports `Anything`"]);
 }
@@ -278,8 +278,8 @@ fn a_forbidden_import_is_found_however_it_is_written() {
 #[test]
 fn what_is_allowed_and_what_is_only_said_is_no_complaint() {
     for text in [
-        "use crate::{data, model::dcgan, exit::Exit, rng::{Draw, Stream}, objective::loss};",
-        "/// Like [`crate::comm::Solo`].\n// use crate::trainer;\n/* crate::comm */ fn f() {}",
+        "use crate::{data, nn::dcgan, exit::Exit, rng::{Draw, Stream}, objective::loss};",
+        "/// Like [`crate::comm::Solo`].\n// use crate::train;\n/* crate::comm */ fn f() {}",
         "const NAME: &str = \"crate::comm\";",
         "const NAME: &str = r#\"use \"crate::comm\" \"#;",
         "use super::loss::hinge; pub(crate) fn f() {}",

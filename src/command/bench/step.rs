@@ -19,10 +19,10 @@ use crate::config::{ConfigError, Override, RunConfig};
 use crate::data::Encoding;
 use crate::device;
 use crate::exit::Exit;
-use crate::model::embedder::EmbedderSize;
+use crate::nn::embedder::EmbedderSize;
 use crate::objective::gan::{Gan, GanSettings, Noise, Update};
 use crate::rng::Draw;
-use crate::trainer::{Ended, Stepper};
+use crate::train::{Ended, Stepper};
 
 /// Training steps on random data: maps or spectra, as family.kind of the configuration says.
 ///

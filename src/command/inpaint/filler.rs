@@ -6,7 +6,7 @@ use crate::command::CommandError;
 use crate::command::fit_spectra::Spectra;
 use crate::command::records::Record;
 use crate::data::{DataError, Encoding, SpectralAxis};
-use crate::inference::latent_fit::{Fitted, Known};
+use crate::infer::latent_fit::{Fitted, Known};
 
 /// Fills the records of a dataset, each alone.
 pub struct Filler<'a> {

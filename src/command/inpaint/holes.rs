@@ -6,7 +6,7 @@ use crate::command::CommandError;
 use crate::command::records::{Record, Records};
 use crate::data::mask::{AxisMask, MapMask, Mask, MaskError};
 use crate::data::{DataError, Dataset, Transform, atmosphere};
-use crate::inference::latent_fit::Known;
+use crate::infer::latent_fit::Known;
 use crate::rng::Draw;
 
 /// A dataset, and a mask that fits it.

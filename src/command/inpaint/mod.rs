@@ -33,8 +33,8 @@ use crate::data::mask::Mask;
 use crate::data::{Dataset, Encoding, Header, Kind};
 use crate::device::Choice;
 use crate::exit::Exit;
-use crate::inference::latent_fit::{Contextual, FitSettings, Fitted, LatentFit, Subject};
-use crate::inference::retrieval::{Calibration, UNMEASURED};
+use crate::infer::latent_fit::{Contextual, FitSettings, Fitted, LatentFit, Subject};
+use crate::infer::retrieval::{Calibration, UNMEASURED};
 use crate::ledger::{Lease, Ledger};
 use crate::rng::Draw;
 

@@ -11,7 +11,7 @@ use crate::command::records::{Record, Records};
 use crate::command::shards;
 use crate::data::{Dataset, DatasetWriter, Header, Manifest, OutputLock};
 use crate::exit::Exit;
-use crate::inference::latent_fit::LatentFit;
+use crate::infer::latent_fit::LatentFit;
 use crate::ledger::merge::{Finished, Merged};
 use crate::ledger::{self, Block, Ledger, Work};
 use crate::one_line;

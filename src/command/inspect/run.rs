@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{Found, checkpoint as one};
 use crate::checkpoint;
 use crate::command::CommandError;
-use crate::trainer::{Outcome, TrainError, metrics};
+use crate::train::{Outcome, TrainError, metrics};
 
 /// Looks at all of it.
 pub(super) fn look(path: &Path) -> Result<Found, CommandError> {

@@ -10,7 +10,7 @@ use crate::command::session::Session;
 use crate::command::train::minutes;
 use crate::exit::Exit;
 use crate::ledger::{End, Hand};
-use crate::trainer::signals::StopFlag;
+use crate::train::signals::StopFlag;
 
 /// Options of commands that can share their objects out over a ledger.
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use crate::command::{inpaint, retrieve};
 use crate::exit::Exit;
 use crate::ledger::merge::Merged;
 use crate::ledger::{self, Ledger};
-use crate::trainer::progress::{Progress, Task};
+use crate::train::progress::{Progress, Task};
 
 /// Objects between two looks at the clock.
 const TOLD_EVERY: u64 = 64;

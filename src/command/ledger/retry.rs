@@ -10,7 +10,7 @@ use crate::command::output::say;
 use crate::exit::Exit;
 use crate::ledger::Ledger;
 use crate::ledger::retry::retry_failed;
-use crate::trainer::progress::{Progress, Task};
+use crate::train::progress::{Progress, Task};
 
 /// Give objects in quarantine another chance, and remove damaged results.
 ///

@@ -18,9 +18,9 @@ use crate::data::mask::SpectrumMask;
 use crate::data::{Aspa, Dataset};
 use crate::exit::{Ends, Exit};
 use crate::files;
-use crate::inference::Networks;
-use crate::inference::latent_fit::{FitSettings, Known, LatentFit, Spectrum, Subject};
-use crate::inference::retrieval::{
+use crate::infer::Networks;
+use crate::infer::latent_fit::{FitSettings, Known, LatentFit, Spectrum, Subject};
+use crate::infer::retrieval::{
     Adjustment, Calibration, Lesson, Member, Posterior, Trial, UNMEASURED, effective_points, model_variance, shift,
     widen,
 };

@@ -6,8 +6,8 @@ use crate::command::CommandError;
 use crate::command::fit_spectra::Observation;
 use crate::data::atmosphere::QUANTITIES;
 use crate::files;
-use crate::inference::latent_fit;
-use crate::inference::retrieval::{Posterior, Reading, SHARES};
+use crate::infer::latent_fit;
+use crate::infer::retrieval::{Posterior, Reading, SHARES};
 use crate::report::examples::{ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples};
 use crate::statistics::weighted;
 

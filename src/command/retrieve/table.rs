@@ -8,8 +8,8 @@ use crate::catalog::{Interval, Metadata, RetrievalRow, SampleRow, retrieval};
 use crate::command::CommandError;
 use crate::command::fit_spectra::Observation;
 use crate::data::atmosphere::QUANTITIES;
-use crate::inference::latent_fit::Spectrum;
-use crate::inference::retrieval::{Calibration, DRAWS, Posterior, Reading, Widening, shift};
+use crate::infer::latent_fit::Spectrum;
+use crate::infer::retrieval::{Calibration, DRAWS, Posterior, Reading, Widening, shift};
 use crate::rng::Draw;
 
 /// What was retrieved of one object.

@@ -13,9 +13,9 @@ use crate::data::mask::AxisMask;
 use crate::data::{Aspa, Dataset};
 use crate::exit::Exit;
 use crate::files;
-use crate::inference::Networks;
-use crate::inference::latent_fit::{Known, LatentFit};
-use crate::inference::retrieval::Posterior;
+use crate::infer::Networks;
+use crate::infer::latent_fit::{Known, LatentFit};
+use crate::infer::retrieval::Posterior;
 use crate::ledger::merge::{Finished, Merged};
 use crate::ledger::{Block, Ledger, Work};
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::command::CommandError;
 use crate::ledger::Ledger;
 use crate::ledger::status::{AtWork, Quarantined, Status as LedgerStatus};
-use crate::trainer::{Outcome, Status};
+use crate::train::{Outcome, Status};
 
 /// Objects in quarantine that are named; `--json` names all.
 const NAMED: usize = 5;

@@ -15,7 +15,7 @@ use crate::files;
 use crate::launch::campaign::Submitted;
 use crate::launch::slurm::{self, Batch, Queued};
 use crate::launch::{Campaign, Job, Kind, LaunchError, Planned, Site, script};
-use crate::trainer::RunLock;
+use crate::train::RunLock;
 
 /// Hand a campaign to SLURM: its stages as batch jobs that follow one another.
 ///

@@ -7,7 +7,7 @@ mod tables;
 use tables::{tables, wrapped};
 
 use super::RunFile;
-use crate::inference::latent_fit::FitSettings;
+use crate::infer::latent_fit::FitSettings;
 use crate::simulate::MassMapSettings;
 use crate::simulate::spectra::SpectrumSettings;
 

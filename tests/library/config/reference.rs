@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use skyforge::config::RunConfig;
 use skyforge::config::reference::{EXAMPLE, markdown};
-use skyforge::trainer::Validator;
+use skyforge::train::Validator;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

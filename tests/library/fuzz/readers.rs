@@ -17,8 +17,8 @@ use skyforge::data::{
 };
 use skyforge::ingest::spectra::{DepthUnit, Grid, Object, Reading, WavelengthUnit};
 use skyforge::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home};
-use skyforge::trainer::metrics::{self, MetricsLog};
-use skyforge::trainer::outcome::{Outcome, Status};
+use skyforge::train::metrics::{self, MetricsLog};
+use skyforge::train::outcome::{Outcome, Status};
 use tch::{Device, Tensor, nn};
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{Aspa, AspaSettings, Encoding, Transform};
-use skyforge::model::dcgan::{DcganSettings, Latent, Output};
+use skyforge::nn::dcgan::{DcganSettings, Latent, Output};
 use skyforge::objective::embedder::EmbedderSettings;
 use skyforge::objective::gan::{Gan, GanSettings, Noise, Update};
 use skyforge::objective::{Batch, Objective, Place, Tally};

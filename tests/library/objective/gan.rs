@@ -1,7 +1,7 @@
 //! The GAN game: losses against their formulae, gradients against the textbook's two-step form and finite differences.
 
-use skyforge::model::Precision;
-use skyforge::model::dcgan::{DcganSettings, Norm};
+use skyforge::nn::Precision;
+use skyforge::nn::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
 use skyforge::objective::{Batch, Objective, Place};
 use skyforge::rng::{Draw, Stream};

@@ -1,6 +1,6 @@
 //! Networks that are small enough for a test to train.
 
-use skyforge::model::dcgan::{DcganSettings, Latent, Norm, Output};
+use skyforge::nn::dcgan::{DcganSettings, Latent, Norm, Output};
 
 /// Of maps of 16 px, with batch norm.
 pub const SMALL: DcganSettings = DcganSettings {

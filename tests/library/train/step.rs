@@ -6,13 +6,13 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use skyforge::comm::{Communicator, Courier, DeviceSum, Solo, Threads};
 use skyforge::device::{self, Choice, Here};
-use skyforge::model::Precision;
-use skyforge::model::dcgan::{DcganSettings, Norm};
+use skyforge::nn::Precision;
+use skyforge::nn::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::{AdamSettings, Buffer, Home};
 use skyforge::rng::{Draw, Stream};
-use skyforge::trainer::{Cut, Ended, Odd, Stepper};
+use skyforge::train::{Cut, Ended, Odd, Stepper};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::shared::networks::SMALL;

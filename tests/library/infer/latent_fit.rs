@@ -1,12 +1,12 @@
 //! The engine: what it finds, who leaves when, and that neighbours change nothing.
 
-use skyforge::inference::latent_fit::{Contextual, FitSettings, Fitted, Known, LOOK, LatentFit, Start, Subject};
-use skyforge::model::dcgan::{DcganSettings, Latent};
-use skyforge::model::{Pass, Precision};
+use skyforge::infer::latent_fit::{Contextual, FitSettings, Fitted, Known, LOOK, LatentFit, Start, Subject};
+use skyforge::nn::dcgan::{DcganSettings, Latent};
+use skyforge::nn::{Pass, Precision};
 use skyforge::rng::Draw;
 use tch::Tensor;
 
-use crate::inference::made::{fitted, latents, map, of_maps, of_spectra, own_spectrum, pulled, spectrum};
+use crate::infer::made::{fitted, latents, map, of_maps, of_spectra, own_spectrum, pulled, spectrum};
 use crate::shared::networks::SMALL;
 
 /// A few restarts of maps from noise.

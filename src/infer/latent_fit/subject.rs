@@ -7,9 +7,9 @@ use tch::Tensor;
 use super::settings::{Contextual, FitSettings, Start};
 use crate::data::aspa::Observed;
 use crate::data::atmosphere::QUANTITIES;
-use crate::inference::Networks;
-use crate::model::Pass;
-use crate::model::dcgan::Latent;
+use crate::infer::Networks;
+use crate::nn::Pass;
+use crate::nn::dcgan::Latent;
 use crate::rng::{Chance, Draw, Stream};
 
 /// An object as it was observed.

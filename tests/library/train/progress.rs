@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use skyforge::trainer::progress::{Progress, Task};
+use skyforge::train::progress::{Progress, Task};
 
 /// A pipe whose other end we keep.
 #[derive(Clone, Default)]

@@ -5,8 +5,8 @@ use tch::{Device, nn};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::data::Encoding;
 use crate::data::normalise::DomainError;
-use crate::model::MADE_AT_ONCE;
-use crate::model::dcgan::{DcganSettings, Generator};
+use crate::nn::MADE_AT_ONCE;
+use crate::nn::dcgan::{DcganSettings, Generator};
 use crate::rng::Draw;
 
 /// A generator that gives record number i for (seed, i), whoever asks and whatever else is asked.

@@ -9,7 +9,7 @@ use skyforge::data::{Dataset, DatasetWriter, Header, Modality, Split};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::{Draw, Stream};
-use skyforge::trainer::{Cut, Scores, Stepper, Validator};
+use skyforge::train::{Cut, Scores, Stepper, Validator};
 use tch::{Device, Tensor, nn};
 
 const SIDE: usize = 16;

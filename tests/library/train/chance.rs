@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use skyforge::comm::{Communicator, Threads};
-use skyforge::model::Precision;
+use skyforge::nn::Precision;
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::Draw;
-use skyforge::trainer::{Cut, Ended, Stepper};
+use skyforge::train::{Cut, Ended, Stepper};
 use tch::{Device, Tensor};
 
 use crate::shared::networks::SMALL;

@@ -2,12 +2,12 @@
 //! depends on its neighbours.
 
 use skyforge::comm::{Communicator, Threads};
-use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Norm};
-use skyforge::model::{BatchMoments, Pass, Precision};
+use skyforge::nn::dcgan::{DcganSettings, Discriminator, Generator, Norm};
+use skyforge::nn::{BatchMoments, Pass, Precision};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::{Draw, Stream};
-use skyforge::trainer::{Cut, Ended, Stepper};
+use skyforge::train::{Cut, Ended, Stepper};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::shared::networks::SMALL;

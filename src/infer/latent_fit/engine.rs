@@ -13,9 +13,9 @@ use super::hmc;
 use super::loss::contextual;
 use super::settings::{Contextual, FitSettings, Start};
 use super::subject::{Aim, ModelVariance, Prepared, Subject};
-use crate::inference::Networks;
-use crate::model::Pass;
-use crate::model::dcgan::Latent;
+use crate::infer::Networks;
+use crate::nn::Pass;
+use crate::nn::dcgan::Latent;
 use crate::rng::Draw;
 
 /// Iterations between looks at who has converged.
@@ -60,7 +60,7 @@ impl Fitted {
 }
 
 /// Which of the restarts has the least of `values`.
-pub(in crate::inference) fn place_of_least(values: &[f32]) -> usize {
+pub(in crate::infer) fn place_of_least(values: &[f32]) -> usize {
     (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])).expect("there is a restart")
 }
 

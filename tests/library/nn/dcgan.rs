@@ -1,8 +1,8 @@
 //! CosmoGAN's networks: sizes, names, and that weights are a function of seed and name.
 
 use skyforge::device::{self, Choice, Here};
-use skyforge::model::dcgan::{DcganSettings, Discriminator, Generator, Latent, Norm, Output};
-use skyforge::model::{BatchMoments, Pass, Precision};
+use skyforge::nn::dcgan::{DcganSettings, Discriminator, Generator, Latent, Norm, Output};
+use skyforge::nn::{BatchMoments, Pass, Precision};
 use skyforge::rng::{Draw, Stream};
 use tch::{Device, Kind, Tensor, nn};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use skyforge::exit::{Ends, Exit};
-use skyforge::trainer::metrics::{MetricsLog, read};
+use skyforge::train::metrics::{MetricsLog, read};
 use tempfile::TempDir;
 
 fn folder() -> TempDir {

@@ -1,12 +1,12 @@
 //! Bits of a row do not depend on its place in a batch, on which the engine relies.
 
-use skyforge::inference::Networks;
-use skyforge::model::dcgan::{DcganSettings, Latent};
-use skyforge::model::{Pass, Precision};
+use skyforge::infer::Networks;
+use skyforge::nn::dcgan::{DcganSettings, Latent};
+use skyforge::nn::{Pass, Precision};
 use skyforge::rng::{Draw, Stream};
 use tch::{Kind, Tensor};
 
-use crate::inference::made::{of_maps, of_spectra};
+use crate::infer::made::{of_maps, of_spectra};
 use crate::shared::networks::SMALL;
 
 /// The rows of a tensor as bits.

@@ -6,7 +6,7 @@ mod loss;
 mod settings;
 mod subject;
 
-pub(in crate::inference) use engine::place_of_least;
+pub(in crate::infer) use engine::place_of_least;
 pub use engine::{Fitted, LOOK, LatentFit, Path, Pull};
 pub use settings::{Contextual, FitSettings, Start};
 pub use subject::{Known, ModelVariance, Spectrum, Subject};

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::low_level::raise;
 use skyforge::exit::Exit;
-use skyforge::trainer::signals::StopFlag;
+use skyforge::train::signals::StopFlag;
 
 /// Tells the test binary that it is the process to be stopped.
 const IN_CHILD: &str = "SKYFORGE_TEST_STOP_FLAG";
@@ -44,7 +44,7 @@ fn each_signal_raises_the_flag_and_ends_nothing() {
     if !in_child() {
         // Whoever runs the tests may have been told to ignore a hangup.
         let prefix = ["env", "--default-signal=HUP"];
-        return passes(&child("trainer::signals::each_signal_raises_the_flag_and_ends_nothing", &prefix));
+        return passes(&child("train::signals::each_signal_raises_the_flag_and_ends_nothing", &prefix));
     }
     for signal in [SIGUSR1, SIGUSR2, SIGTERM, SIGHUP, SIGINT] {
         let flag = StopFlag::install();
@@ -60,7 +60,7 @@ fn each_signal_raises_the_flag_and_ends_nothing() {
 #[test]
 fn a_second_interrupt_ends_at_once_as_stopped() {
     if !in_child() {
-        let output = child("trainer::signals::a_second_interrupt_ends_at_once_as_stopped", &[]);
+        let output = child("train::signals::a_second_interrupt_ends_at_once_as_stopped", &[]);
         assert_eq!(output.status.code(), Some(Exit::Stopped as i32));
         assert!(String::from_utf8_lossy(&output.stderr).contains("still here after one"));
         return;
@@ -77,7 +77,7 @@ fn a_second_interrupt_ends_at_once_as_stopped() {
 #[test]
 fn a_hangup_stays_ignored_under_nohup() {
     if !in_child() {
-        return passes(&child("trainer::signals::a_hangup_stays_ignored_under_nohup", &["nohup"]));
+        return passes(&child("train::signals::a_hangup_stays_ignored_under_nohup", &["nohup"]));
     }
     let flag = StopFlag::install();
     raise(SIGHUP).expect("a process may signal itself");

@@ -1,7 +1,7 @@
 //! What restarts say of parameters, and how wide intervals must be.
 
 use skyforge::data::atmosphere::QUANTITIES;
-use skyforge::inference::retrieval::{
+use skyforge::infer::retrieval::{
     Adjustment, Lesson, Member, Posterior, SHARES, Scales, Trial, Widening, effective_points, model_variance, shift,
     widen,
 };

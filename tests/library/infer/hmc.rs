@@ -1,6 +1,6 @@
 //! Hamiltonian Monte Carlo: samples have the density that they should.
 
-use skyforge::inference::latent_fit::{FitSettings, hmc};
+use skyforge::infer::latent_fit::{FitSettings, hmc};
 use skyforge::rng::Draw;
 use tch::{Kind, Tensor};
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::data::atmosphere::QUANTITIES;
-use crate::inference::Networks;
-use crate::inference::latent_fit::{Fitted, place_of_least};
+use crate::infer::Networks;
+use crate::infer::latent_fit::{Fitted, place_of_least};
 use crate::rng::{Draw, Stream};
 use crate::statistics::weighted;
 

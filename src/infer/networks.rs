@@ -5,9 +5,9 @@ use tch::{Device, nn};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::data::Encoding;
 use crate::data::aspa::AspaTensors;
-use crate::model::Precision;
-use crate::model::dcgan::{DcganSettings, Discriminator, Generator};
-use crate::model::embedder::{Embedder, EmbedderSize};
+use crate::nn::Precision;
+use crate::nn::dcgan::{DcganSettings, Discriminator, Generator};
+use crate::nn::embedder::{Embedder, EmbedderSize};
 
 /// A generator, and those beside it that a fit asks.
 pub struct Networks {

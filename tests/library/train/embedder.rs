@@ -2,12 +2,12 @@
 
 use skyforge::comm::{Communicator, Courier, Solo, Threads};
 use skyforge::data::{Encoding, Transform};
-use skyforge::model::Precision;
+use skyforge::nn::Precision;
 use skyforge::objective::embedder::EmbedderSettings;
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::{Draw, Stream};
-use skyforge::trainer::{Cut, Ended, Stepper};
+use skyforge::train::{Cut, Ended, Stepper};
 use tch::{Device, Tensor};
 
 use crate::shared::networks::SMALL;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use skyforge::exit::{Ends, Exit};
-use skyforge::trainer::tensorboard::EventWriter;
+use skyforge::train::tensorboard::EventWriter;
 
 /// What an event says.
 #[derive(Debug, Default, PartialEq)]
