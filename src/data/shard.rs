@@ -476,7 +476,10 @@ fn modality_names(file: &hdf5::File) -> hdf5::Result<Vec<String>> {
     match attribute.dtype()?.to_descriptor()? {
         TypeDescriptor::FixedAscii(length) if length <= LONGEST_NAME => {
             let names: Vec<FixedAscii<LONGEST_NAME>> = attribute.read_raw()?;
-            Ok(names.iter().map(ToString::to_string).collect())
+            // Nothing has looked at these bytes yet: in a damaged file they may be anything.
+            let text = |name: &FixedAscii<LONGEST_NAME>| String::from_utf8(name.as_bytes().to_vec());
+            let names = names.iter().map(text).collect::<Result<Vec<_>, _>>();
+            names.map_err(|_| "attribute `modalities` has bytes that are no text, expected ASCII text".into())
         }
         // Of variable length, it is not read: libhdf5 can hang on such text in a damaged file.
         other => Err(format!("attribute `modalities` is {other}, expected ASCII text of a fixed length (S64)").into()),

@@ -1,5 +1,6 @@
 //! HDF5: datasets with names, and what TauREx 3 writes (`taurex -o`).
 
+use std::ops::Deref;
 use std::path::Path;
 
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
@@ -189,8 +190,9 @@ impl Archive for File {
 
 /// Words of an attribute or a dataset, however they are stored.
 fn words(from: &hdf5::Container) -> Option<Vec<String>> {
-    fn read<T: hdf5::H5Type + ToString>(from: &hdf5::Container) -> Option<Vec<String>> {
-        Some(from.read_raw::<T>().ok()?.iter().map(ToString::to_string).collect())
+    fn read<T: hdf5::H5Type + Deref<Target = str>>(from: &hdf5::Container) -> Option<Vec<String>> {
+        // libhdf5 hands over bytes as they are in the file, which need not be text.
+        from.read_raw::<T>().ok()?.iter().map(|word| String::from_utf8(word.as_bytes().to_vec()).ok()).collect()
     }
     if from.size() > MOST_WORDS {
         return None;

@@ -148,6 +148,22 @@ fn names_of_variable_length_are_refused_unread() {
 }
 
 #[test]
+fn names_that_are_no_text_are_refused() {
+    // hdf5's fixed strings are not checked, and a slice of one that is no text panics: fuzzing found it.
+    let folder = dataset(BLOCK);
+    let path = shard(&folder, 0);
+    let mut bytes = fs::read(&path).unwrap();
+    let end = bytes.len() - 1;
+    bytes.truncate(end); // no seal: another program's file
+    let name: Vec<u8> = b"map".iter().copied().chain([0; 61]).collect();
+    let place = bytes.windows(64).position(|some| some == name).unwrap();
+    bytes[place + 2] = 0xcf;
+    fs::write(&path, bytes).unwrap();
+    let error = line(skyforge::data::shard::Shard::open(&path));
+    assert!(error.contains("attribute `modalities` has bytes that are no text, expected ASCII text"), "{error}");
+}
+
+#[test]
 fn a_missing_shard_is_named() {
     let folder = dataset(2 * BLOCK);
     let bytes = fs::metadata(shard(&folder, 1)).unwrap().len();
