@@ -5,6 +5,7 @@
 // The ground every room stands on.
 pub mod device;
 pub mod exit;
+pub mod family;
 pub mod files;
 pub use skyforge_kernels as kernels;
 pub mod machine;

@@ -93,7 +93,7 @@ impl Direction {
 }
 
 /// What of a player is saved.
-pub struct PlayerRecord<'a> {
+pub struct NetworkRecord<'a> {
     /// Its name.
     pub name: &'a str,
     /// Parameters and state.
@@ -105,7 +105,7 @@ pub struct PlayerRecord<'a> {
 }
 
 /// Where what was saved of a player goes.
-pub struct PlayerSlots<'a> {
+pub struct NetworkSlots<'a> {
     /// Its name.
     pub name: &'a str,
     /// Parameters and state.

@@ -7,7 +7,7 @@ use safetensors::{Dtype, SafeTensors};
 use tch::{Tensor, nn};
 
 use super::write::{checksum_line, checksum_of};
-use super::{CHECKSUMS, CheckpointError, Criterion, FILES, FORMAT, Identity, PlayerSlots, STATE, State, at};
+use super::{CHECKSUMS, CheckpointError, Criterion, FILES, FORMAT, Identity, NetworkSlots, STATE, State, at};
 use crate::optim::{Entry, FlatSpace};
 use crate::{files, one_line};
 
@@ -244,7 +244,7 @@ impl Checkpoint {
     }
 
     /// Fills everything of a player.
-    pub fn restore(&self, player: PlayerSlots) -> Result<(), CheckpointError> {
+    pub fn restore(&self, player: NetworkSlots) -> Result<(), CheckpointError> {
         let model = Tensors::read(&self.folder.join("model.safetensors"))?;
         model.fill_space(player.name, player.space)?;
         let layout = player.space.parameter_layout();

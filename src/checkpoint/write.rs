@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, View};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{CHECKSUMS, Checkpoint, CheckpointError, FILES, PlayerRecord, State, at, folder};
+use super::{CHECKSUMS, Checkpoint, CheckpointError, FILES, NetworkRecord, State, at, folder};
 use crate::files;
 use crate::optim::Entry;
 
@@ -22,7 +22,7 @@ pub struct Saved {
 
 /// Saves `players` as the checkpoint after `state.step` steps: a folder of that name in `checkpoints`, which is there
 /// only when all of it is. One that is there already is checked and left alone.
-pub fn save(checkpoints: &Path, mut state: State, players: &[PlayerRecord]) -> Result<Saved, CheckpointError> {
+pub fn save(checkpoints: &Path, mut state: State, players: &[NetworkRecord]) -> Result<Saved, CheckpointError> {
     if checkpoints.exists() {
         clear(checkpoints)?;
     } else {
@@ -59,7 +59,7 @@ fn clear(checkpoints: &Path) -> Result<(), CheckpointError> {
 }
 
 /// Writes everything and gives the checksum of it all.
-fn write_files(part: &Path, state: &State, players: &[PlayerRecord]) -> Result<String, CheckpointError> {
+fn write_files(part: &Path, state: &State, players: &[NetworkRecord]) -> Result<String, CheckpointError> {
     let text = toml::to_string(state).expect("a state is a table");
     let contents = [serialise(model_tensors(players)), serialise(optimizer_tensors(players)), text.into_bytes()];
     let mut sums = String::new();
@@ -84,7 +84,7 @@ pub(super) fn checksum_line(name: &str, bytes: &[u8]) -> String {
     format!("XXH3_{:016x}  {name}\n", xxh3_64(bytes))
 }
 
-fn model_tensors<'a>(players: &[PlayerRecord<'a>]) -> Vec<(String, Numbers<'a>)> {
+fn model_tensors<'a>(players: &[NetworkRecord<'a>]) -> Vec<(String, Numbers<'a>)> {
     let mut tensors = Vec::new();
     for player in players {
         let space = player.space;
@@ -103,7 +103,7 @@ fn model_tensors<'a>(players: &[PlayerRecord<'a>]) -> Vec<(String, Numbers<'a>)>
     tensors
 }
 
-fn optimizer_tensors<'a>(players: &[PlayerRecord<'a>]) -> Vec<(String, Numbers<'a>)> {
+fn optimizer_tensors<'a>(players: &[NetworkRecord<'a>]) -> Vec<(String, Numbers<'a>)> {
     let mut tensors = Vec::new();
     for player in players {
         let (first, second) = player.adam.moments();

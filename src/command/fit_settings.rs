@@ -44,7 +44,7 @@ pub fn with(settings: &FitSettings, sets: &[String]) -> Result<FitSettings, Comm
 
 /// Whether the run has the embedder from which fits are to begin.
 pub fn check_start(settings: &FitSettings, trained: &Trained, run: &Path) -> Result<(), CommandError> {
-    if settings.start == Start::Noise || trained.facts.embedder.is_some() {
+    if settings.start == Start::Noise || trained.facts.has_embedder() {
         return Ok(());
     }
     let run = run.display();

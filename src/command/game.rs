@@ -1,18 +1,15 @@
-//! The game that a configuration describes.
+//! The objective that a configuration describes.
 
 use tch::Device;
 
 use crate::config::RunConfig;
 use crate::data::Encoding;
-use crate::objective::gan::Gan;
+use crate::family::Build;
+use crate::objective::Objective;
 
-/// New networks on `device`, for records that `encoding` brings into their range.
-pub fn game(config: &RunConfig, encoding: &Encoding, device: Device) -> Gan {
-    let seed = config.sections().seed;
-    let model = &config.dcgan();
-    let gan = Gan::new(model, config.gan(), seed, device);
-    match config.embedder() {
-        Some(embedder) => gan.with_embedder(model, embedder.clone(), encoding, seed),
-        None => gan,
-    }
+/// New networks on `device`, for records that `encodings` bring into their range.
+pub fn objective(config: &RunConfig, encodings: &[Encoding], device: Device) -> Box<dyn Objective> {
+    let sections = config.sections();
+    let (seed, precision) = (sections.seed, sections.trainer.precision);
+    sections.family.build(Build { seed, precision, device, encodings })
 }

@@ -10,11 +10,13 @@ use super::output_dataset::OutputDataset;
 use super::session::Session;
 use super::trained::{Trained, Which};
 use super::{CommandError, shards};
-use crate::data::{DataError, DatasetWriter, Header, ShardEntry, Splits};
+use crate::data::normalise::DomainError;
+use crate::data::{DataError, DatasetWriter, Encoding, Header, ShardEntry, Splits};
 use crate::device::Choice;
 use crate::exit::Exit;
-use crate::infer::RecordSampler;
-use crate::nn::MADE_AT_ONCE;
+use crate::infer::Generate;
+use crate::nn::{MADE_AT_ONCE, Precision};
+use crate::rng::Draw;
 
 /// Draw new records from a trained generator.
 ///
@@ -42,19 +44,16 @@ pub struct Arguments {
 /// Samples this rank's shards.
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
-    let Trained { checkpoint, facts, averaged } = Trained::open(session, &arguments.run, &arguments.which)?;
-    let network = if averaged { "generator_ema" } else { "generator" };
-    Session::torch_threads(facts.threads);
-    let model = &facts.model;
+    let trained = Trained::open(session, &arguments.run, &arguments.which)?;
+    Session::torch_threads(trained.facts.threads);
     let device = session.device(Choice::Auto, true)?;
-    let sampler = session.agree(RecordSampler::open(
-        &checkpoint,
-        network,
-        model,
-        facts.encoding.clone(),
-        arguments.seed,
-        device,
-    ))?;
+    let model = session.agree(trained.model(device, Precision::Fp32))?;
+    let Some(generator) = model.generator() else {
+        return Err(trained.cannot(&arguments.run, "makes no new records", "a run of a generative model"));
+    };
+    let Trained { checkpoint, facts, averaged } = &trained;
+    let network = if *averaged { "generator_ema" } else { "generator" };
+    let sampler = Sampler { generator, draw: Draw::new(arguments.seed), encoding: facts.encoding() };
 
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("samples"));
     let out = OutputDataset::lock(session, &out)?;
@@ -69,8 +68,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     source.insert("seed".into(), (arguments.seed as i64).into());
     let header = Header {
         count: arguments.count,
-        modalities: vec![facts.modality],
-        labels: facts.labels,
+        modalities: vec![facts.modality.clone()],
+        labels: facts.labels.clone(),
         splits: Splits::new(),
         source,
     };
@@ -92,9 +91,25 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     Ok(Exit::Done)
 }
 
+/// A generator that gives record number i for (seed, i), whoever asks and whatever else is asked.
+struct Sampler<'a> {
+    generator: &'a dyn Generate,
+    draw: Draw,
+    encoding: &'a Encoding,
+}
+
+impl Sampler<'_> {
+    /// Records `64 batch .. 64 (batch + 1)`, with `MADE_AT_ONCE` for 64: arrays `[64, ..shape]` in physical units, and the
+    /// labels `[64, p]` that the generator makes with them.
+    fn batch(&self, batch: u64) -> Result<(Vec<f32>, Vec<f32>), DomainError> {
+        let records = self.generator.generate(self.draw, batch * MADE_AT_ONCE..(batch + 1) * MADE_AT_ONCE);
+        self.encoding.decode(Vec::<f32>::try_from(records.flatten(0, -1)).expect("records are numbers"))
+    }
+}
+
 fn write_shard(
     writer: &DatasetWriter,
-    sampler: &RecordSampler,
+    sampler: &Sampler,
     shard: usize,
     counter: &Counter,
 ) -> Result<ShardEntry, DataError> {

@@ -7,24 +7,22 @@ use std::time::Duration;
 use clap::Args;
 use tch::Device;
 
-use super::game::game;
+use super::game::objective;
 use super::session::{Session, check_ranks};
 use super::staging::{self, StageArguments};
 use super::{CommandError, logging, provenance};
 use crate::checkpoint::Identity;
 use crate::comm::{Terms, alarm};
-use crate::config::{
-    CodecSection, ConfigError, DatasetDescription, DeviceKind, FamilySection, Override, RunConfig, RunDescription,
-    RunFile,
-};
+use crate::config::{ConfigError, DatasetDescription, DeviceKind, Override, RunConfig, RunDescription, RunFile};
 use crate::data::loader::LoaderSettings;
-use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
+use crate::data::{DataError, Dataset, Encoding};
 use crate::device;
 use crate::exit::{Ends, Exit};
+use crate::family::{Mismatch, Validation};
 use crate::files;
-use crate::nn::dcgan::Norm;
+use crate::rng::Draw;
 use crate::train::signals::StopFlag;
-use crate::train::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Training, validation};
+use crate::train::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Training};
 
 /// Train networks; goes on by itself where the run folder has a checkpoint.
 ///
@@ -57,9 +55,6 @@ pub struct Arguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
 }
-
-/// Records of a microbatch below which batch norm is warned of.
-const FEW: usize = 8;
 
 /// Minutes of the command line.
 pub(super) fn minutes(text: &str) -> Result<f64, String> {
@@ -96,7 +91,7 @@ impl Arguments {
             return Ok((config, data));
         }
         let dataset = Dataset::open(&data)?;
-        let (config, _) = suited(config, &dataset)?;
+        suited(&config, &dataset)?;
         let records = dataset.split(&config.sections().data.split)?.records();
         Drills::new(&self.drills, 0, ranks, schedule(&config, records).steps).map_err(CommandError::Usage)?;
         Ok((config, data))
@@ -111,7 +106,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     check_ranks(session.ranks(), cut.microbatches)?;
     let data = arguments.dataset(&config)?;
     let dataset = Arc::new(session.agree(Dataset::open(&data))?);
-    let (config, encoding) = session.agree(suited(config, &dataset))?;
+    let encodings = session.agree(suited(&config, &dataset))?;
     let sections = config.sections();
     let records = dataset.split(&sections.data.split)?.records();
     let schedule = schedule(&config, records);
@@ -124,7 +119,20 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
     let lock = session.agree(lock)?;
     let staged = staging::stage(session, Arc::clone(&dataset), &arguments.run, &arguments.stage);
-    let gan = game(&config, &encoding, device);
+    let objective = objective(&config, &encodings, device);
+    let validator = || {
+        if sections.validation.every == 0 {
+            return Ok(None);
+        }
+        sections.family.validator(Validation {
+            comm: session.comm(),
+            dataset: &staged.dataset,
+            records: sections.validation.records,
+            encodings: &encodings,
+            draw: Draw::new(sections.seed),
+            device,
+        })
+    };
     let training = Training {
         comm: session.comm(),
         seed: sections.seed,
@@ -138,17 +146,18 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
             split: sections.data.split.clone(),
             window_blocks: sections.data.window_blocks,
             damaged: sections.data.damaged,
-            encodings: vec![encoding.clone()],
+            encodings: encodings.clone(),
         },
         folder: &arguments.run,
-        identity: Identity::of(&describe(&config, &dataset, &encoding, device)),
+        identity: Identity::of(&describe(&config, &dataset, &encodings, device)),
         changed_by_hand: sets.iter().flat_map(Override::keys).flat_map(|key| changed_by_hand(&key, &config)).collect(),
         stop: StopFlag::install(),
         max_wall: arguments.max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
         not_finite: sections.trainer.not_finite,
+        validator: &validator,
         drills,
     };
-    let mut run = match Run::start(&training, &gan, |network| config.adam(network)) {
+    let mut run = match Run::start(&training, objective.as_ref(), |network| config.adam(network)) {
         Ok(run) => run,
         Err(error) => {
             if let Some(lock) = lock {
@@ -188,8 +197,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         if session.ranks() == 1 { "rank" } else { "ranks" },
         arguments.run.display()
     );
-    if config.dcgan().norm == Norm::Batch && cut.microbatch() < FEW {
-        log::warn!("microbatches of {} records: moments of batch norm are rough below {FEW}", cut.microbatch());
+    if let Some(advice) = sections.family.advice(cut.microbatch()) {
+        log::warn!("{advice}");
     }
     let outcome = run.train()?;
     log::info!(
@@ -205,10 +214,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 }
 
 /// What makes the run what it is: its configuration, and the data that it learns from as they are.
-fn describe(config: &RunConfig, dataset: &Dataset, encoding: &Encoding, device: Device) -> RunDescription {
+fn describe(config: &RunConfig, dataset: &Dataset, encodings: &[Encoding], device: Device) -> RunDescription {
     let split = &config.sections().data.split;
     let split = dataset.split(split).expect("the split was looked up before");
-    let dataset = DatasetDescription::of(dataset, split, std::slice::from_ref(encoding));
+    let dataset = DatasetDescription::of(dataset, split, encodings);
     let device = if device.is_cuda() { DeviceKind::Cuda } else { DeviceKind::Cpu };
     RunDescription::new(config, dataset, device)
 }
@@ -231,45 +240,28 @@ fn changed_by_hand(key: &str, config: &RunConfig) -> Vec<String> {
     }
 }
 
-/// The configuration for what the dataset holds, and the way of its records to the networks, which can take them.
-pub(super) fn suited(config: RunConfig, dataset: &Dataset) -> Result<(RunConfig, Encoding), CommandError> {
-    let manifest = dataset.manifest();
-    let wrong = |reason: String| DataError::Manifest { path: dataset.folder().to_owned(), reason };
-    let config = match manifest.only(Kind::Map) {
-        Ok(_) => config.for_maps()?,
-        Err(_) if manifest.only(Kind::Spectrum).is_ok() => config.for_spectra()?,
-        Err(_) => config,
-    };
-    let wanted = match config.sections().family {
-        FamilySection::MapsGan(_) => Kind::Map,
-        FamilySection::SpectraGan(_) => Kind::Spectrum,
-    };
-    let modality = manifest.only(wanted).map_err(wrong)?;
-    let sections = config.sections();
-    let encoding = match (sections.family.codec(), modality.spectral_axis()) {
-        (Some(CodecSection::Aspa(settings)), Some(axis)) => {
-            let aspa = Aspa::new(settings.clone(), &axis.wavelength_um);
-            Encoding::Aspa(Arc::new(aspa.map_err(|fault| CommandError::Usage(format!("family.codec: {fault}")))?))
-        }
-        _ => Encoding::Transform(sections.data.transform.unwrap_or(modality.transform)),
-    };
-    encoding.check(modality, &manifest.labels).map_err(wrong)?;
+/// The way of the dataset's records to the networks, which can take them.
+///
+/// # Errors
+/// Where the configuration and the dataset do not fit each other.
+pub(super) fn suited(config: &RunConfig, dataset: &Dataset) -> Result<Vec<Encoding>, CommandError> {
+    let (manifest, sections) = (dataset.manifest(), config.sections());
+    sections.family.check_kind(&manifest.modalities).map_err(ConfigError::from)?;
+    let encodings = sections.family.encodings(&manifest.modalities, &manifest.labels, sections.data.transform);
+    let encodings = encodings.map_err(|mismatch| match mismatch {
+        Mismatch::Setting(fault) => CommandError::from(ConfigError::from(fault)),
+        Mismatch::Data(reason) => DataError::Manifest { path: dataset.folder().to_owned(), reason }.into(),
+    })?;
     if sections.validation.every > 0 {
-        validation::split(dataset)?;
+        dataset.validation_split()?;
     }
-    let side = config.dcgan().side;
-    let (shape, wanted) = (encoding.shape(&modality.shape), [1, side as usize, side as usize]);
-    if shape != wanted {
-        let reason = format!("records are {shape:?}, expected {wanted:?} for family.side = {side}");
-        return Err(wrong(reason).into());
-    }
-    Ok((config, encoding))
+    Ok(encodings)
 }
 
 /// How long the run is and what it keeps, with `records` records to learn from.
 pub(super) fn schedule(config: &RunConfig, records: u64) -> Schedule {
     let RunFile { trainer, validation, .. } = config.sections();
-    let records_per_step = config.cut().global as u64 * u64::from(config.gan().discriminator_updates);
+    let records_per_step = config.cut().global as u64 * u64::from(config.sections().family.batches_per_step());
     let steps = match (trainer.steps, trainer.epochs) {
         (Some(steps), _) => steps,
         (None, epochs) => {

@@ -1,7 +1,6 @@
 //! A trained run as verbs find it: which checkpoint, which weights, and what the networks learned from.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use tch::Device;
@@ -9,13 +8,12 @@ use tch::Device;
 use super::CommandError;
 use super::session::Session;
 use crate::checkpoint::{self, Checkpoint, CheckpointError};
-use crate::config::{CodecSection, RunDescription};
-use crate::data::{Aspa, Encoding, Label, Modality};
+use crate::config::RunDescription;
+use crate::data::{Encoding, Label, Modality};
+use crate::family::{FamilySettings, Mismatch, Opening, SettingFault};
 use crate::files;
-use crate::infer::Networks;
+use crate::infer::TrainedModel;
 use crate::nn::Precision;
-use crate::nn::dcgan::DcganSettings;
-use crate::nn::embedder::EmbedderSize;
 
 /// Which weights of a run.
 #[derive(Debug, Args)]
@@ -55,7 +53,7 @@ impl Trained {
     pub fn open(session: &Session, run: &Path, which: &Which) -> Result<Self, CommandError> {
         let checkpoint = choose(session, run, which)?;
         let facts = session.agree(Facts::of(&checkpoint))?;
-        let has_average = session.agree(checkpoint.has_average("generator"))?;
+        let has_average = session.agree(has_average(&checkpoint, &facts))?;
         if which.weights == Weights::Ema && !has_average {
             let run = run.display();
             return Err(CommandError::Usage(format!(
@@ -65,11 +63,31 @@ impl Trained {
         Ok(Self { checkpoint, facts, averaged: has_average && which.weights != Weights::Live })
     }
 
-    /// Its networks on `device`, for fits in `precision`.
-    pub fn networks(&self, device: Device, precision: Precision) -> Result<Networks, CheckpointError> {
-        let Facts { model, embedder, encoding, .. } = &self.facts;
-        Networks::open(&self.checkpoint, self.averaged, model, embedder.as_ref(), encoding, device, precision)
+    /// Its model on `device`, for fits in `precision`.
+    pub fn model(&self, device: Device, precision: Precision) -> Result<Box<dyn TrainedModel>, CheckpointError> {
+        let Self { checkpoint, facts, averaged } = self;
+        let encodings = &facts.encodings;
+        facts.family.open(Opening { checkpoint, averaged: *averaged, precision, device, encodings })
     }
+
+    /// That `run` cannot do what a command asks of it: `wanted` says what can.
+    pub fn cannot(&self, run: &Path, what: &str, wanted: &str) -> CommandError {
+        let kind = self.facts.family.kind();
+        CommandError::Wrong {
+            path: run.to_owned(),
+            fault: format!("is of kind \"{kind}\", which {what}, expected {wanted}"),
+        }
+    }
+}
+
+/// Whether any network has averaged weights.
+fn has_average(checkpoint: &Checkpoint, facts: &Facts) -> Result<bool, CheckpointError> {
+    for network in facts.family.networks() {
+        if checkpoint.has_average(network)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The checkpoint that is asked for, or the newest whole one: rank 0 chooses, since training may add one meanwhile.
@@ -120,16 +138,15 @@ fn open_checkpoint(run: &Path, which: &Which) -> Result<Checkpoint, CommandError
     }
 }
 
-/// What a checkpoint says of the data its networks learned from.
+/// What a checkpoint says of its networks and of the data that they learned from.
 pub struct Facts {
-    pub model: DcganSettings,
-    /// Of an embedder, where one was trained.
-    pub embedder: Option<EmbedderSize>,
+    pub family: FamilySettings,
     /// Of a dataset of samples.
     pub modality: Modality,
     /// Of a dataset of samples.
     pub labels: Vec<Label>,
-    pub encoding: Encoding,
+    /// One a modality.
+    pub encodings: Vec<Encoding>,
     pub threads: usize,
 }
 
@@ -138,27 +155,26 @@ impl Facts {
         let wrong = |fault: String| CommandError::Wrong { path: checkpoint.folder().join("state.toml"), fault };
         let RunDescription { family, dataset, trainer, .. } =
             RunDescription::from_state(&checkpoint.state.run).map_err(wrong)?;
+        let encodings = family.encodings(&dataset.modalities, &dataset.labels, None).map_err(|mismatch| {
+            wrong(match mismatch {
+                Mismatch::Setting(SettingFault { key, value, wanted }) => {
+                    format!("`run.{key}` is {value}, expected {wanted}")
+                }
+                Mismatch::Data(fault) => format!("`run.dataset` {fault}"),
+            })
+        })?;
         let [modality] = <[Modality; 1]>::try_from(dataset.modalities)
             .map_err(|all| wrong(format!("`run.dataset.modalities` has {}, expected 1", all.len())))?;
-        let encoding = match (family.codec(), modality.spectral_axis()) {
-            (Some(CodecSection::Aspa(settings)), Some(axis)) => {
-                let aspa = Aspa::new(settings.clone(), &axis.wavelength_um);
-                Encoding::Aspa(Arc::new(aspa.map_err(|fault| wrong(format!("`run.family.codec`: {fault}")))?))
-            }
-            (None, None) => Encoding::Transform(modality.transform),
-            _ => {
-                return Err(wrong(
-                    "`run.family.codec` does not fit the data, expected a codec for spectra and none for maps".into(),
-                ));
-            }
-        };
-        Ok(Self {
-            model: family.dcgan(),
-            embedder: family.gan().embedder.as_ref().map(|embedder| EmbedderSize { hidden: embedder.hidden }),
-            modality,
-            labels: dataset.labels,
-            encoding,
-            threads: trainer.threads_per_rank,
-        })
+        Ok(Self { family, modality, labels: dataset.labels, encodings, threads: trainer.threads_per_rank })
+    }
+
+    /// Whether there is a network that estimates latent vectors.
+    pub fn has_embedder(&self) -> bool {
+        self.family.networks().contains(&"embedder")
+    }
+
+    /// How the only modality comes to the networks.
+    pub fn encoding(&self) -> &Encoding {
+        &self.encodings[0]
     }
 }

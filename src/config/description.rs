@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::run_file::{BatchSection, Reduction};
-use super::{FamilySection, RunConfig, read};
+use super::{RunConfig, read};
 use crate::data::encoding::Encoding;
 use crate::data::loader::Damaged;
 use crate::data::{Dataset, Label, Modality, Split};
+use crate::family::FamilySettings;
 use crate::nn::Precision;
 use crate::optim::AdamSettings;
 
@@ -28,7 +29,7 @@ pub struct RunDescription {
     /// How the dataset is read.
     pub data: DataDescription,
     /// Networks, loss and order of updates.
-    pub family: FamilySection,
+    pub family: FamilySettings,
     /// Adam of each network, wherever a configuration says it.
     pub optimizer: OptimizerDescription,
     /// Arithmetic of the run.

@@ -4,7 +4,6 @@
 //! `--set a.b=c`, and checks what no section can check alone.
 
 mod description;
-mod family;
 mod optimizer;
 mod overrides;
 pub mod reference;
@@ -15,7 +14,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use description::{DatasetDescription, DeviceKind, RunDescription};
-pub use family::{CodecSection, FamilySection, GanSection};
 pub use optimizer::{NetworkOptimizer, OptimizerSection};
 pub use overrides::{Override, apply};
 pub use run_file::{BatchSection, DataSection, Reduction, RunFile, TrainerSection, ValidationSection};
@@ -23,10 +21,8 @@ pub use run_file::{BatchSection, DataSection, Reduction, RunFile, TrainerSection
 use crate::data::split::VALIDATION;
 use crate::device::Choice;
 use crate::exit::{Ends, Exit};
+use crate::family::{FamilySettings, ReadSettings, SettingFault};
 use crate::files;
-use crate::nn::dcgan::{DcganSettings, Norm, Output};
-use crate::objective::embedder::EmbedderSettings;
-use crate::objective::gan::{GanSettings, Loss, Noise, Penalty, Update};
 use crate::one_line;
 use crate::optim::AdamSettings;
 use crate::train::{Cut, Score};
@@ -119,39 +115,16 @@ impl RunConfig {
             }
         }
         let kind = take_kind(&mut table)?;
-        let file: RunFile<GanSection> =
-            serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
-                overrides::blame(&error, sets).unwrap_or_else(|| wrong(overrides::key_and_fault(&error)))
-            })?;
-        let mut file = file.map_family(|gan| FamilySection::of_kind(&kind, gan).expect("the kind is a known one"));
-        file.family.complete();
+        let read = FamilySettings::read(&kind, FileReader { table, sets }).expect("the kind is a known one");
+        let mut file = read.map_err(|fault| match fault {
+            FileFault::Set(error) => error,
+            FileFault::File(fault) => wrong(fault),
+        })?;
         let first = file.family.scores().first();
         file.validation.best = file.validation.best.or(first.map(|score| score.name.to_owned()));
         let config = Self { file };
         config.check()?;
         Ok(config)
-    }
-
-    /// Refuses a family that is for other data than spectra, and what has no meaning for them.
-    pub fn for_spectra(self) -> Result<Self, ConfigError> {
-        self.is_for("spectra", "spectra_gan")?;
-        if self.file.data.transform.is_some() {
-            return value("data.transform", &"set", "not set, since the dataset holds spectra");
-        }
-        Ok(self)
-    }
-
-    /// Refuses a family that is for other data than maps.
-    pub fn for_maps(self) -> Result<Self, ConfigError> {
-        self.is_for("maps", "maps_gan").map(|()| self)
-    }
-
-    fn is_for(&self, records: &str, wanted: &str) -> Result<(), ConfigError> {
-        let kind = self.file.family.kind();
-        if kind == wanted {
-            return Ok(());
-        }
-        value("family.kind", &quoted(kind), &format!("{}, since the dataset holds {records}", quoted(wanted)))
     }
 
     /// The sections.
@@ -167,33 +140,6 @@ impl RunConfig {
     /// How a global batch is cut.
     pub fn cut(&self) -> Cut {
         Cut { global: self.file.batch.global, microbatches: self.file.batch.microbatches }
-    }
-
-    /// The size of the networks.
-    pub fn dcgan(&self) -> DcganSettings {
-        self.file.family.dcgan()
-    }
-
-    /// The rules of the game.
-    pub fn gan(&self) -> GanSettings {
-        let gan = self.file.family.gan();
-        GanSettings {
-            loss: gan.loss,
-            precision: self.file.trainer.precision,
-            penalty: (gan.penalty > 0.0).then_some(Penalty { weight: gan.penalty, every: gan.penalty_every }),
-            label_flip: gan.label_flip,
-            instance_noise: gan.instance_noise,
-            average: (gan.ema > 0.0).then_some(gan.ema),
-            update: gan.update,
-            noise: gan.noise,
-            discriminator_updates: gan.discriminator_updates,
-            generator_updates: gan.generator_updates,
-        }
-    }
-
-    /// The third network, if there is one.
-    pub fn embedder(&self) -> Option<&EmbedderSettings> {
-        self.file.family.gan().embedder.as_ref()
     }
 
     /// The score by which the best checkpoint is chosen, if the family has any.
@@ -219,7 +165,6 @@ impl RunConfig {
     /// What no section can check alone.
     fn check(&self) -> Result<(), ConfigError> {
         let RunFile { batch, trainer, optimizer, data, .. } = &self.file;
-        self.check_family()?;
         if batch.microbatches == 0 || !batch.microbatches.is_power_of_two() {
             return value("batch.microbatches", &batch.microbatches, "a power of two");
         }
@@ -230,10 +175,7 @@ impl RunConfig {
         if batch.global > 1 << 20 {
             return value("batch.global", &batch.global, "at most 1048576 records");
         }
-        if self.dcgan().norm != Norm::None && batch.global == batch.microbatches {
-            let wanted = "2 or more records in each microbatch, for batch norm";
-            return value("batch.global", &batch.global, wanted);
-        }
+        self.file.family.check(batch.global, self.cut().microbatch())?;
         match (trainer.steps, trainer.epochs) {
             (Some(_), Some(epochs)) => return value("trainer.epochs", &epochs, "not set, since trainer.steps is"),
             (None, None) => return value("trainer.steps", &"not set", "a number of steps, or trainer.epochs"),
@@ -280,7 +222,7 @@ impl RunConfig {
     fn check_validation(&self) -> Result<(), ConfigError> {
         let RunFile { validation: ValidationSection { every, records, best }, data, trainer, family, .. } = &self.file;
         if *every > 0 && family.scores().is_empty() {
-            let wanted = format!("0, since only maps are measured and `family.kind` is {}", quoted(family.kind()));
+            let wanted = format!("0, since nothing is measured where `family.kind` is {}", quoted(family.kind()));
             return value("validation.every", every, &wanted);
         }
         if !every.is_multiple_of(trainer.checkpoint_every) {
@@ -305,81 +247,51 @@ impl RunConfig {
             _ => Ok(()),
         }
     }
+}
 
-    /// What the family cannot be.
-    fn check_family(&self) -> Result<(), ConfigError> {
-        let (gan, dcgan) = (self.file.family.gan(), self.dcgan());
-        if let Some((key, have, wanted)) = dcgan.fault() {
-            return value(&format!("family.{key}"), &have, &wanted);
-        }
-        match (&self.file.family, &gan.codec) {
-            (FamilySection::MapsGan(_), Some(_)) => {
-                return value("family.codec", &"set", "not set, since `family.kind` is \"maps_gan\"");
-            }
-            (_, Some(CodecSection::Aspa(aspa))) => {
-                if let Some((key, have, wanted)) = aspa.fault() {
-                    return value(&format!("family.codec.{key}"), &have, &wanted);
-                }
-                if gan.side != aspa.side as i64 {
-                    return value("family.side", &gan.side, &format!("`family.codec.side`: {}", aspa.side));
-                }
-                if gan.output != Output::Sigmoid {
-                    let wanted = "\"sigmoid\", since the pixels of a codec are in [0, 1]";
-                    return value("family.output", &"tanh", wanted);
-                }
-            }
-            (_, None) => {}
-        }
-        if !(0.0..f64::INFINITY).contains(&gan.penalty) {
-            return value("family.penalty", &gan.penalty, "a weight, or 0 for no gradient penalty");
-        }
-        if gan.loss == Loss::Wasserstein && gan.penalty == 0.0 {
-            let wanted = "a positive weight for loss = \"wasserstein\", 10 in Gulrajani et al. 2017";
-            return value("family.penalty", &0, wanted);
-        }
-        if gan.penalty_every == 0 {
-            return value("family.penalty_every", &0, "1 or more steps");
-        }
-        if gan.penalty > 0.0 && dcgan.norm.in_discriminator() {
-            let wanted = "\"generator\" or \"none\", since family.penalty is of each map alone";
-            return value("family.norm", &"batch", wanted);
-        }
-        if !(0.0..=1.0).contains(&gan.label_flip) {
-            return value("family.label_flip", &gan.label_flip, "a probability, 0 to 1");
-        }
-        if !(0.0..f64::INFINITY).contains(&gan.instance_noise) {
-            return value("family.instance_noise", &gan.instance_noise, "a standard deviation, or 0 for no noise");
-        }
-        if let Some((key, have, wanted)) = gan.embedder.as_ref().and_then(EmbedderSettings::fault) {
-            return value(&format!("family.embedder.{key}"), &have, wanted);
-        }
-        if !(0.0..1.0).contains(&gan.ema) {
-            return value("family.ema", &gan.ema, "a decay of at least 0 (none is kept) and below 1");
-        }
-        for (key, updates) in
-            [("discriminator_updates", gan.discriminator_updates), ("generator_updates", gan.generator_updates)]
-        {
-            if updates == 0 {
-                return value(&format!("family.{key}"), &updates, "1 or more");
-            }
-            let alone = gan.update == Update::Simultaneous || gan.noise == Noise::Shared;
-            if alone && updates != 1 {
-                let wanted = "1 where updates are simultaneous or share their noise";
-                return value(&format!("family.{key}"), &updates, wanted);
-            }
-        }
-        Ok(())
+impl From<SettingFault> for ConfigError {
+    fn from(SettingFault { key, value, wanted }: SettingFault) -> Self {
+        Self::Value { key, value, wanted }
     }
+}
+
+/// Reads a whole configuration, whose family is known: errors name the full key.
+struct FileReader<'a> {
+    table: toml::Table,
+    sets: &'a [Override],
+}
+
+impl ReadSettings for FileReader<'_> {
+    /// An error is that of a `--set`, or says what is wrong with the file.
+    type Result = Result<RunFile, FileFault>;
+
+    fn read<T: serde::de::DeserializeOwned>(self, family: fn(T) -> FamilySettings) -> Self::Result {
+        let read = serde_path_to_error::deserialize::<_, RunFile<T>>(toml::Value::Table(self.table));
+        let file = read.map_err(|error| match overrides::blame(&error, self.sets) {
+            Some(error) => FileFault::Set(error),
+            None => FileFault::File(overrides::key_and_fault(&error)),
+        })?;
+        Ok(file.map_family(family))
+    }
+}
+
+/// What is wrong while a file is read.
+enum FileFault {
+    /// A `--set`.
+    Set(ConfigError),
+    /// The file: its key, and why.
+    File(String),
 }
 
 /// Takes `family.kind` out of a configuration, if it has a family; a kind that there is not is refused.
 fn take_kind(table: &mut toml::Table) -> Result<String, ConfigError> {
-    let wanted = format!("one of {}", FamilySection::KINDS.map(quoted).join(", "));
+    let wanted =
+        format!("one of {}", FamilySettings::KINDS.iter().map(|kind| quoted(kind)).collect::<Vec<_>>().join(", "));
     let Some(toml::Value::Table(family)) = table.get_mut("family") else {
-        return Ok(FamilySection::KINDS[0].to_owned()); // what is there instead is refused with the rest of the file
+        return Ok(FamilySettings::KINDS[0].to_owned()); // what is there instead is refused with the rest of the file
     };
     match family.remove("kind") {
-        Some(toml::Value::String(kind)) if FamilySection::KINDS.contains(&kind.as_str()) => Ok(kind),
+        Some(toml::Value::String(kind)) if FamilySettings::KINDS.contains(&kind.as_str()) => Ok(kind),
         Some(kind) => value("family.kind", &kind, &wanted),
         None => value("family.kind", &"not set", &wanted),
     }

@@ -25,8 +25,7 @@ pub struct OptimizerSection {
     /// Updates of a network in which the learning rate falls to a half, exponentially; 0 = constant.
     #[schemars(extend("unit" = "updates"))]
     pub half_life: u64,
-    /// Adam of the network NAME: `discriminator`, `generator` or, where there is one, `embedder`. What is not set here
-    /// is as in `[optimizer]`.
+    /// Adam of the network NAME of the family. What is not set here is as in `[optimizer]`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub network: BTreeMap<String, NetworkOptimizer>,
 }

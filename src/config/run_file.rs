@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::family::FamilySection;
 use super::optimizer::OptimizerSection;
 use crate::data::loader::Damaged;
 use crate::data::normalise::Transform;
 use crate::device::Choice;
+use crate::family::FamilySettings;
 use crate::nn::Precision;
 use crate::train::NotFinite;
 
@@ -17,7 +17,7 @@ use crate::train::NotFinite;
 /// there, so that errors know the full name of every key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RunFile<F = FamilySection> {
+pub struct RunFile<F = FamilySettings> {
     /// Seed of all random numbers of the run: initial weights, order of records, latent vectors, noise.
     pub seed: u64,
     /// Records that the run learns from, and how they are read.
@@ -181,17 +181,16 @@ impl Default for TrainerSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ValidationSection {
-    /// Steps from one measurement to the next: a multiple of `trainer.checkpoint_every`, 0 = never. For maps only.
+    /// Steps from one measurement to the next: a multiple of `trainer.checkpoint_every`, 0 = never. Must be 0 for a
+    /// family without scores.
     #[schemars(extend("unit" = "steps"))]
     pub every: u64,
-    /// Records of the split `validation` that a measurement is made on, or all where it has fewer; as many records are generated,
-    /// rounded up to a multiple of 64. 2 to 1048576. A damaged record among them stops the run.
+    /// Records of the split `validation` that a measurement is made on, or all where it has fewer; where records are
+    /// generated, as many, rounded up to a multiple of 64. 2 to 1048576. A damaged record among them stops the run.
     #[schemars(extend("unit" = "records"))]
     pub records: u64,
-    /// Score by which the best checkpoint is chosen. For maps `spectrum_error`, the largest relative error of the mean
-    /// power spectrum over the wavenumbers side/8 <= k < 3 side/8 (in units of the fundamental), or `variance_error`, the relative
-    /// error of the variance of a pixel over maps, averaged over pixels.
-    #[schemars(extend("unset" = "the first score of the family: `\"spectrum_error\"` for maps"))]
+    /// Score by which the best checkpoint is chosen, one of those of the family.
+    #[schemars(extend("unset" = "the first score of the family"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<String>,
 }

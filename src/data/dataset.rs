@@ -13,7 +13,7 @@ use super::manifest::{Blocks, Manifest, ShardEntry};
 use super::modality::Modality;
 pub use super::shard::Block;
 use super::shard::Shard;
-use super::split::Split;
+use super::split::{Split, VALIDATION};
 
 /// Files held open at once; a process may often have only 1024.
 const OPEN_FILES: usize = 128;
@@ -87,6 +87,32 @@ impl Dataset {
             block.copy_row(modality, row, arrays.next().expect("there is room for every record"));
         })?;
         Ok(values)
+    }
+
+    /// The same of `records` in their order, `[n, ..shape]` flat.
+    pub fn read_records(&self, modality: usize, records: &[u64]) -> Result<Vec<f32>, DataError> {
+        let mut values = Vec::new();
+        for neighbours in records.chunk_by(|a, b| a + 1 == *b) {
+            values.extend(self.read(modality, neighbours[0]..neighbours[0] + neighbours.len() as u64)?);
+        }
+        Ok(values)
+    }
+
+    /// The split that a model is measured on during training.
+    ///
+    /// # Errors
+    /// Where it has fewer than two records: how to get one.
+    pub fn validation_split(&self) -> Result<&Split, DataError> {
+        let folder = self.folder.display();
+        let wanted = "since `validation.every` is not 0: simulate or ingest the dataset with --validation SHARE";
+        match self.manifest.splits.get(VALIDATION) {
+            Some(split) if split.records() > 1 => Ok(split),
+            Some(_) => {
+                Err(format!("{folder} has one record in its split `{VALIDATION}`, expected at least 2 {wanted}"))
+            }
+            None => Err(format!("{folder} has no split `{VALIDATION}`, expected one {wanted}")),
+        }
+        .map_err(DataError::Usage)
     }
 
     /// Labels of records, `[n, p]` flat, NaN where unknown.

@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tch::Device;
 
 use super::DataError;
+use super::batch::Batch;
 use super::dataset::{Block, Dataset};
 use super::encoding::Encoding;
 use super::modality::Modality;
@@ -232,6 +234,17 @@ impl Loader {
     pub fn recycle(&self, microbatch: Microbatch) {
         // Where the thread has ended, nobody needs it.
         let _ = self.used.send(microbatch);
+    }
+
+    /// The next microbatch, on `device`.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn next_batch(&mut self, device: Device) -> Result<Batch, DataError> {
+        let microbatch = self.next()?;
+        let batch = Batch::new(&microbatch, &self.shapes, device);
+        self.recycle(microbatch);
+        Ok(batch)
     }
 
     /// Records in the split: positions in an epoch.

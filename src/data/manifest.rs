@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::DataError;
 use super::label::Label;
-use super::modality::{Kind, Modality};
+use super::modality::{self, Kind, Modality};
 use super::split::{self, Split, Splits};
 use crate::{files, one_line};
 
@@ -228,17 +228,7 @@ impl Manifest {
 
     /// The one modality of a dataset that should have `kind` alone, in every record; the error says what it has.
     pub fn only(&self, kind: Kind) -> Result<&Modality, String> {
-        match &self.modalities[..] {
-            [modality] if modality.kind == kind && !modality.optional => Ok(modality),
-            [modality] if modality.kind == kind => {
-                Err(format!("modality `{}` is optional, expected one that every record has", modality.name))
-            }
-            modalities => {
-                let held: Vec<&str> = modalities.iter().map(|modality| modality.kind.plural()).collect();
-                let alone = if held.len() > 1 { " alone" } else { "" };
-                Err(format!("holds {}, expected {}{alone}", held.join(" and "), kind.plural()))
-            }
-        }
+        modality::only(&self.modalities, kind)
     }
 
     /// Whether some record may lack a modality.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub mod aspa;
 pub mod atmosphere;
+pub mod batch;
 pub mod dataset;
 pub mod encoding;
 pub mod label;
@@ -29,6 +30,7 @@ pub mod stage;
 pub mod writer;
 
 pub use aspa::{Aspa, AspaError, AspaSettings};
+pub use batch::Batch;
 pub use dataset::{Block, Dataset};
 pub use encoding::Encoding;
 pub use label::{Label, LabelKind};

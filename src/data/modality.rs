@@ -274,6 +274,21 @@ impl Bands {
     }
 }
 
+/// The only one of `modalities`, which is of `kind` and which every record has; the error says what they are.
+pub fn only(modalities: &[Modality], kind: Kind) -> Result<&Modality, String> {
+    match modalities {
+        [modality] if modality.kind == kind && !modality.optional => Ok(modality),
+        [modality] if modality.kind == kind => {
+            Err(format!("modality `{}` is optional, expected one that every record has", modality.name))
+        }
+        modalities => {
+            let held: Vec<&str> = modalities.iter().map(|modality| modality.kind.plural()).collect();
+            let alone = if held.len() > 1 { " alone" } else { "" };
+            Err(format!("holds {}, expected {}{alone}", held.join(" and "), kind.plural()))
+        }
+    }
+}
+
 /// Whether a unit or the name of a class or band can stand in a line: 1 to 64 characters that can be printed.
 pub(super) fn check_text(key: &str, text: &str) -> Result<(), String> {
     if (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control) {

@@ -1,9 +1,9 @@
 //! Trained networks at work.
 
 pub mod latent_fit;
+pub mod model;
 pub mod networks;
 pub mod retrieval;
-pub mod sample;
 
+pub use model::{Generate, Reconstruct, TrainedModel};
 pub use networks::Networks;
-pub use sample::RecordSampler;

@@ -1,13 +1,17 @@
 //! The networks of a checkpoint, as they are put to work: nothing of them learns any more.
 
-use tch::{Device, nn};
+use std::ops::Range;
 
+use tch::{Device, Tensor, nn};
+
+use super::model::{Generate, TrainedModel};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::data::Encoding;
 use crate::data::aspa::AspaTensors;
 use crate::nn::Precision;
 use crate::nn::dcgan::{DcganSettings, Discriminator, Generator};
 use crate::nn::embedder::{Embedder, EmbedderSize};
+use crate::rng::Draw;
 
 /// A generator, and those beside it that a fit asks.
 pub struct Networks {
@@ -62,5 +66,21 @@ impl Networks {
             device,
             _stores: stores,
         })
+    }
+}
+
+impl TrainedModel for Networks {
+    fn generator(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+
+    fn latent_networks(&self) -> Option<&Networks> {
+        Some(self)
+    }
+}
+
+impl Generate for Networks {
+    fn generate(&self, draw: Draw, records: Range<u64>) -> Tensor {
+        self.generator.make(draw, records)
     }
 }

@@ -1,139 +1,152 @@
-//! Who minimises what. An objective owns its networks and says, for one microbatch at a time, how a player's gradient
-//! comes about; it knows no rank, no file and no optimiser.
+//! Objectives: which networks are trained, in which phases, and how the gradient of each comes about.
+//!
+//! An objective works on one microbatch at a time and knows no rank, no file and no optimizer. A training step is a few
+//! *phases*; in a phase one or more networks are updated. The trainer calls [`Objective::begin`] for each microbatch of a
+//! phase, then [`Forward::finish`] for each network that the phase updates.
 
 pub mod embedder;
 pub mod gan;
 
-use std::ops::Range;
-
 use tch::{Tensor, nn};
 
 pub use crate::nn::MADE_AT_ONCE;
+
+use crate::data::Batch;
+use crate::infer::TrainedModel;
 use crate::rng::{Chance, Draw, Stream};
 
-/// One network that moves on its own gradient.
-pub struct Player<'a> {
-    /// Its name in checkpoints and metrics: `discriminator`.
+/// A network with a gradient and an optimizer of its own.
+pub struct Network<'a> {
+    /// Its name in checkpoints, metrics and configurations: `discriminator`.
     pub name: &'static str,
     /// Its tensors.
     pub store: &'a nn::VarStore,
-    /// What follows some of them in half precision, by name.
+    /// Copies of some of them in half precision, by name.
     pub halves: Vec<(String, Tensor)>,
-    /// Decay of the moving average of its weights that is kept beside them, if any.
+    /// Decay per step of the moving average of its weights; none where no average is kept.
     pub average: Option<f64>,
-    /// The numbers that it reports each step, each a mean over the global batch.
+    /// Names of the numbers that it reports each step, each a mean over the global batch.
     pub metrics: &'static [&'static str],
-    /// The names of its batch norms, in the order in which a forward comes through them.
+    /// Names of its batch norms, in the order in which a forward uses them.
     pub norms: Vec<String>,
-    /// How far one step draws the running moments of batch norms towards its own.
+    /// Share of the running moments of batch norm that a step replaces by its own.
     pub norm_momentum: f64,
+    /// What batch moments of averaged weights are computed from: `Feed::Fresh` for records of the training split,
+    /// `Feed::SizeOnly` for noise.
+    pub recalibrated_on: Feed,
 }
 
-/// Players that go from one set of everybody's weights to the next. A step is a few moves.
+/// What a phase works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// Records that no earlier phase of the step has seen.
+    Fresh,
+    /// The records of an earlier phase of the step, by its number.
+    SameAs(usize),
+    /// No records: the size of a microbatch alone.
+    SizeOnly,
+}
+
+/// A part of a step: updates of some networks, all from the same weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Move {
-    /// Indices into `players`, in the order in which their gradients are made.
-    pub players: Vec<usize>,
-    /// Which of the moves of this kind within the step.
+pub struct Phase {
+    /// Indices into [`Objective::networks`], in the order in which their gradients are computed.
+    pub networks: Vec<usize>,
+    /// Number of this phase among those of its kind within the step, from 0.
     pub turn: u32,
-    /// How many moves of this kind a step has.
+    /// Phases of its kind in a step.
     pub turns: u32,
-    /// Whether it needs a batch of records.
-    pub wants_records: bool,
-    /// Players whose weights `begin` reads: it waits until their own moves are over.
+    /// What it works on.
+    pub feed: Feed,
+    /// Networks whose weights [`Objective::begin`] reads: it waits for their updates.
     pub reads: Vec<usize>,
 }
 
-/// Where in a run a piece of work stands: what chance depends on.
+/// The place of a piece of work in a run, which all random numbers are a function of.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
-    /// The run's chance.
+pub struct StepContext {
+    /// Random numbers of the run.
     pub draw: Draw,
     /// Training step, from 0.
     pub step: u64,
     /// Microbatch, from 0.
     pub microbatch: u32,
-    /// How many microbatches a global batch has.
+    /// Microbatches of a global batch.
     pub microbatches: u32,
 }
 
-impl Place {
-    /// The numbers of `stream` at this place in the given turn of `turns`.
+impl StepContext {
+    /// Random numbers of `stream` for this microbatch, in the given turn of `turns`.
     pub fn chance(&self, stream: Stream, turn: u32, turns: u32) -> Chance {
         self.draw.at(stream, self.step * u64::from(turns) + u64::from(turn), self.microbatch)
     }
 
-    /// What this microbatch's mean weighs in the mean over the global batch.
+    /// Weight of the mean over this microbatch in the mean over the global batch.
     pub fn share(&self) -> f64 {
         1.0 / f64::from(self.microbatches)
     }
 }
 
-/// What a player's backward leaves besides its gradient.
-pub struct Tally {
-    /// Means over the microbatch, in the order of `Player::metrics`; scalars without a graph.
+/// What the backward of a network leaves besides its gradient.
+pub struct BackwardStats {
+    /// Means over the microbatch, in the order of [`Network::metrics`]; scalars without a graph.
     pub metrics: Vec<Tensor>,
-    /// The batch moments of each forward that counts for the player's running moments: for each, mean, variance and
-    /// squared mean of each batch norm in order of use.
+    /// Batch moments of each forward that counts for the network's running moments: for each, mean, variance and
+    /// squared mean of each batch norm in order of use. The same number of forwards in every microbatch.
     pub moments: Vec<Vec<Tensor>>,
+}
+
+/// What a phase computes from.
+#[derive(Clone, Copy)]
+pub enum Input<'a> {
+    /// A microbatch of records.
+    Records(&'a Batch),
+    /// The size of a microbatch alone.
+    Size(i64),
+}
+
+impl Input<'_> {
+    /// Records of the microbatch.
+    pub fn size(&self) -> i64 {
+        match self {
+            Input::Records(batch) => batch.size(),
+            Input::Size(size) => *size,
+        }
+    }
+}
+
+/// The forward of one microbatch in a phase, under way.
+pub trait Forward {
+    /// The rest of the forward and the backward of `network`: its gradient is added to what its tensors hold.
+    fn finish(&mut self, network: usize) -> BackwardStats;
 }
 
 /// A way to train some networks together.
 pub trait Objective {
-    /// What a move keeps of a microbatch between its parts.
-    type Graph;
+    /// The networks, in an order that does not change.
+    fn networks(&self) -> Vec<Network<'_>>;
 
-    /// The players, in an order that does not change.
-    fn players(&self) -> Vec<Player<'_>>;
+    /// The phases of a step, in order.
+    fn phases(&self) -> Vec<Phase>;
 
-    /// The moves of a step, in order.
-    fn moves(&self) -> Vec<Move>;
+    /// The part of a phase's forward that reads the weights of [`Phase::reads`] alone, so that it can run while other
+    /// networks are being updated. `input` has records where the phase's feed has.
+    fn begin<'a>(&'a self, phase: &Phase, context: &StepContext, input: Input) -> Box<dyn Forward + 'a>;
 
-    /// How many forwards of a microbatch count for a player's running moments in a move.
-    fn counted_forwards(&self, player: usize) -> usize;
+    /// Batch moments of `network` with the weights that are in place, as inference uses them: running moments of
+    /// averaged weights are made of several of these. `index` tells them apart; `input` is what
+    /// [`Network::recalibrated_on`] says.
+    fn recalibrate(&self, network: usize, draw: Draw, index: u64, input: Input) -> Vec<Tensor>;
 
-    /// The part of a move's forward that needs no other player's newest weights, so that it can run while those are
-    /// still under way. `batch`: records in the network's range for moves that want them, else the size alone.
-    fn begin(&self, a_move: &Move, place: &Place, batch: Batch) -> Self::Graph;
+    /// The networks with the weights that are in place, at work as in inference.
+    fn model(&self) -> &dyn TrainedModel;
 
-    /// The rest of the forward and the backward of one player: its gradient is added to what its tensors hold.
-    fn finish(&self, a_move: &Move, player: usize, place: &Place, graph: &mut Self::Graph) -> Tally;
-
-    /// The player whose weights make records, where the game is about making any.
-    fn maker(&self) -> Option<usize> {
-        None
-    }
-
-    /// What the maker makes in inference of the drawn input of `records`, with the weights that are in place:
-    /// `[n, ...]` in the networks' range.
-    fn make(&self, _draw: Draw, _records: Range<u64>) -> Tensor {
-        unreachable!("a game without a maker makes nothing")
-    }
-
-    /// What goes wrong in a game with the metrics of a step, by name; nothing where it goes well.
+    /// Says in words what goes wrong where the metrics of a step, by name, show it.
     fn symptom(&self, _metrics: &[(String, f64)]) -> Option<&'static str> {
         None
     }
 
-    /// Batch moments of `player` with the weights it has now, on drawn input: what the running moments of averaged
-    /// weights are made of. Forward `index` of as many as the caller wants.
-    fn settle(&self, player: usize, draw: Draw, index: u64, size: i64) -> Vec<Tensor>;
-}
-
-/// What a microbatch brings.
-pub enum Batch<'a> {
-    /// Records `[b, ...]`.
-    Records(&'a Tensor),
-    /// Nothing but its size.
-    Size(i64),
-}
-
-impl Batch<'_> {
-    /// How many records it has.
-    pub fn size(&self) -> i64 {
-        match self {
-            Batch::Records(records) => records.size()[0],
-            Batch::Size(size) => *size,
-        }
-    }
+    /// Nominal floating-point operations of a step for each record that it takes in: twice the multiplications, where a
+    /// backward costs a forward for the data and one for the weights, each where it is needed.
+    fn flops_per_record(&self) -> f64;
 }

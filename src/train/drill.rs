@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use signal_hook::consts::SIGKILL;
 use signal_hook::low_level::raise;
-use tch::Tensor;
 
-use super::run::TrainError;
+use super::error::TrainError;
 use super::signals::StopFlag;
 use super::step::Stepper;
-use crate::checkpoint::PlayerSlots;
-use crate::objective::Objective;
+use crate::checkpoint::NetworkSlots;
+use crate::data::Batch;
 
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +123,7 @@ impl Drills {
     }
 
     /// Before its forward, with the records that this rank has loaded for it.
-    pub(super) fn spoil(&self, step: u64, records: &mut Result<Vec<Tensor>, TrainError>) {
+    pub(super) fn spoil(&self, step: u64, records: &mut Result<Vec<Batch>, TrainError>) {
         if let Some(drill) = self.find(Kind::Data, step) {
             *records = Err(TrainError::Drill { drill: drill.to_string() });
         }
@@ -132,17 +131,19 @@ impl Drills {
             && let Ok([first, ..]) = records.as_deref_mut()
         {
             // Through every layer into the loss and every gradient.
-            *first = &*first * f64::NAN;
+            for input in &mut first.inputs {
+                *input = &*input * f64::NAN;
+            }
         }
     }
 
     /// After a good step.
-    pub(super) fn flip<O: Objective>(&self, step: u64, stepper: &mut Stepper<O>) {
+    pub(super) fn flip(&self, step: u64, stepper: &mut Stepper) {
         if self.find(Kind::Flip, step).is_none() {
             return;
         }
         let mut flipped = false;
-        let flip = |slots: PlayerSlots| -> Result<(), std::convert::Infallible> {
+        let flip = |slots: NetworkSlots| -> Result<(), std::convert::Infallible> {
             if !std::mem::replace(&mut flipped, true) {
                 // The highest of the mantissa: the lowest may be lost in the rounding of the next update.
                 let flip = |values: &mut [f32]| values[0] = f32::from_bits(values[0].to_bits() ^ (1 << 22));

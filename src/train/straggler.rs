@@ -2,8 +2,14 @@
 
 use std::ops::Range;
 
-use super::scribe::Seconds;
 use super::step::Spent;
+
+/// Where the time of a step went.
+#[derive(Clone, Copy)]
+pub(super) struct Seconds {
+    pub load: f64,
+    pub step: f64,
+}
 
 /// A rank is slow that takes so much longer than the middle one.
 const SLOW: f64 = 1.3;

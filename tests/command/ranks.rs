@@ -11,8 +11,8 @@ use {
     skyforge::checkpoint::Identity,
     skyforge::comm::Courier,
     skyforge::config::RunConfig,
-    skyforge::data::{Dataset, loader::LoaderSettings},
-    skyforge::objective::gan::Gan,
+    skyforge::data::{Dataset, Encoding, Transform, loader::LoaderSettings},
+    skyforge::family::Build,
     skyforge::train::signals::StopFlag,
     skyforge::train::{Drills, NotFinite, Run, Schedule, Training},
     std::sync::Arc,
@@ -177,10 +177,13 @@ fn ranks_that_are_threads_train_what_ranks_that_are_processes_train() {
     fs::create_dir(&threads).expect("the disk has room");
     let steps = "trainer.steps=6".parse().expect("a value");
     let config = RunConfig::load(Path::new(CONFIG), &[steps]).expect("the configuration is right");
-    let (sections, model) = (config.sections(), config.dcgan());
+    let sections = config.sections();
     tch::set_num_threads(1);
     Courier::run(3, |comm| {
-        let gan = Gan::new(&model, config.gan(), sections.seed, tch::Device::Cpu);
+        let (seed, device) = (sections.seed, tch::Device::Cpu);
+        let encodings = [Encoding::Transform(Transform::default())];
+        let build = Build { seed, precision: sections.trainer.precision, device, encodings: &encodings };
+        let objective = sections.family.build(build);
         let training = Training {
             comm,
             seed: sections.seed,
@@ -208,8 +211,12 @@ fn ranks_that_are_threads_train_what_ranks_that_are_processes_train() {
             max_wall: None,
             drills: Drills::default(),
             not_finite: NotFinite::Stop,
+            validator: &|| Ok(None),
         };
-        Run::start(&training, &gan, |network| config.adam(network)).expect("it starts").train().expect("it ends well");
+        Run::start(&training, objective.as_ref(), |network| config.adam(network))
+            .expect("it starts")
+            .train()
+            .expect("it ends well");
     });
     for file in ["model.safetensors", "optimizer.safetensors"] {
         let read = |run: &Path| fs::read(run.join("checkpoints/step-0000006").join(file)).expect("it is there");

@@ -5,7 +5,7 @@ mod reference;
 use std::path::{Path, PathBuf};
 
 use skyforge::config::{DatasetDescription, DeviceKind, Override, RunConfig, RunDescription};
-use skyforge::data::{Modality, Split, Transform};
+use skyforge::data::{Channel, Modality, SpectralAxis, Split, Transform};
 
 const TEXT: &str = r#"
 seed = 7
@@ -188,7 +188,7 @@ fn the_optimizer_is_part_of_what_a_run_is_wherever_it_is_said() {
 #[test]
 fn the_best_is_chosen_by_the_error_of_the_spectrum_unless_another_score_is_named() {
     let best = |sets: &[&str]| load(TEXT, sets).expect("it is right").best().expect("maps are measured");
-    let [spectrum, variance] = skyforge::train::Validator::SCORES;
+    let [spectrum, variance] = skyforge::family::maps_gan::validation::SCORES;
     assert_eq!((best(&[]), best(&["validation.best=variance_error"])), (spectrum, variance));
     assert!(load(TEXT, &[]).expect("it is right").to_toml().contains("best = \"spectrum_error\""));
     assert_eq!(load(SPECTRA, &[]).expect("it is right").best(), None);
@@ -198,32 +198,36 @@ fn the_best_is_chosen_by_the_error_of_the_spectrum_unless_another_score_is_named
     );
     assert_eq!(
         refused(SPECTRA, &["validation.every=5"]),
-        "`validation.every` is 5, expected 0, since only maps are measured and `family.kind` is \"spectra_gan\""
+        "`validation.every` is 5, expected 0, since nothing is measured where `family.kind` is \"spectra_gan\""
     );
 }
 
 #[test]
 fn a_family_is_of_one_kind_of_records() {
-    let config = |text| load(text, &[]).expect("it is right");
-    let told = |wrong: Result<RunConfig, skyforge::config::ConfigError>| wrong.expect_err("it is wrong").to_string();
+    let check = |text, modality| {
+        let config = load(text, &[]).expect("it is right");
+        let checked = config.sections().family.check_kind(&[modality]);
+        checked.map_err(|fault| skyforge::config::ConfigError::from(fault).to_string())
+    };
+    let maps = || Modality::maps([1, 64, 64], "1", Transform::Identity {}, None);
+    let axis = SpectralAxis { channels: vec![Channel::Depth], wavelength_um: vec![1.0, 1.1] };
+    let spectra = || Modality::spectra(axis.clone());
+    let spectra_for_maps = check(TEXT, spectra()).expect_err("it is of another kind");
     assert_eq!(
-        told(config(TEXT).for_spectra()),
+        spectra_for_maps,
         "`family.kind` is \"maps_gan\", expected \"spectra_gan\", since the dataset holds spectra"
     );
-    assert_eq!(
-        told(config(SPECTRA).for_maps()),
-        "`family.kind` is \"spectra_gan\", expected \"maps_gan\", since the dataset holds maps"
-    );
-    assert_eq!(config(TEXT).for_maps().expect("it fits"), config(TEXT));
-    assert_eq!(config(SPECTRA).for_spectra().expect("it fits"), config(SPECTRA));
-    let kinds = "one of \"maps_gan\", \"spectra_gan\"";
+    let maps_for_spectra = check(SPECTRA, maps()).expect_err("it is of another kind");
+    assert!(maps_for_spectra.starts_with("`family.kind` is \"spectra_gan\", expected \"maps_gan\""));
+    assert!(maps_for_spectra.ends_with(", since the dataset holds maps"));
+    assert_eq!((check(TEXT, maps()), check(SPECTRA, spectra())), (Ok(()), Ok(())));
+    let kinds: Vec<String> = skyforge::family::FamilySettings::KINDS.iter().map(|kind| format!("\"{kind}\"")).collect();
+    let kinds = format!("one of {}", kinds.join(", "));
     assert_eq!(refused(TEXT, &["family.kind=dcgan"]), format!("`family.kind` is \"dcgan\", expected {kinds}"));
     let without = TEXT.replace("kind = \"maps_gan\"", "");
     assert_eq!(refused(&without, &[]), format!("`family.kind` is not set, expected {kinds}"));
-    assert_eq!(
-        refused(TEXT, &["family.codec.kind=aspa"]),
-        "`family.codec` is set, expected not set, since `family.kind` is \"maps_gan\""
-    );
+    let codec_of_maps = refused(TEXT, &["family.codec.kind=aspa"]);
+    assert!(codec_of_maps.contains("unknown key `family.codec`, expected one of `loss`"), "{codec_of_maps}");
 }
 
 #[test]

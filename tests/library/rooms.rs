@@ -25,22 +25,25 @@ const TABLE: &[(&str, &[&str])] = &[
     ("optim", &[]),
     ("simulate", &["data"]),
     ("ingest", &["data"]),
-    ("objective", &["data", "nn"]),
+    ("objective", &["data", "nn", "checkpoint", "infer"]),
     ("checkpoint", &["optim"]),
-    ("train", &["data", "objective", "comm", "optim", "checkpoint", "statistics"]),
+    ("train", &["data", "objective", "infer", "comm", "optim", "checkpoint"]),
     ("infer", &["data", "nn", "comm", "checkpoint", "statistics"]),
+    // What is true of one family alone; no family imports another.
+    ("family", &["data", "nn", "objective", "train", "infer", "comm", "checkpoint", "statistics"]),
     ("ledger", &["comm"]),
     ("catalog", &["data", "statistics"]),
     ("report", &["statistics"]),
     // A run's configuration is made of the rooms' own sections, and the reference lists all settings.
-    ("config", &["data", "nn", "objective", "optim", "train", "simulate", "infer"]),
+    ("config", &["data", "nn", "family", "optim", "checkpoint", "train", "simulate", "infer"]),
     ("launch", &["config"]),
     ("command", &EVERY_ROOM),
     ("cli", &["command"]),
     ("main", &["cli", "command"]),
 ];
 
-const EVERY_ROOM: [&str; 16] = [
+const EVERY_ROOM: [&str; 17] = [
+    "family",
     "data",
     "nn",
     "comm",
@@ -293,4 +296,85 @@ fn what_is_allowed_and_what_is_only_said_is_no_complaint() {
         complaints("main", 1, "use skyforge::exit::{Ends, Exit}; fn main() { skyforge::command::run() }"),
         [""; 0]
     );
+}
+
+/// The folders of families.
+fn families() -> Vec<String> {
+    let folder = source_folder().join("family");
+    let entries = fs::read_dir(folder).expect("the room is there").map(|entry| entry.expect("it can be read").path());
+    let folders = entries.filter(|path| path.is_dir());
+    folders.map(|path| path.file_name().expect("a name").to_str().expect("our names are text").to_owned()).collect()
+}
+
+/// What names one of `words`, case aside, in the code of `room`: comments and strings do not count.
+fn mentions(room: &str, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in sources(&source_folder().join(room)) {
+        let code = without_comments_and_strings(&fs::read_to_string(&file).expect("sources are text")).to_lowercase();
+        let named = words.iter().filter(|word| code.contains(*word));
+        found.extend(named.map(|word| format!("{} names `{word}`", file.display())));
+    }
+    found
+}
+
+#[test]
+fn no_family_imports_another() {
+    let families = families();
+    assert!(families.len() > 1, "{families:?}");
+    for family in &families {
+        let others: Vec<String> = families.iter().filter(|other| *other != family).cloned().collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        assert_eq!(mentions(&format!("family/{family}"), &others), [""; 0]);
+    }
+}
+
+#[test]
+fn shared_rooms_name_no_family() {
+    let families = families();
+    let families: Vec<&str> = families.iter().map(String::as_str).collect();
+    for room in ["data", "nn", "objective", "train", "infer", "optim", "checkpoint", "comm", "statistics", "command"] {
+        let named = mentions(room, &families);
+        // Commands that are of one family alone may open its folder.
+        let named =
+            named.into_iter().filter(|named| !["retrieve", "inpaint", "fit"].iter().any(|of| named.contains(of)));
+        assert_eq!(named.collect::<Vec<_>>(), [""; 0]);
+    }
+}
+
+#[test]
+fn the_trainer_names_no_score() {
+    for kind in ["spectrum_error", "variance", "power_spectr", "statistics"] {
+        let named = mentions("train", &[kind]);
+        // The variance of batch norm is no score.
+        let named = named.into_iter().filter(|named| !named.contains("replica.rs"));
+        assert_eq!(named.collect::<Vec<_>>(), [""; 0]);
+    }
+}
+
+/// For each file of `src/train` the files beside it that it imports.
+fn imports_within_train() -> Vec<(String, BTreeSet<String>)> {
+    let files = sources(&source_folder().join("train"));
+    let name = |path: &Path| path.file_stem().expect("a name").to_str().expect("our names are text").to_owned();
+    let names: BTreeSet<String> = files.iter().map(|path| name(path)).collect();
+    let of = |path: &PathBuf| {
+        let text = fs::read_to_string(path).expect("sources are text");
+        let code = without_comments_and_strings(&text);
+        let words: Vec<&str> = words(&code);
+        let pairs = words.windows(2).enumerate().filter(|(_, pair)| *pair == ["super", "::"]);
+        let imported = pairs.flat_map(|(at, _)| self::names(&words[at + 2..]));
+        (name(path), imported.filter(|name| names.contains(name)).collect())
+    };
+    files.iter().filter(|path| !path.ends_with("mod.rs")).map(of).collect()
+}
+
+#[test]
+fn files_of_the_trainer_import_each_other_in_one_direction() {
+    let mut left = imports_within_train();
+    assert!(left.iter().any(|(_, imports)| !imports.is_empty()), "{left:?}");
+    while !left.is_empty() {
+        let names: BTreeSet<String> = left.iter().map(|(name, _)| name.clone()).collect();
+        let free = left.iter().position(|(_, imports)| imports.is_disjoint(&names));
+        let free = free.unwrap_or_else(|| panic!("a circle among {left:?}"));
+        left.remove(free);
+    }
 }

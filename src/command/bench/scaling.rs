@@ -8,11 +8,11 @@ use tch::Device;
 use super::allreduce::KnownSum;
 use super::model::{Forecast, Model, fit};
 use super::step::{Contestant, RunArguments};
-use super::workload::encoding;
+use super::workload::encodings;
 use super::{median, of_all};
 use crate::comm::{Communicator, First};
 use crate::command::CommandError;
-use crate::command::game::game;
+use crate::command::game::objective;
 use crate::command::output::say;
 use crate::command::session::Session;
 use crate::config::RunConfig;
@@ -148,9 +148,10 @@ fn measure(
         arguments.run.load(&[microbatches, global, format!("trainer.overlap={overlap}")])
     };
     let configs = [with(config.sections().trainer.overlap)?, with(false)?];
-    let encoding = encoding(config)?;
-    let games = [game(&configs[0], &encoding, device), game(&configs[1], &encoding, device)];
-    let contestant = |at: usize| Contestant::new(session, group, &configs[at], &encoding, &games[at], device);
+    let encodings = encodings(config)?;
+    let objectives = configs.each_ref().map(|config| objective(config, &encodings, device));
+    let contestant =
+        |at: usize| Contestant::new(session, group, &configs[at], &encodings, objectives[at].as_ref(), device);
     let mut contestants = [contestant(0), contestant(1)];
     let numbers = contestants[0].sums();
     // By form: seconds of a step of the slowest rank; of all ranks, without waiting and waiting.
@@ -254,7 +255,7 @@ fn tell(
     if arguments.json {
         let sums: Vec<_> = times.iter().map(|(n, seconds)| json!({ "numbers": n, "seconds": seconds })).collect();
         let all = json!({
-            "records": if config.sections().family.codec().is_some() { "spectra" } else { "maps" },
+            "family": config.sections().family.kind(),
             "records_per_rank": records, "measured": rows, "sums_measured": sums, "model": model, "given": given,
             "model_of_measured": fitted, "foretold": foretold, "assumptions": ASSUMPTIONS,
         });

@@ -5,22 +5,21 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use super::pace::{Pace, PaceArguments};
-use super::workload::{encoding, microbatch};
+use super::workload::{encodings, microbatch};
 use super::{figures, limit, median, range};
 use crate::comm::Communicator;
 use crate::command::CommandError;
-use crate::command::game::game;
+use crate::command::game::objective;
 use crate::command::output::say;
 use crate::command::session::{Session, check_ranks};
 use crate::config::{ConfigError, Override, RunConfig};
-use crate::data::Encoding;
+use crate::data::{Batch, Encoding};
 use crate::device;
 use crate::exit::Exit;
-use crate::nn::embedder::EmbedderSize;
-use crate::objective::gan::{Gan, GanSettings, Noise, Update};
+use crate::objective::Objective;
 use crate::rng::Draw;
 use crate::train::{Ended, Stepper};
 
@@ -87,14 +86,16 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let device = session.device(trainer.device, trainer.share_gpu)?;
     device::set_deterministic(trainer.deterministic);
     Session::torch_threads(trainer.threads_per_rank);
-    let encodings = session.agree(configs.iter().map(encoding).collect::<Result<Vec<Encoding>, _>>())?;
-    let games: Vec<Gan> =
-        configs.iter().zip(&encodings).map(|(config, encoding)| game(config, encoding, device)).collect();
+    let encodings = session.agree(configs.iter().map(encodings).collect::<Result<Vec<Vec<Encoding>>, _>>())?;
+    let objectives: Vec<Box<dyn Objective>> =
+        configs.iter().zip(&encodings).map(|(config, encodings)| objective(config, encodings, device)).collect();
     let mut contestants: Vec<Contestant> = configs
         .iter()
         .zip(&encodings)
-        .zip(&games)
-        .map(|((config, encoding), game)| Contestant::new(session, session.comm(), config, encoding, game, device))
+        .zip(&objectives)
+        .map(|((config, encodings), objective)| {
+            Contestant::new(session, session.comm(), config, encodings, objective.as_ref(), device)
+        })
         .collect();
     let products = || [Kind::Float, Kind::BFloat16].map(|kind| limit::products(session.comm(), kind));
     let before = (device == Device::Cpu).then(products);
@@ -123,18 +124,18 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let after = before.map(|_| products());
     let limits = before.zip(after).map(|(before, after)| [0, 1].map(|kind| before[kind].max(after[kind])));
     if session.rank() == 0 && !rates[0].is_empty() {
-        let flops = flops_per_record(&configs[0]);
+        let flops = objectives[0].flops_per_record();
         let shares = limits.map(|limits| limits.map(|limit| median(&rates[0]) * flops / limit));
-        let records = if matches!(encodings[0], Encoding::Aspa(_)) { "spectra" } else { "maps" };
-        tell(session, arguments, &rates, &Beside { records, outside, waiting, flops, limits, shares })?;
+        let family = configs[0].sections().family.kind();
+        tell(session, arguments, &rates, &Beside { family, outside, waiting, flops, limits, shares })?;
     }
     Ok(Exit::Done)
 }
 
 /// What is told beside the rate of the first contestant.
 struct Beside {
-    /// What a step trains on.
-    records: &'static str,
+    /// The kind of model.
+    family: &'static str,
     /// Share of rank 0's time outside networks and sums.
     outside: f64,
     /// Share of all ranks' time that they wait for sums.
@@ -145,32 +146,6 @@ struct Beside {
     limits: Option<[f64; 2]>,
     /// And what the steps make of them.
     shares: Option<[f64; 2]>,
-}
-
-/// Nominal FLOPs of a step for each record that it takes in: a backward costs a forward for the data and one for the
-/// weights, which are left out where nobody asks for them. An embedder works once a step.
-fn flops_per_record(config: &RunConfig) -> f64 {
-    let model = &config.dcgan();
-    let (generator, discriminator) = model.macs();
-    let GanSettings { update, noise, discriminator_updates, generator_updates, .. } = config.gan();
-    let (k, m) = (u64::from(discriminator_updates), u64::from(generator_updates));
-    // Generated and real maps forward and backward, or generated maps forward and backward to the generator.
-    let (judging, teaching) = (6 * discriminator, 2 * discriminator + 2 * generator);
-    let macs = match (update, noise) {
-        (Update::Alternating, Noise::Fresh) => k * (generator + judging) + m * (generator + teaching),
-        (Update::Alternating, Noise::Shared) => k * (generator + judging) + m * teaching,
-        (Update::Simultaneous, _) => generator + judging + teaching - discriminator, // one forward for both
-    };
-    let macs = macs
-        + config.embedder().map_or(0, |settings| {
-            let embedder = EmbedderSize { hidden: settings.hidden }.macs(model);
-            // The latent vectors of generated maps; real maps made again, veiled for the embedder and whole for the generator.
-            let latent = generator + 3 * embedder;
-            let reconstruction = (3 * embedder + 2 * generator) + (embedder + 3 * generator);
-            latent + if settings.reconstruction > 0.0 { reconstruction } else { 0 }
-        });
-    let records = if update == Update::Simultaneous { 1 } else { k };
-    2.0 * (macs as f64) / records as f64
 }
 
 impl RunArguments {
@@ -188,9 +163,9 @@ impl RunArguments {
 
 /// One way to train, with what it trains on.
 pub(super) struct Contestant<'a> {
-    stepper: Stepper<'a, Gan>,
+    stepper: Stepper<'a>,
     /// This rank's microbatches of a step, the same ones each time.
-    records: Vec<Tensor>,
+    records: Vec<Batch>,
     samples_per_step: f64,
     step: u64,
     seconds: f64,
@@ -202,21 +177,20 @@ impl<'a> Contestant<'a> {
         session: &Session,
         comm: &'a dyn Communicator,
         config: &RunConfig,
-        encoding: &Encoding,
-        game: &'a Gan,
+        encodings: &[Encoding],
+        objective: &'a dyn Objective,
         device: Device,
     ) -> Self {
         let (sections, cut) = (config.sections(), config.cut());
         let adam = |network: &str| config.adam(network);
-        let mut stepper = Stepper::new(game, comm, Draw::new(sections.seed), cut, adam);
+        let mut stepper = Stepper::new(objective, comm, Draw::new(sections.seed), cut, adam);
         stepper.set_overlap(sections.trainer.overlap);
         if let Some(sum) = session.device_sum(comm, sections.trainer.reduction, device) {
             stepper.sum_on_devices(&sum);
         }
-        let size = [cut.microbatch(), config.dcgan().side as usize];
         let run = stepper.run_of_microbatches();
         let records = (0..stepper.batches()).flat_map(|batch| run.clone().map(move |m| (batch, m)));
-        let records = records.map(|place| microbatch(encoding, size, place, device)).collect();
+        let records = records.map(|place| microbatch(config, encodings, cut.microbatch(), place, device)).collect();
         let samples_per_step = (cut.global * stepper.batches()) as f64;
         Self { stepper, records, samples_per_step, step: 0, seconds: 0.0 }
     }
@@ -260,7 +234,7 @@ fn tell(session: &Session, arguments: &Arguments, rates: &[Vec<f64>], beside: &B
     let ratios: Option<Vec<f64>> = rates.get(1).map(|others| ours.iter().zip(others).map(|(a, b)| a / b).collect());
     if arguments.json {
         let mut all = json!({
-            "ranks": session.ranks(), "records": beside.records, "steps": arguments.steps, "rounds": ours.len(), "samples_per_second": figures(ours),
+            "ranks": session.ranks(), "family": beside.family, "steps": arguments.steps, "rounds": ours.len(), "samples_per_second": figures(ours),
             "outside_share": beside.outside, "waiting_share": beside.waiting, "flops_per_sample": beside.flops,
         });
         for (at, kind) in ["fp32", "bf16"].into_iter().enumerate() {

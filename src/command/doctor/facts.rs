@@ -162,7 +162,7 @@ fn see_data(path: &Path, config: Option<&RunConfig>) -> Result<Input, CommandErr
     let manifest = path.join("manifest.toml");
     let bytes = fs::read(&manifest).map_err(CommandError::io(manifest))?;
     if let Some(config) = config {
-        let (config, _) = suited(config.clone(), &dataset)?;
+        suited(config, &dataset)?;
         dataset.split(&config.sections().data.split)?;
     }
     let words = format!("{}, {} records", path.display(), dataset.manifest().count);

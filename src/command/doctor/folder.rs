@@ -11,14 +11,15 @@ use super::facts::Wanted;
 use super::finding::Finding;
 use super::judge::verb;
 use crate::command::Session;
-use crate::command::game::game;
+use crate::command::game::objective;
 use crate::command::train::schedule;
 use crate::config::RunConfig;
-use crate::data::{Dataset, Encoding, Split, Transform};
+use crate::data::{Dataset, Split};
 use crate::exit::Exit;
+use crate::family::SettingFault;
 use crate::files;
 use crate::machine;
-use crate::objective::{Objective, Player};
+use crate::objective::Network;
 
 /// A file that was written, synced, renamed, read again and removed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -118,7 +119,12 @@ enum Seen {
 pub(super) fn space(free: u64, wanted: &Wanted) -> Finding {
     let have = format!("{} free", HumanBytes(free));
     let Some(config) = wanted.known_config() else { return Finding::ok("space", have) };
-    let one = checkpoint_bytes(config);
+    let one = match checkpoint_bytes(config) {
+        Ok(bytes) => bytes,
+        Err(SettingFault { key, value, wanted }) => {
+            return Finding::warning("space", have, format!("`{key}` is {value}, expected {wanted}"));
+        }
+    };
     let records = wanted
         .data
         .as_deref()
@@ -160,15 +166,16 @@ pub(super) fn space(free: u64, wanted: &Wanted) -> Finding {
 }
 
 /// Numbers of a checkpoint in bytes: weights and state, the average where one is kept, and two moments of each weight.
-fn checkpoint_bytes(config: &RunConfig) -> u64 {
-    let gan = game(config, &Encoding::Transform(Transform::default()), tch::Device::Cpu);
-    let player = |player: &Player| {
+fn checkpoint_bytes(config: &RunConfig) -> Result<u64, SettingFault> {
+    let encodings = config.sections().family.benchmark_encodings(None)?;
+    let objective = objective(config, &encodings, tch::Device::Cpu);
+    let bytes = |network: &Network| {
         let (mut parameters, mut state) = (0, 0);
-        for tensor in player.store.variables().values() {
+        for tensor in network.store.variables().values() {
             *(if tensor.requires_grad() { &mut parameters } else { &mut state }) += tensor.numel() as u64;
         }
-        let copies = 1 + u64::from(player.average.is_some());
+        let copies = 1 + u64::from(network.average.is_some());
         4 * (copies * (parameters + state) + 2 * parameters)
     };
-    gan.players().iter().map(player).sum()
+    Ok(objective.networks().iter().map(bytes).sum())
 }

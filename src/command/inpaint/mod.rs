@@ -106,7 +106,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
     Session::torch_threads(trained.facts.threads);
     let device = session.device(Choice::Auto, true)?;
-    let networks = session.agree(trained.networks(device, settings.precision))?;
+    let model = session.agree(trained.model(device, settings.precision))?;
+    let Some(networks) = model.latent_networks() else {
+        return Err(trained.cannot(&arguments.run, "has no latent vector to fit", "a run of a GAN"));
+    };
     let kind = dataset.manifest().modality().kind;
     let names = [kind.name(), kind.plural()];
     let objects_per_block = match kind {
@@ -115,13 +118,13 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     };
     let calibration = calibration(session, arguments, &trained, &settings, &holes, &word)?;
     let header = header(&dataset, source(arguments, &trained, &settings, &dataset, word, calibration.as_ref()));
-    let variance = match (&trained.facts.encoding, calibration) {
+    let variance = match (trained.facts.encoding(), calibration) {
         (Encoding::Transform(_), _) => None,
         (Encoding::Aspa(_), Some(calibration)) => Some(calibration.variance),
         (Encoding::Aspa(aspa), None) => Some(vec![UNMEASURED * UNMEASURED; aspa.points()]),
     };
-    let fit = LatentFit::new(&networks, settings, variance, draw);
-    let filler = Filler::new(&holes, &trained.facts.encoding);
+    let fit = LatentFit::new(networks, settings, variance, draw);
+    let filler = Filler::new(&holes, trained.facts.encoding());
     let Some(out) = &out else {
         let OfWorkers { ledger, objects_per_block: asked, max_wall } = &arguments.workers;
         let ledger = ledger.as_deref().expect("the command line has one of them");
@@ -169,8 +172,8 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
 /// How fits are made: those of maps by squared differences, where nothing else is said; none to noise, since the best one is kept.
 fn settings(arguments: &Arguments, trained: &Trained) -> Result<FitSettings, CommandError> {
-    let is_maps = matches!(trained.facts.encoding, Encoding::Transform(_));
-    let mut settings = arguments.preset.settings(trained.facts.embedder.is_some());
+    let is_maps = matches!(trained.facts.encoding(), Encoding::Transform(_));
+    let mut settings = arguments.preset.settings(trained.facts.has_embedder());
     if arguments.preset == Preset::Skyforge {
         settings.noise = false;
         if is_maps {
@@ -189,7 +192,7 @@ fn settings(arguments: &Arguments, trained: &Trained) -> Result<FitSettings, Com
 
 /// The dataset at `path`, if its records are such as the networks make.
 fn open(path: &Path, facts: &Facts) -> Result<Dataset, CommandError> {
-    if let Encoding::Aspa(aspa) = &facts.encoding {
+    if let Encoding::Aspa(aspa) = facts.encoding() {
         return fit_spectra::open(path, aspa);
     }
     let dataset = Dataset::open(path)?;
@@ -216,14 +219,14 @@ fn calibration(
     holes: &Holes,
     mask: &str,
 ) -> Result<Option<Calibration>, CommandError> {
-    let (Encoding::Aspa(aspa), Contextual::ChiSquare) = (&trained.facts.encoding, settings.loss) else {
+    let (Encoding::Aspa(aspa), Contextual::ChiSquare) = (trained.facts.encoding(), settings.loss) else {
         return Ok(None);
     };
     let mut spectra = Spectra::new(holes.dataset(), holes.axis_mask().expect("spectra have an axis"), aspa);
     let some = 0..holes.dataset().manifest().count.min(calibrate::ERRORS_OF);
     let errors = session.agree(Errors::of(&mut spectra, some))?;
     // Those of a retrieval: only that draws from the errors.
-    let settings = fit_settings::with(&arguments.preset.settings(trained.facts.embedder.is_some()), &arguments.sets)?;
+    let settings = fit_settings::with(&arguments.preset.settings(trained.facts.has_embedder()), &arguments.sets)?;
     // Medians stay where the generator has them, so whether the calibration would move them does not matter.
     let of = [true, false].map(|adjust| calibrate::conditions(trained, &settings, mask, &errors, adjust));
     let found = of.iter().find_map(|of| calibrate::read(&arguments.run, of).transpose()).transpose();

@@ -138,11 +138,11 @@ fn records(text: &str) -> Result<Range<u64>, String> {
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
     let trained = Trained::open(session, &arguments.run, &arguments.which)?;
-    let Encoding::Aspa(aspa) = &trained.facts.encoding else {
+    let Encoding::Aspa(aspa) = trained.facts.encoding() else {
         let fault = "makes maps, expected a run on spectra".into();
         return Err(CommandError::Wrong { path: arguments.run.clone(), fault });
     };
-    let settings = arguments.preset.settings(trained.facts.embedder.is_some());
+    let settings = arguments.preset.settings(trained.facts.has_embedder());
     let settings = fit_settings::with(&settings, &arguments.sets)?;
     fit_settings::check_start(&settings, &trained, &arguments.run)?;
     let mask = session.agree(Mask::parse(&arguments.mask).and_then(Mask::of_spectra))?;
@@ -157,7 +157,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 
     Session::torch_threads(trained.facts.threads);
     let device = session.device(Choice::Auto, true)?;
-    let networks = session.agree(trained.networks(device, settings.precision))?;
+    let model = session.agree(trained.model(device, settings.precision))?;
+    let Some(networks) = model.latent_networks() else {
+        return Err(trained.cannot(&arguments.run, "has no latent vector to fit", "a run of a GAN"));
+    };
     let draw = Draw::new(arguments.seed);
     let mut spectra = Spectra::new(&dataset, &on_axis, aspa);
     let some = objects.start..objects.end.min(objects.start + calibrate::ERRORS_OF);
@@ -168,7 +171,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
             let held_back = session.agree(fit_spectra::open(path, aspa))?;
             let measure = Measure {
                 session,
-                networks: &networks,
+                networks,
                 aspa,
                 settings: &settings,
                 mask: &mask,
@@ -194,13 +197,13 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let metadata = metadata(arguments, &trained, &settings, &mask.to_string(), &dataset, calibration.as_ref());
     let reader = Reader { calibration: calibration.as_ref(), draw };
     let variance = calibration.as_ref().map(|calibration| calibration.variance.clone());
-    let fit = LatentFit::new(&networks, settings.clone(), variance, draw);
+    let fit = LatentFit::new(networks, settings.clone(), variance, draw);
     if let Some(ledger) = &arguments.workers.ledger {
         let work = worker::work(objects, arguments.workers.objects_per_block.unwrap_or(OBJECTS_PER_BLOCK), &metadata);
         let ledger = &session.agree(Ledger::join(ledger, work, Lease::default()))?;
         let post = Post { session, ledger, max_wall: arguments.workers.max_wall, names: NAMES };
         let source = worker::Source { dataset: Arc::clone(&dataset), mask: on_axis.clone(), aspa: Arc::clone(aspa) };
-        return worker::run(&post, &fit, &networks, source, &reader);
+        return worker::run(&post, &fit, networks, source, &reader);
     }
     let fitting = Instant::now();
     let watched = |object: u64| object < objects.start + arguments.examples;
@@ -211,7 +214,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         NAMES,
         |record| spectra.subject(record),
         watched,
-        |fitted| (Posterior::of(&networks, fitted, watched(fitted.number)), fitted.paths.clone()),
+        |fitted| (Posterior::of(networks, fitted, watched(fitted.number)), fitted.paths.clone()),
     )?;
     let seconds = fitting.elapsed().as_secs_f64();
     let (all, shown) = session.agree(read(&mut spectra, &posteriors, &reader))?;

@@ -7,6 +7,8 @@ mod tables;
 use tables::{tables, wrapped};
 
 use super::RunFile;
+use crate::checkpoint::Direction;
+use crate::family::FamilySettings;
 use crate::infer::latent_fit::FitSettings;
 use crate::simulate::MassMapSettings;
 use crate::simulate::spectra::SpectrumSettings;
@@ -31,6 +33,7 @@ steps = 1000
 pub fn markdown() -> String {
     let mut text = introduction();
     text += &tables::<RunFile>("Keys outside of sections", "", 2);
+    text += &families();
     let maps = "Settings of simulated convergence maps, each by `--set KEY=VALUE`.";
     text += &tables::<MassMapSettings>("Settings of `skyforge simulate maps`", maps, 3);
     let spectra = "Settings of simulated transmission spectra, each by `--set KEY=VALUE`.";
@@ -57,6 +60,24 @@ fn introduction() -> String {
          The shortest configuration:\n\n```toml\n{EXAMPLE}```\n\n",
         start.join("\n\n")
     )
+}
+
+/// Networks and scores of each kind of model.
+fn families() -> String {
+    let mut text = "## Networks and scores of each kind\n\n".to_owned();
+    for (kind, networks, scores) in FamilySettings::reference() {
+        let networks: Vec<String> = networks.iter().map(|network| format!("`{network}`")).collect();
+        let scores = scores.iter().map(|score| {
+            let better = if score.direction == Direction::Min { "smaller" } else { "larger" };
+            format!("`{}` is {} ({better} is better)", score.name, score.meaning)
+        });
+        let scores: Vec<String> = scores.collect();
+        let scores = if scores.is_empty() { "none".to_owned() } else { scores.join("; ") };
+        text += &wrapped(&format!("- `{kind}`: networks {}. Scores: {scores}.", networks.join(", ")), "  ");
+        text.push('\n');
+    }
+    text.push('\n');
+    text
 }
 
 /// The default of a latent fit depends on the run and on `--preset`.

@@ -73,13 +73,13 @@ impl<T: DeserializeOwned> Document<T> {
             self.choices(&full_name(path, tag), kinds);
         }
         self.choices_of(path, &shared);
-        for form in &forms {
-            let own: Vec<&Key> = form.keys.iter().filter(|key| !is_shared(key)).collect();
-            if let (Some((tag, value)), true) = (&form.tag, own.iter().any(|key| !is_section(key.schema))) {
-                self.prose(&format!("With `{} = \"{value}\"` also:", full_name(path, tag)));
-                self.table(path, None, &own);
-                self.choices_of(path, &own);
-            }
+        for (holders, own) in groups(&forms) {
+            let (tag, _) = forms[0].tag.as_ref().expect("forms differ by their tag");
+            let values = holders.iter().map(|&form| &forms[form].tag.as_ref().expect("it has a tag").1);
+            let values: Vec<String> = values.map(|value| format!("\"{value}\"")).collect();
+            self.prose(&format!("With `{} = {}` also:", full_name(path, tag), values.join("` or `")));
+            self.table(path, None, &own);
+            self.choices_of(path, &own);
         }
         let mut done = Vec::new();
         for form in &forms {
@@ -170,6 +170,25 @@ impl<T: DeserializeOwned> Document<T> {
         }
         self.text.push('\n');
     }
+}
+
+/// Keys that some forms have and others have not, sections aside, by the forms that have them.
+fn groups<'a>(forms: &'a [Form]) -> Vec<(Vec<usize>, Vec<&'a Key<'a>>)> {
+    let mut groups: Vec<(Vec<usize>, Vec<&Key>)> = Vec::new();
+    for (number, form) in forms.iter().enumerate() {
+        for key in form.keys.iter().filter(|key| !is_section(key.schema)) {
+            let has = |other: &Form| other.keys.iter().any(|own| own.name == key.name && own.schema == key.schema);
+            let holders: Vec<usize> = (0..forms.len()).filter(|&other| has(&forms[other])).collect();
+            if holders.len() == forms.len() || holders[0] != number {
+                continue; // it is in the table of all forms, or of an earlier one
+            }
+            match groups.iter_mut().find(|(of, _)| *of == holders) {
+                Some((_, keys)) => keys.push(key),
+                None => groups.push((holders, vec![key])),
+            }
+        }
+    }
+    groups
 }
 
 /// A row of a table.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use skyforge::checkpoint::{CheckpointError, Keep, PlayerSlots, keep, newest};
+use skyforge::checkpoint::{CheckpointError, Keep, NetworkSlots, keep, newest};
 use skyforge::files::faults::{Fault, Operation, during};
 use skyforge::optim::{Adam, AdamSettings, Buffer, Home};
 use tempfile::TempDir;
@@ -58,7 +58,7 @@ fn assert_usable(folder: &Path, wanted: &Wanted, what: &str) -> u64 {
     let mut adam = Adam::new(AdamSettings::default(), 6, Home::Host);
     let mut average = Buffer::zeros(6, Home::Host);
     found
-        .restore(PlayerSlots { name: "generator", space: &mut space, adam: &mut adam, average: Some(&mut average) })
+        .restore(NetworkSlots { name: "generator", space: &mut space, adam: &mut adam, average: Some(&mut average) })
         .expect(what);
     assert_eq!(*space.parameters().host(), [1.0, -2.0, 3.5, 1e-30, f32::MAX, 0.1], "{what}");
     let first = |files: &[(PathBuf, Vec<u8>)]| {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use skyforge::checkpoint::{
-    Checkpoint, CheckpointError, Criterion, Direction, Identity, Keep, PlayerRecord, PlayerSlots, Saved, State, all,
+    Checkpoint, CheckpointError, Criterion, Direction, Identity, Keep, NetworkRecord, NetworkSlots, Saved, State, all,
     best, keep, newest, newest_scheduled, save,
 };
 use skyforge::exit::{Ends, Exit};
@@ -52,7 +52,7 @@ pub fn attempt(home: Home, folder: &Path, step: u64, error: Option<f64>) -> Resu
     let (first, second) = ([0.05, 0.1, 0.15, 0.2, 0.25, 0.3], [1e-5, 4e-5, 9e-5, 16e-5, 25e-5, 36e-5]);
     adam.restore(1, &first, &second);
     let (average, state) = (Buffer::of(&[9.0; 6], home), [4.0_f32; 2]);
-    let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &state)) };
+    let record = NetworkRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &state)) };
     let mut state = State::new(step, 64 * step, run_table(8));
     state.scores.extend(error.map(|error| ("error".to_owned(), error)));
     state.best = error.map(|_| Criterion { score: "error".into(), direction: Direction::Min });
@@ -69,7 +69,12 @@ fn what_is_restored_is_what_was_saved() {
         let mut adam = Adam::new(AdamSettings::default(), 6, home);
         let mut average = Buffer::zeros(6, home);
         checkpoint
-            .restore(PlayerSlots { name: "generator", space: &mut space, adam: &mut adam, average: Some(&mut average) })
+            .restore(NetworkSlots {
+                name: "generator",
+                space: &mut space,
+                adam: &mut adam,
+                average: Some(&mut average),
+            })
             .expect("it fits");
         assert_eq!(*space.parameters().host(), [1.0, -2.0, 3.5, 1e-30, f32::MAX, 0.1]);
         assert_eq!(*space.state().host(), [1.0, 1.0]);
@@ -226,7 +231,7 @@ fn a_checkpoint_of_another_format_is_no_damage() {
 fn scored(folder: &Path, step: u64, scores: &[(&str, f64)], best: Option<(&str, Direction)>) {
     let (_store, space) = space([1.0; 6], Home::Host);
     let adam = Adam::new(AdamSettings::default(), 6, Home::Host);
-    let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: None };
+    let record = NetworkRecord { name: "generator", space: &space, adam: &adam, average: None };
     let mut state = State::new(step, 64 * step, run_table(8));
     state.scores = scores.iter().map(|(name, score)| ((*name).to_owned(), *score)).collect();
     state.best = best.map(|(score, direction)| Criterion { score: score.into(), direction });

@@ -8,7 +8,7 @@ use std::thread;
 
 use proptest::prelude::*;
 use rustix::process::{Resource, Rlimit, setrlimit};
-use skyforge::checkpoint::{Checkpoint, PlayerRecord, PlayerSlots, State, save};
+use skyforge::checkpoint::{Checkpoint, NetworkRecord, NetworkSlots, State, save};
 use skyforge::config::RunConfig;
 use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{
@@ -145,7 +145,7 @@ fn checkpoint(folder: &Path) {
     let (_store, space) = space();
     let adam = Adam::new(AdamSettings::default(), 6, Home::Host);
     let average = Buffer::of(&[9.0; 6], Home::Host);
-    let record = PlayerRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &[])) };
+    let record = NetworkRecord { name: "generator", space: &space, adam: &adam, average: Some((&average, &[])) };
     let run = toml::toml! { model = { width = 8 } };
     save(folder, State::new(1, 64, run), &[record]).expect("the disk has room");
 }
@@ -166,7 +166,7 @@ fn read_checkpoint(folder: &Path) -> Result<(), skyforge::checkpoint::Checkpoint
     let (store, mut space) = space();
     let mut adam = Adam::new(AdamSettings::default(), 6, Home::Host);
     let mut average = Buffer::zeros(6, Home::Host);
-    checkpoint.restore(PlayerSlots {
+    checkpoint.restore(NetworkSlots {
         name: "generator",
         space: &mut space,
         adam: &mut adam,

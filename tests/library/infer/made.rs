@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use skyforge::checkpoint::{Checkpoint, PlayerRecord, State, save};
+use skyforge::checkpoint::{Checkpoint, NetworkRecord, State, save};
 use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{Aspa, AspaSettings, Encoding, Transform};
 use skyforge::infer::Networks;
@@ -61,8 +61,8 @@ fn networks(model: &DcganSettings, encoding: &Encoding, precision: Precision) ->
         ("discriminator", player(&|path| drop(Discriminator::new(path, model, 1)), 8.0)),
         ("embedder", player(&|path| drop(Embedder::new(path, model, &SIZE, 1)), 1.0)),
     ];
-    let records: Vec<PlayerRecord> =
-        players.iter().map(|(name, (_, space, adam))| PlayerRecord { name, space, adam, average: None }).collect();
+    let records: Vec<NetworkRecord> =
+        players.iter().map(|(name, (_, space, adam))| NetworkRecord { name, space, adam, average: None }).collect();
     let saved = save(folder.path(), State::new(1, 0, toml::Table::new()), &records).expect("the disk has room");
     let checkpoint = Checkpoint::open(&saved.folder).expect("it is whole");
     Networks::open(&checkpoint, false, model, Some(&SIZE), encoding, Device::Cpu, precision).expect("it is theirs")

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use skyforge::data::spectral_axis::named_grid;
-use skyforge::data::{Aspa, AspaSettings, Encoding, Transform};
+use skyforge::data::{Aspa, AspaSettings, Batch, Encoding, Transform};
 use skyforge::nn::dcgan::{DcganSettings, Latent, Output};
 use skyforge::objective::embedder::EmbedderSettings;
 use skyforge::objective::gan::{Gan, GanSettings, Noise, Update};
-use skyforge::objective::{Batch, Objective, Place, Tally};
+use skyforge::objective::{BackwardStats, Feed, Input, Objective, StepContext};
 use skyforge::rng::{Draw, Stream};
 use tch::{Device, Tensor};
 
@@ -35,24 +35,25 @@ fn real_maps(side: i64) -> Tensor {
     Tensor::from_slice(&Draw::new(9).at(Stream::Simulation, 0, 0).normals(count)).view([8, 1, side, side]).sigmoid()
 }
 
-/// Gradients of all players, in name order, and what they report, after the moves of a step from the same weights.
-fn moved(gan: &Gan, maps: &Tensor) -> Vec<(Vec<f32>, Tally)> {
-    let place = Place { draw: Draw::new(3), step: 5, microbatch: 0, microbatches: 1 };
-    let mut tallies: Vec<Option<Tally>> = gan.players().iter().map(|_| None).collect();
-    for a_move in gan.moves() {
-        let batch = if a_move.wants_records { Batch::Records(maps) } else { Batch::Size(8) };
-        let mut graph = gan.begin(&a_move, &place, batch);
-        for &player in &a_move.players {
-            tallies[player] = Some(gan.finish(&a_move, player, &place, &mut graph));
+/// Gradients of all networks, in name order, and what they report, after the phases of a step from the same weights.
+fn moved(gan: &Gan, maps: &Tensor) -> Vec<(Vec<f32>, BackwardStats)> {
+    let context = StepContext { draw: Draw::new(3), step: 5, microbatch: 0, microbatches: 1 };
+    let maps = Batch::of(vec![maps.shallow_clone()]);
+    let mut reported: Vec<Option<BackwardStats>> = gan.networks().iter().map(|_| None).collect();
+    for phase in gan.phases() {
+        let input = if phase.feed == Feed::SizeOnly { Input::Size(8) } else { Input::Records(&maps) };
+        let mut forward = gan.begin(&phase, &context, input);
+        for &network in &phase.networks {
+            reported[network] = Some(forward.finish(network));
         }
     }
-    let gradients = gan.players().into_iter().map(|player| {
-        let mut named: Vec<_> = player.store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
+    let gradients = gan.networks().into_iter().map(|network| {
+        let mut named: Vec<_> = network.store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
         let grads = named.iter().filter(|(_, t)| t.grad().defined());
         grads.flat_map(|(_, t)| Vec::<f32>::try_from(t.grad().flatten(0, -1)).expect("numbers")).collect()
     });
-    gradients.zip(tallies).map(|(gradient, tally)| (gradient, tally.expect("everybody moves"))).collect()
+    gradients.zip(reported).map(|(gradient, stats)| (gradient, stats.expect("each has a phase"))).collect()
 }
 
 #[test]
@@ -84,19 +85,19 @@ fn reconstruction_teaches_generator_and_embedder_but_not_the_discriminator() {
 fn a_step_down_the_gradient_brings_the_embedder_nearer() {
     let maps = real_maps(16);
     let gan = with(&EmbedderSettings { reconstruction: 10.0, latent_l2: 0.0, ..EmbedderSettings::default() });
-    let loss = |tally: &Tally| {
-        let of = |metric: usize| tally.metrics[metric].double_value(&[]);
+    let loss = |stats: &BackwardStats| {
+        let of = |metric: usize| stats.metrics[metric].double_value(&[]);
         of(0) + 10.0 * of(1)
     };
     let before = loss(&moved(&gan, &maps)[2].1);
     {
         let _guard = tch::no_grad_guard();
-        for (_, mut weight) in gan.players()[2].store.variables() {
+        for (_, mut weight) in gan.networks()[2].store.variables() {
             let step = weight.grad() * 1e-3;
             weight -= step;
         }
     }
-    for player in gan.players() {
+    for player in gan.networks() {
         player.store.variables().values().for_each(|tensor| {
             if tensor.requires_grad() && tensor.grad().defined() {
                 let _ = tensor.grad().zero_();

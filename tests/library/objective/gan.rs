@@ -1,9 +1,10 @@
 //! The GAN game: losses against their formulae, gradients against the textbook's two-step form and finite differences.
 
+use skyforge::data::Batch;
 use skyforge::nn::Precision;
 use skyforge::nn::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
-use skyforge::objective::{Batch, Objective, Place};
+use skyforge::objective::{Feed, Input, Objective, StepContext};
 use skyforge::rng::{Draw, Stream};
 use tch::{Device, Kind, Tensor};
 
@@ -68,32 +69,32 @@ pub fn settings(update: Update, noise: Noise) -> GanSettings {
     }
 }
 
-fn place() -> Place {
-    Place { draw: Draw::new(3), step: 5, microbatch: 0, microbatches: 1 }
+fn place() -> StepContext {
+    StepContext { draw: Draw::new(3), step: 5, microbatch: 0, microbatches: 1 }
 }
 
 fn real_maps() -> Tensor {
     Tensor::from_slice(&Draw::new(9).at(Stream::Simulation, 0, 0).normals(8 * 256)).view([8, 1, 16, 16]).tanh()
 }
 
-/// Gradients of both players, in name order, after one step's moves from the same weights.
+/// Gradients of both networks, in name order, after one step's phases from the same weights.
 fn gradients(settings: GanSettings) -> Vec<Vec<f32>> {
     gradients_of(&Gan::new(&SMALL, settings, 1, Device::Cpu))
 }
 
 fn gradients_of(gan: &Gan) -> Vec<Vec<f32>> {
-    let maps = real_maps();
-    for a_move in gan.moves() {
-        let batch = if a_move.wants_records { Batch::Records(&maps) } else { Batch::Size(8) };
-        let mut graph = gan.begin(&a_move, &place(), batch);
-        for &player in &a_move.players {
-            let _tally = gan.finish(&a_move, player, &place(), &mut graph);
+    let maps = Batch::of(vec![real_maps()]);
+    for phase in gan.phases() {
+        let input = if phase.feed == Feed::SizeOnly { Input::Size(8) } else { Input::Records(&maps) };
+        let mut forward = gan.begin(&phase, &place(), input);
+        for &network in &phase.networks {
+            let _stats = forward.finish(network);
         }
     }
-    gan.players()
+    gan.networks()
         .iter()
-        .map(|player| {
-            let mut named: Vec<_> = player.store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
+        .map(|network| {
+            let mut named: Vec<_> = network.store.variables().into_iter().filter(|(_, t)| t.requires_grad()).collect();
             named.sort_by(|a, b| a.0.cmp(&b.0));
             let grads = named.iter().map(|(_, t)| Vec::<f32>::try_from(t.grad().flatten(0, -1)).expect("numbers"));
             grads.flatten().collect()
@@ -129,9 +130,9 @@ fn a_flipped_label_trades_the_two_terms_of_a_map() {
     let loss_and_logits = |label_flip: f64| {
         let gan =
             Gan::new(&SMALL, GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) }, 1, Device::Cpu);
-        let a_move = &gan.moves()[0];
-        let mut graph = gan.begin(a_move, &place(), Batch::Records(&maps));
-        let tally = gan.finish(a_move, 0, &place(), &mut graph);
+        let phase = &gan.phases()[0];
+        let maps = Batch::of(vec![maps.shallow_clone()]);
+        let tally = gan.begin(phase, &place(), Input::Records(&maps)).finish(0);
         tally.metrics.iter().map(|value| value.double_value(&[])).collect::<Vec<_>>()
     };
     let (straight, flipped) = (loss_and_logits(0.0), loss_and_logits(1.0));
@@ -149,10 +150,10 @@ fn label_flips_are_drawn_for_each_map() {
     let loss = |label_flip: f64, microbatch: u32| {
         let gan =
             Gan::new(&SMALL, GanSettings { label_flip, ..settings(Update::Alternating, Noise::Fresh) }, 1, Device::Cpu);
-        let place = Place { microbatch, microbatches: 4, ..place() };
-        let a_move = &gan.moves()[0];
-        let mut graph = gan.begin(a_move, &place, Batch::Records(&maps));
-        let tally = gan.finish(a_move, 0, &place, &mut graph);
+        let place = StepContext { microbatch, microbatches: 4, ..place() };
+        let phase = &gan.phases()[0];
+        let maps = Batch::of(vec![maps.shallow_clone()]);
+        let tally = gan.begin(phase, &place, Input::Records(&maps)).finish(0);
         tally.metrics[0].double_value(&[])
     };
     let share = |microbatch| {
@@ -168,7 +169,7 @@ fn label_flips_are_drawn_for_each_map() {
 #[test]
 fn there_is_one_logit_a_map() {
     let gan = Gan::new(&SMALL, settings(Update::Alternating, Noise::Fresh), 1, Device::Cpu);
-    let logit = &gan.players()[0].store.variables()["logit.weight"];
+    let logit = &gan.networks()[0].store.variables()["logit.weight"];
     assert_eq!(logit.size(), [1, 8 * 16]);
 }
 
@@ -203,8 +204,8 @@ fn the_gradient_of_the_penalty_is_that_of_finite_differences() {
     // The penalty with weights that have gone `by` along its gradient.
     let after = |by: f64| {
         let gan = critic(penalty, Update::Alternating);
-        let players = gan.players();
-        let mut named: Vec<_> = players[0].store.variables().into_iter().collect();
+        let networks = gan.networks();
+        let mut named: Vec<_> = networks[0].store.variables().into_iter().collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
         let mut offset = 0;
         for (_, mut tensor) in named {
@@ -214,9 +215,9 @@ fn the_gradient_of_the_penalty_is_that_of_finite_differences() {
             offset += count;
         }
         assert_eq!(offset, gradient.len());
-        let a_move = &gan.moves()[0];
-        let mut graph = gan.begin(a_move, &place(), Batch::Records(&real_maps()));
-        gan.finish(a_move, 0, &place(), &mut graph).metrics[3].double_value(&[])
+        let phase = &gan.phases()[0];
+        let maps = Batch::of(vec![real_maps()]);
+        gan.begin(phase, &place(), Input::Records(&maps)).finish(0).metrics[3].double_value(&[])
     };
     let step = 3e-3;
     let slope = (after(step) - after(-step)) / (2.0 * step);

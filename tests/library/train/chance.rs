@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use skyforge::comm::{Communicator, Threads};
+use skyforge::data::Batch;
+use skyforge::infer::TrainedModel;
 use skyforge::nn::Precision;
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
-use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
+use skyforge::objective::{BackwardStats, Forward, Input, Network, Objective, Phase, StepContext};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::Draw;
 use skyforge::train::{Cut, Ended, Stepper};
@@ -24,34 +26,44 @@ struct Watched {
     seen: RefCell<Vec<(usize, Vec<f64>)>>,
 }
 
+/// A forward of it.
+struct WatchedForward<'a> {
+    forward: Box<dyn Forward + 'a>,
+    seen: &'a RefCell<Vec<(usize, Vec<f64>)>>,
+}
+
+impl Forward for WatchedForward<'_> {
+    fn finish(&mut self, network: usize) -> BackwardStats {
+        let stats = self.forward.finish(network);
+        let values = stats.metrics.iter().map(|value| value.double_value(&[])).collect();
+        self.seen.borrow_mut().push((network, values));
+        stats
+    }
+}
+
 impl Objective for Watched {
-    type Graph = <Gan as Objective>::Graph;
-
-    fn players(&self) -> Vec<Player<'_>> {
-        self.gan.players()
+    fn networks(&self) -> Vec<Network<'_>> {
+        self.gan.networks()
     }
 
-    fn moves(&self) -> Vec<Move> {
-        self.gan.moves()
+    fn phases(&self) -> Vec<Phase> {
+        self.gan.phases()
     }
 
-    fn counted_forwards(&self, player: usize) -> usize {
-        self.gan.counted_forwards(player)
+    fn begin<'a>(&'a self, phase: &Phase, context: &StepContext, input: Input) -> Box<dyn Forward + 'a> {
+        Box::new(WatchedForward { forward: self.gan.begin(phase, context, input), seen: &self.seen })
     }
 
-    fn begin(&self, a_move: &Move, place: &Place, batch: Batch) -> Self::Graph {
-        self.gan.begin(a_move, place, batch)
+    fn recalibrate(&self, network: usize, draw: Draw, index: u64, input: Input) -> Vec<Tensor> {
+        self.gan.recalibrate(network, draw, index, input)
     }
 
-    fn finish(&self, a_move: &Move, player: usize, place: &Place, graph: &mut Self::Graph) -> Tally {
-        let tally = self.gan.finish(a_move, player, place, graph);
-        let values = tally.metrics.iter().map(|value| value.double_value(&[])).collect();
-        self.seen.borrow_mut().push((player, values));
-        tally
+    fn model(&self) -> &dyn TrainedModel {
+        self.gan.model()
     }
 
-    fn settle(&self, player: usize, draw: Draw, index: u64, size: i64) -> Vec<Tensor> {
-        self.gan.settle(player, draw, index, size)
+    fn flops_per_record(&self) -> f64 {
+        self.gan.flops_per_record()
     }
 }
 
@@ -76,7 +88,7 @@ fn seen(ranks: usize, settings: &GanSettings, blind: bool) -> Vec<(usize, Vec<f6
     let on_rank = |comm: &Threads| {
         let watched = Watched { gan: Gan::new(&SMALL, settings.clone(), 7, Device::Cpu), seen: RefCell::default() };
         if blind {
-            let mut project = watched.gan.players()[GENERATOR].store.variables()["project.weight"].shallow_clone();
+            let mut project = watched.gan.networks()[GENERATOR].store.variables()["project.weight"].shallow_clone();
             let _ = tch::no_grad(|| project.zero_());
         }
         let still = AdamSettings { learning_rate: 0.0, ..AdamSettings::default() };
@@ -84,7 +96,7 @@ fn seen(ranks: usize, settings: &GanSettings, blind: bool) -> Vec<(usize, Vec<f6
         let maps = Tensor::from_slice(&Draw::new(2).at(skyforge::rng::Stream::Simulation, 0, 0).normals(16 * 256));
         let maps = maps.view([16, 1, 16, 16]).tanh();
         let count = stepper.batches() * stepper.run_of_microbatches().len();
-        let records: Vec<Tensor> = (0..count).map(|_| maps.shallow_clone()).collect();
+        let records: Vec<Batch> = (0..count).map(|_| Batch::of(vec![maps.shallow_clone()])).collect();
         for step in 0..STEPS {
             let (ended, _) = stepper.step(step, Some(&records), records.first(), &|| false);
             assert!(matches!(ended, Ended::Accepted { .. }));

@@ -1,7 +1,7 @@
 //! A third player in the step: the same bits on any number of ranks, with overlap and without.
 
 use skyforge::comm::{Communicator, Courier, Solo, Threads};
-use skyforge::data::{Encoding, Transform};
+use skyforge::data::{Batch, Encoding, Transform};
 use skyforge::nn::Precision;
 use skyforge::objective::embedder::EmbedderSettings;
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
@@ -34,10 +34,10 @@ fn after_three_steps(comm: &dyn Communicator, update: Update, overlap: bool) -> 
         Stepper::new(&gan, comm, Draw::new(7), cut, |_| AdamSettings { half_life: 2, ..AdamSettings::default() });
     stepper.set_overlap(overlap);
     let run = stepper.run_of_microbatches();
-    let maps = |step: u64| -> Vec<Tensor> {
+    let maps = |step: u64| -> Vec<Batch> {
         let one = |microbatch: usize| {
             let values = Draw::new(2).at(Stream::Simulation, step, microbatch as u32).normals(4 * 256);
-            Tensor::from_slice(&values).view([4, 1, 16, 16]).tanh()
+            Batch::of(vec![Tensor::from_slice(&values).view([4, 1, 16, 16]).tanh()])
         };
         run.clone().map(one).collect()
     };
@@ -50,7 +50,7 @@ fn after_three_steps(comm: &dyn Communicator, update: Update, overlap: bool) -> 
     }
     stepper.with_records(|players| {
         assert_eq!(players.len(), 3);
-        let of = |player: &skyforge::checkpoint::PlayerRecord| -> Vec<u32> {
+        let of = |player: &skyforge::checkpoint::NetworkRecord| -> Vec<u32> {
             let average = player.average.map(|(weights, _)| weights.host().into_owned()).unwrap_or_default();
             player.space.parameters().host().iter().chain(&average).map(|value| value.to_bits()).collect()
         };

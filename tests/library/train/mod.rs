@@ -7,5 +7,4 @@ mod progress;
 mod signals;
 mod step;
 mod tensorboard;
-mod validation;
 mod whole_batch;

@@ -5,14 +5,16 @@ use std::rc::Rc;
 use std::sync::{Arc, Barrier, Mutex};
 
 use skyforge::comm::{Communicator, Courier, DeviceSum, Solo, Threads};
+use skyforge::data::Batch;
 use skyforge::device::{self, Choice, Here};
+use skyforge::infer::TrainedModel;
 use skyforge::nn::Precision;
 use skyforge::nn::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
-use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
+use skyforge::objective::{BackwardStats, Feed, Forward, Input, Network, Objective, Phase, StepContext};
 use skyforge::optim::{AdamSettings, Buffer, Home};
 use skyforge::rng::{Draw, Stream};
-use skyforge::train::{Cut, Ended, Odd, Stepper};
+use skyforge::train::{Cut, Ended, ParameterMismatch, Stepper};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::shared::networks::SMALL;
@@ -35,14 +37,34 @@ impl Toy {
     }
 }
 
-impl Objective for Toy {
-    type Graph = Tensor;
+struct ToyForward<'a> {
+    toy: &'a Toy,
+    context: StepContext,
+    records: Tensor,
+}
 
-    fn players(&self) -> Vec<Player<'_>> {
+impl Forward for ToyForward<'_> {
+    fn finish(&mut self, network: usize) -> BackwardStats {
+        let (toy, context, records) = (self.toy, &self.context, &self.records);
+        let mut loss = (&toy.weights[network] - records).square().sum(Kind::Float) / (2.0 * records.size()[0] as f64);
+        let poison = network == 1 && toy.poison_at == Some((context.step, context.microbatch));
+        if poison && toy.poisons_gradient {
+            loss *= f64::NAN;
+        }
+        (&loss * context.share()).backward();
+        if poison {
+            loss *= f64::NAN;
+        }
+        BackwardStats { metrics: vec![loss.detach()], moments: Vec::new() }
+    }
+}
+
+impl Objective for Toy {
+    fn networks(&self) -> Vec<Network<'_>> {
         ["first", "second"]
             .into_iter()
             .zip(&self.stores)
-            .map(|(name, store)| Player {
+            .map(|(name, store)| Network {
                 name,
                 store,
                 halves: Vec::new(),
@@ -50,50 +72,44 @@ impl Objective for Toy {
                 metrics: if name == "first" { &["first_loss"] } else { &["second_loss"] },
                 norms: Vec::new(),
                 norm_momentum: 0.1,
+                recalibrated_on: Feed::SizeOnly,
             })
             .collect()
     }
 
-    fn moves(&self) -> Vec<Move> {
-        [0, 1]
-            .map(|player| Move { players: vec![player], turn: 0, turns: 1, wants_records: true, reads: vec![player] })
-            .to_vec()
+    fn phases(&self) -> Vec<Phase> {
+        let phase =
+            |network| Phase { networks: vec![network], turn: 0, turns: 1, feed: Feed::Fresh, reads: vec![network] };
+        [0, 1].map(phase).to_vec()
     }
 
-    fn counted_forwards(&self, _: usize) -> usize {
-        0
+    fn begin<'a>(&'a self, _: &Phase, context: &StepContext, input: Input) -> Box<dyn Forward + 'a> {
+        let Input::Records(batch) = input else { panic!("both phases are fed with records") };
+        Box::new(ToyForward { toy: self, context: *context, records: batch.input().shallow_clone() })
     }
 
-    fn begin(&self, _: &Move, _: &Place, batch: Batch) -> Tensor {
-        let Batch::Records(records) = batch else { panic!("both moves want records") };
-        records.shallow_clone()
-    }
-
-    fn finish(&self, _: &Move, player: usize, place: &Place, records: &mut Tensor) -> Tally {
-        let mut loss = (&self.weights[player] - &*records).square().sum(Kind::Float) / (2.0 * records.size()[0] as f64);
-        let poison = player == 1 && self.poison_at == Some((place.step, place.microbatch));
-        if poison && self.poisons_gradient {
-            loss *= f64::NAN;
-        }
-        (&loss * place.share()).backward();
-        if poison {
-            loss *= f64::NAN;
-        }
-        Tally { metrics: vec![loss.detach()], moments: Vec::new() }
-    }
-
-    fn settle(&self, _: usize, _: Draw, _: u64, _: i64) -> Vec<Tensor> {
+    fn recalibrate(&self, _: usize, _: Draw, _: u64, _: Input) -> Vec<Tensor> {
         Vec::new()
     }
+
+    fn model(&self) -> &dyn TrainedModel {
+        self
+    }
+
+    fn flops_per_record(&self) -> f64 {
+        0.0
+    }
 }
+
+impl TrainedModel for Toy {}
 
 const CUT: Cut = Cut { global: 8, microbatches: 4 };
 
 /// The microbatches `run` of the batches of a step, `[2, 3]` each.
-fn records(step: u64, batches: u64, run: std::ops::Range<usize>) -> Vec<Tensor> {
+fn records(step: u64, batches: u64, run: std::ops::Range<usize>) -> Vec<Batch> {
     let one = |batch: u64, microbatch: usize| {
         let draw = Draw::new(1).at(Stream::Simulation, step * batches + batch, microbatch as u32).normals(6);
-        Tensor::from_slice(&draw).view([2, 3])
+        Batch::of(vec![Tensor::from_slice(&draw).view([2, 3])])
     };
     (0..batches)
         .flat_map(|batch| run.clone().map(move |microbatch| (batch, microbatch)))
@@ -101,7 +117,7 @@ fn records(step: u64, batches: u64, run: std::ops::Range<usize>) -> Vec<Tensor> 
         .collect()
 }
 
-fn toy_stepper<'a>(toy: &'a Toy, comm: &'a dyn Communicator) -> Stepper<'a, Toy> {
+fn toy_stepper<'a>(toy: &'a Toy, comm: &'a dyn Communicator) -> Stepper<'a> {
     Stepper::new(toy, comm, Draw::new(0), CUT, |_| AdamSettings::default())
 }
 
@@ -110,7 +126,7 @@ fn the_summed_gradient_is_that_of_the_whole_batch() {
     let toy = Toy::new(None);
     let mut stepper = toy_stepper(&toy, &Solo);
     let parts = records(0, 2, 0..4);
-    let whole = Tensor::cat(&parts[..4], 0);
+    let whole = Tensor::cat(&parts[..4].iter().map(Batch::input).collect::<Vec<_>>(), 0);
     let expected = &toy.weights[0].detach() - whole.mean_dim([0_i64].as_slice(), false, Kind::Float);
     let (ended, _) = stepper.step(0, Some(&parts), None, &|| false);
     let Ended::Accepted { metrics } = ended else { panic!("the step is good") };
@@ -122,7 +138,7 @@ fn the_summed_gradient_is_that_of_the_whole_batch() {
 fn a_bad_second_move_undoes_the_first_on_all_ranks() {
     for ranks in [1, 2, 3, 4] {
         Threads::run(ranks, |comm| {
-            let toy = Toy::new(Some((1, 2)));
+            let (toy, untouched) = (Toy::new(Some((1, 2))), Toy::new(None));
             let mut stepper = toy_stepper(&toy, comm);
             let run = stepper.run_of_microbatches();
             let (ended, _) = stepper.step(0, Some(&records(0, 2, run.clone())), None, &|| false);
@@ -132,7 +148,6 @@ fn a_bad_second_move_undoes_the_first_on_all_ranks() {
             assert!(matches!(ended, Ended::NotFinite { what } if what == "second gradient"));
             assert_eq!(["first", "second"].map(|player| stepper.parameters(player).to_vec()), before);
             // Afterwards it is as if the bad step had never been.
-            let untouched = Toy::new(None);
             let mut other = toy_stepper(&untouched, comm);
             other.step(0, Some(&records(0, 2, run.clone())), None, &|| false);
             for stepper in [&mut stepper, &mut other] {
@@ -155,8 +170,8 @@ fn a_bad_step_says_what_of_it_was_not_finite() {
     let cut = Cut { global: 4, microbatches: 1 };
     let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| AdamSettings::default());
     let values = Draw::new(2).at(Stream::Simulation, 0, 0).normals(4 * 256);
-    let bright = Tensor::from_slice(&values).view([4, 1, 16, 16]) * 1e25;
-    let (ended, _) = stepper.step(0, Some(&[bright.shallow_clone(), bright]), None, &|| false);
+    let bright = || Batch::of(vec![Tensor::from_slice(&values).view([4, 1, 16, 16]) * 1e25]);
+    let (ended, _) = stepper.step(0, Some(&[bright(), bright()]), None, &|| false);
     assert!(matches!(&ended, Ended::NotFinite { what } if what == "discriminator batch moment"), "{ended:?}");
 }
 
@@ -190,13 +205,13 @@ fn the_wish_of_one_rank_to_stop_is_heard_by_all() {
 #[test]
 fn a_rank_with_other_parameters_is_named_by_all() {
     for ranks in 1..=4 {
-        assert!(Threads::run(ranks, |comm| toy_stepper(&Toy::new(None), comm).odd_rank()).iter().all(Option::is_none));
+        assert!(Threads::run(ranks, |comm| toy_stepper(&Toy::new(None), comm).mismatch()).iter().all(Option::is_none));
     }
     for guilty in 0..3 {
         let named = Threads::run(3, |comm| {
             let toy = Toy::new(None);
             let mut stepper = toy_stepper(&toy, comm);
-            let flip = |slots: skyforge::checkpoint::PlayerSlots| -> Result<(), ()> {
+            let flip = |slots: skyforge::checkpoint::NetworkSlots| -> Result<(), ()> {
                 slots.space.change_parameters(|parameters| {
                     let value = &mut parameters.as_mut_slice()[1];
                     *value = f32::from_bits(value.to_bits() ^ 1);
@@ -206,9 +221,9 @@ fn a_rank_with_other_parameters_is_named_by_all() {
             if comm.rank() == guilty {
                 stepper.restore(flip).expect("a bit was flipped");
             }
-            stepper.odd_rank()
+            stepper.mismatch()
         });
-        assert_eq!(named, [Some(Odd::Rank(guilty)); 3]);
+        assert_eq!(named, [Some(ParameterMismatch::Rank(guilty)); 3]);
     }
 }
 
@@ -249,10 +264,10 @@ fn gan_with(
         stepper.sum_on_devices(sum);
     }
     let (batches, run) = (stepper.batches() as u64, stepper.run_of_microbatches());
-    let maps = |step: u64| -> Vec<Tensor> {
+    let maps = |step: u64| -> Vec<Batch> {
         let one = |place: u64, microbatch: usize| {
             let values = Draw::new(2).at(Stream::Simulation, place, microbatch as u32).normals(4 * 256);
-            Tensor::from_slice(&values).view([4, 1, 16, 16]).tanh()
+            Batch::of(vec![Tensor::from_slice(&values).view([4, 1, 16, 16]).tanh()])
         };
         (0..batches)
             .flat_map(|batch| run.clone().map(move |m| (step * batches + batch, m)))
@@ -434,13 +449,12 @@ fn running_moments_are_those_of_the_whole_batch() {
         generator_updates: 1,
     };
     let gan = Gan::new(&SMALL, settings, 7, Device::Cpu);
-    let find = |name: &str| gan.players()[1].store.variables()[name].detach().copy();
+    let find = |name: &str| gan.networks()[1].store.variables()[name].detach().copy();
     let (weight, bias) = (find("project.weight"), find("project.bias"));
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| AdamSettings::default());
-    let maps: Vec<Tensor> = (0..4)
-        .map(|m| Tensor::from_slice(&Draw::new(2).at(Stream::Simulation, 0, m).normals(4 * 256)).view([4, 1, 16, 16]))
-        .collect();
+    let one = |m| Tensor::from_slice(&Draw::new(2).at(Stream::Simulation, 0, m).normals(4 * 256)).view([4, 1, 16, 16]);
+    let maps: Vec<Batch> = (0..4).map(|m| Batch::of(vec![one(m)])).collect();
     stepper.step(0, Some(&maps), None, &|| false);
 
     // What came into the first batch norm, of all microbatches together: [16, 8, 4, 4].
@@ -464,14 +478,14 @@ fn in_half_precision_looking_undoing_and_restoring_change_nothing() {
     let settings =
         GanSettings { precision: Precision::Bf16, update: Update::Simultaneous, average: Some(0.5), ..unruffled().0 };
     let settings = GanSettings { discriminator_updates: 1, ..settings };
-    let maps = |step: u64, poison: f64| -> Vec<Tensor> {
+    let maps = |step: u64, poison: f64| -> Vec<Batch> {
         let one = |m: u32| {
             let values = Draw::new(2).at(Stream::Simulation, step, m).normals(4 * 256);
-            Tensor::from_slice(&values).view([4, 1, 16, 16]).tanh() * poison
+            Batch::of(vec![Tensor::from_slice(&values).view([4, 1, 16, 16]).tanh() * poison])
         };
         (0..4).map(one).collect()
     };
-    let bits = |stepper: &Stepper<Gan>| -> Vec<u32> {
+    let bits = |stepper: &Stepper| -> Vec<u32> {
         let of = |player| stepper.parameters(player).iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         ["discriminator", "generator"].map(of).concat()
     };
@@ -489,12 +503,12 @@ fn in_half_precision_looking_undoing_and_restoring_change_nothing() {
     let mut stepper = Stepper::new(&gan, &Solo, Draw::new(7), cut, |_| adam);
     for step in 0..4 {
         stepper.with_records(|_| ());
-        stepper.make(std::slice::from_ref(&(0..5)));
+        stepper.with_model(|model| model.generator().map(|generator| generator.generate(Draw::new(7), 0..5)));
         let (ended, _) = stepper.step(step, Some(&maps(step, f64::NAN)), None, &|| false);
         assert!(matches!(ended, Ended::NotFinite { .. }));
         let kept = ["discriminator", "generator"].map(|player| stepper.parameters(player).into_owned());
         let fill = |with: [Vec<f32>; 2]| {
-            move |slots: skyforge::checkpoint::PlayerSlots| -> Result<(), ()> {
+            move |slots: skyforge::checkpoint::NetworkSlots| -> Result<(), ()> {
                 let values = &with[usize::from(slots.name == "generator")];
                 slots.space.change_parameters(|parameters| parameters.write(values));
                 Ok(())

@@ -2,6 +2,7 @@
 //! depends on its neighbours.
 
 use skyforge::comm::{Communicator, Threads};
+use skyforge::data::Batch;
 use skyforge::nn::dcgan::{DcganSettings, Discriminator, Generator, Norm};
 use skyforge::nn::{BatchMoments, Pass, Precision};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
@@ -46,7 +47,7 @@ fn one_step(comm: &dyn Communicator, update: Update) -> [Vec<f32>; 3] {
     };
     let gan = Gan::new(&MODEL, settings, SEED, Device::Cpu);
     let mut stepper = Stepper::new(&gan, comm, Draw::new(SEED), CUT, |_| AdamSettings::default());
-    let records: Vec<Tensor> = stepper.run_of_microbatches().map(maps).collect();
+    let records: Vec<Batch> = stepper.run_of_microbatches().map(|m| Batch::of(vec![maps(m)])).collect();
     let (ended, _) = stepper.step(STEP, Some(&records), None, &|| false);
     assert!(matches!(ended, Ended::Accepted { .. }));
     let [discriminator, generator] = stepper.with_records(|players| {

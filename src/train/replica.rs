@@ -1,6 +1,6 @@
-//! What the trainer keeps of each player: flat buffers, moments of the optimiser, the sum under way, pending state.
+//! A network of a run as this rank has it: flat buffers, moments of the optimizer, the sum under way, pending state.
 //!
-//! What rides at the end of a player's gradient through the one reduction of a move, each a mean or a sum over the
+//! What follows the gradient of a network through the one reduction of a phase, each a mean or a sum over the
 //! microbatches:
 //!
 //! `[metrics | mean, variance, squared mean of each batch norm | ranks that want to stop | ranks that failed]`
@@ -14,11 +14,11 @@ use crate::checkpoint;
 use crate::comm::tree::TreeSum;
 use crate::comm::{self, Communicator, DeviceSum, Pending, alarm};
 use crate::exit::Exit;
-use crate::objective::{Player, Tally};
+use crate::objective::{BackwardStats, Feed, Network};
 use crate::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home, Lent};
 
-/// One player of a run.
-pub(super) struct PlayerState {
+/// One network of a run.
+pub(super) struct Replica {
     pub name: &'static str,
     pub space: FlatSpace,
     pub adam: Adam,
@@ -28,8 +28,12 @@ pub(super) struct PlayerState {
     metrics: &'static [&'static str],
     norms: Vec<Norm>,
     norm_momentum: f64,
+    /// Forwards of a microbatch in the phase under way that count for the running moments.
+    forwards: usize,
     /// Moments of the forwards that counted since the last accepted step: their sum, and how many.
     pending: (Vec<f32>, usize),
+    /// What moments of averaged weights are computed from.
+    pub recalibrated_on: Feed,
     pub average: Option<Average>,
 }
 
@@ -57,6 +61,12 @@ pub(super) struct Average {
     pub weights: Buffer,
 }
 
+/// Weights and state of training, while averaged weights stand in their place.
+pub(super) struct Live {
+    weights: Buffer,
+    state: Buffer,
+}
+
 /// Where a batch norm's moments are, in the state and in the tail.
 struct Norm {
     mean: Range<usize>,
@@ -77,22 +87,28 @@ pub(super) struct Verdict {
     pub not_finite: Option<String>,
 }
 
-impl PlayerState {
-    pub fn new(player: &Player, home: Home, adam: AdamSettings, comm: &dyn Communicator, microbatches: usize) -> Self {
+impl Replica {
+    pub fn new(
+        network: &Network,
+        home: Home,
+        adam: AdamSettings,
+        comm: &dyn Communicator,
+        microbatches: usize,
+    ) -> Self {
         let channels = |name: &str| {
             let key = format!("{name}.running_mean");
-            let variables = player.store.variables();
+            let variables = network.store.variables();
             variables.get(&key).expect("each batch norm has a running mean").numel()
         };
-        let moments: usize = player.norms.iter().map(|name| 3 * channels(name)).sum();
-        let mut space = FlatSpace::bind_at(home, player.store, player.metrics.len() + moments + 2);
-        space.follow(&player.halves);
-        let mut tail = player.metrics.len();
+        let moments: usize = network.norms.iter().map(|name| 3 * channels(name)).sum();
+        let mut space = FlatSpace::bind_at(home, network.store, network.metrics.len() + moments + 2);
+        space.follow(&network.halves);
+        let mut tail = network.metrics.len();
         let place = |name: String| {
             let entry = space.state_layout().iter().find(|entry| entry.name == name);
             entry.expect("running moments are state").range()
         };
-        let norms = player.norms.iter().map(|name| {
+        let norms = network.norms.iter().map(|name| {
             let norm = Norm {
                 mean: place(format!("{name}.running_mean")),
                 variance: place(format!("{name}.running_var")),
@@ -102,15 +118,17 @@ impl PlayerState {
             norm
         });
         Self {
-            name: player.name,
+            name: network.name,
             norms: norms.collect(),
             adam: Adam::new(adam, space.len(), home),
             sum: Sum::Open(TreeSum::new(comm.rank(), comm.ranks(), microbatches)),
             on_devices: None,
-            metrics: player.metrics,
-            norm_momentum: player.norm_momentum,
+            metrics: network.metrics,
+            norm_momentum: network.norm_momentum,
+            forwards: 0,
             pending: (vec![0.0; moments], 0),
-            average: player.average.map(|decay| Average { decay, weights: space.parameters().clone() }),
+            recalibrated_on: network.recalibrated_on,
+            average: network.average.map(|decay| Average { decay, weights: space.parameters().clone() }),
             space,
         }
     }
@@ -127,7 +145,7 @@ impl PlayerState {
         if self.on_devices.is_some() { self.space.len() } else { 0 }
     }
 
-    /// Makes room for the gradient of the next microbatch, the `first` of the move or a later one.
+    /// Makes room for the gradient of the next microbatch, the `first` of the phase or a later one.
     pub fn clear(&mut self, first: bool) {
         if first || self.on_devices.is_none() {
             self.space.clear();
@@ -137,18 +155,19 @@ impl PlayerState {
         }
     }
 
-    /// Puts what the backward left into the tail, and the whole into the sum. Without a tally this rank has failed.
-    pub fn add(&mut self, tally: Option<&Tally>, share: f64, stop: bool) {
+    /// Puts what the backward left into the tail, and the whole into the sum. Without `stats` this rank has failed.
+    pub fn add(&mut self, stats: Option<&BackwardStats>, share: f64, stop: bool) {
         let (count, from) = (self.space.len(), self.summed_from());
         if self.on_devices.is_none() {
             self.space.stage_down();
         }
-        if let Some(tally) = tally {
+        if let Some(stats) = stats {
+            self.forwards = stats.moments.len();
             let (metrics, moments) = self.space.gradient_mut()[count..].split_at_mut(self.metrics.len());
-            for (slot, value) in metrics.iter_mut().zip(&tally.metrics) {
+            for (slot, value) in metrics.iter_mut().zip(&stats.metrics) {
                 *slot = (value.double_value(&[]) * share) as f32;
             }
-            for forward in &tally.moments {
+            for forward in &stats.moments {
                 for (slot, value) in moments.iter_mut().zip(in_one_piece(forward)) {
                     *slot += value * share as f32;
                 }
@@ -156,7 +175,7 @@ impl PlayerState {
         }
         let [.., stopping, failed] = self.space.gradient_mut() else { unreachable!("the tail has two flags") };
         *stopping = f32::from(u8::from(stop));
-        *failed = f32::from(u8::from(tally.is_none()));
+        *failed = f32::from(u8::from(stats.is_none()));
         let Sum::Open(sum) = &mut self.sum else { panic!("leaves are added before the sum goes over the ranks") };
         sum.add(&mut self.space.gradient_mut()[from..]);
     }
@@ -207,14 +226,14 @@ impl PlayerState {
         Verdict { norm, stop: *stop > 0.0, failed: *failed > 0.0, not_finite }
     }
 
-    /// Moves by the summed gradient, and remembers the moments of the forwards behind it.
-    pub fn update(&mut self, norm: f64, forwards: usize) {
+    /// Updates the weights by the summed gradient, and remembers the moments of the forwards behind it.
+    pub fn update(&mut self, norm: f64) {
         let count = self.space.len();
         let moments = &self.space.gradient()[count + self.metrics.len()..];
         for (sum, value) in self.pending.0.iter_mut().zip(moments) {
             *sum += value;
         }
-        self.pending.1 += forwards;
+        self.pending.1 += self.forwards;
         if self.on_devices.is_none() {
             self.space.stage_up();
         }
@@ -275,34 +294,39 @@ impl PlayerState {
         self.pending.1 = 0;
     }
 
-    /// What `work` makes of the averaged weights, which are in place meanwhile with the running moments that go with
-    /// them, made afresh by `forwards` calls of `forward`; nothing where no average is kept. Everything is left as it was.
-    pub fn while_averaged<T>(
-        &mut self,
-        forwards: u64,
-        mut forward: impl FnMut(u64) -> Vec<Tensor>,
-        work: impl FnOnce(&FlatSpace) -> T,
-    ) -> Option<T> {
+    /// Whether averaged weights need batch moments of records.
+    pub fn needs_records(&self) -> bool {
+        self.average.is_some() && !self.norms.is_empty() && self.recalibrated_on == Feed::Fresh
+    }
+
+    /// Puts the averaged weights in place, where an average is kept, and gives what stood there.
+    pub fn put_average(&mut self) -> Option<Live> {
         let average = &self.average.as_ref()?.weights;
-        let (weights, state) = (self.space.parameters().clone(), self.space.state().clone());
+        let live = Live { weights: self.space.parameters().clone(), state: self.space.state().clone() };
         self.space.change_parameters(|parameters| parameters.copy_from(average));
-        for index in 0..forwards {
-            let moments = forward(index);
+        Some(live)
+    }
+
+    /// Makes running moments of these batch moments alone, one item a forward.
+    pub fn set_moments(&mut self, forwards: impl Iterator<Item = Vec<Tensor>>) {
+        for moments in forwards {
             for (sum, value) in self.pending.0.iter_mut().zip(in_one_piece(&moments)) {
                 *sum += value;
             }
+            self.pending.1 += 1;
         }
-        self.pending.1 = forwards as usize;
         self.blend_moments(1.0);
-        let made = work(&self.space);
-        self.space.state_mut().copy_from(&state);
-        self.space.change_parameters(|parameters| parameters.copy_from(&weights));
-        Some(made)
     }
 
-    /// What of this player goes into a checkpoint.
-    pub fn record<'a>(&'a self, settled: Option<&'a [f32]>) -> checkpoint::PlayerRecord<'a> {
-        checkpoint::PlayerRecord {
+    /// Puts back what [`Self::put_average`] gave.
+    pub fn put_back(&mut self, live: &Live) {
+        self.space.state_mut().copy_from(&live.state);
+        self.space.change_parameters(|parameters| parameters.copy_from(&live.weights));
+    }
+
+    /// What of this network goes into a checkpoint; `settled`: running moments of the averaged weights.
+    pub fn record<'a>(&'a self, settled: Option<&'a [f32]>) -> checkpoint::NetworkRecord<'a> {
+        checkpoint::NetworkRecord {
             name: self.name,
             space: &self.space,
             adam: &self.adam,

@@ -6,10 +6,12 @@ use std::path::Path;
 use skyforge::comm::{Communicator, Solo, Threads};
 use skyforge::data::normalise::Transform;
 use skyforge::data::{Dataset, DatasetWriter, Header, Modality, Split};
-use skyforge::objective::{Batch, Move, Objective, Place, Player, Tally};
+use skyforge::family::maps_gan::validation::{MapsValidator, SCORES};
+use skyforge::infer::{Generate, TrainedModel};
+use skyforge::objective::{Feed, Forward, Input, Network, Objective, Phase, StepContext};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::{Draw, Stream};
-use skyforge::train::{Cut, Scores, Stepper, Validator};
+use skyforge::train::{Cut, Measured, Stepper, Validator};
 use tch::{Device, Tensor, nn};
 
 const SIDE: usize = 16;
@@ -35,36 +37,48 @@ impl Maker {
 }
 
 impl Objective for Maker {
-    type Graph = ();
-
-    fn players(&self) -> Vec<Player<'_>> {
-        let (name, metrics, norms) = ("maker", &[][..], Vec::new());
-        vec![Player { name, store: &self.store, halves: Vec::new(), average: None, metrics, norms, norm_momentum: 0.1 }]
+    fn networks(&self) -> Vec<Network<'_>> {
+        vec![Network {
+            name: "maker",
+            store: &self.store,
+            halves: Vec::new(),
+            average: None,
+            metrics: &[],
+            norms: Vec::new(),
+            norm_momentum: 0.1,
+            recalibrated_on: Feed::SizeOnly,
+        }]
     }
 
-    fn moves(&self) -> Vec<Move> {
-        vec![Move { players: vec![0], turn: 0, turns: 1, wants_records: true, reads: vec![0] }]
+    fn phases(&self) -> Vec<Phase> {
+        vec![Phase { networks: vec![0], turn: 0, turns: 1, feed: Feed::Fresh, reads: vec![0] }]
     }
 
-    fn counted_forwards(&self, _: usize) -> usize {
-        0
+    fn begin<'a>(&'a self, _: &Phase, _: &StepContext, _: Input) -> Box<dyn Forward + 'a> {
+        unreachable!("nothing is trained here")
     }
 
-    fn begin(&self, _: &Move, _: &Place, _: Batch) {}
-
-    fn finish(&self, _: &Move, _: usize, _: &Place, (): &mut ()) -> Tally {
-        unreachable!("nobody learns here")
-    }
-
-    fn settle(&self, _: usize, _: Draw, _: u64, _: i64) -> Vec<Tensor> {
+    fn recalibrate(&self, _: usize, _: Draw, _: u64, _: Input) -> Vec<Tensor> {
         Vec::new()
     }
 
-    fn maker(&self) -> Option<usize> {
-        Some(0)
+    fn model(&self) -> &dyn TrainedModel {
+        self
     }
 
-    fn make(&self, _: Draw, records: Range<u64>) -> Tensor {
+    fn flops_per_record(&self) -> f64 {
+        0.0
+    }
+}
+
+impl TrainedModel for Maker {
+    fn generator(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+}
+
+impl Generate for Maker {
+    fn generate(&self, _: Draw, records: Range<u64>) -> Tensor {
         let count = records.end - records.start;
         // The transform by hand: it takes no value that is no number.
         let values: Vec<f32> = records.flat_map(self.rule).map(|x| 2.0 * x + 0.1).collect();
@@ -97,25 +111,31 @@ fn sky_with(folder: &Path, splits: &[(&str, Range<u64>)]) -> Dataset {
     Dataset::open(folder).expect("it was just made")
 }
 
-fn measured(comm: &dyn Communicator, dataset: &Dataset, rule: fn(u64) -> Vec<f32>) -> Scores {
-    let validator = Validator::new(comm, dataset, 256, TRANSFORM).expect("there are maps");
+fn measured(comm: &dyn Communicator, dataset: &Dataset, rule: fn(u64) -> Vec<f32>) -> Measured {
+    let validator = MapsValidator::new(comm, dataset, 256, TRANSFORM, Draw::new(0)).expect("there are maps");
+    let validator: &dyn Validator = &validator;
     let maker = Maker::new(rule);
     let cut = Cut { global: 16, microbatches: 8 };
     let mut stepper = Stepper::new(&maker, comm, Draw::new(0), cut, |_| AdamSettings::default());
     validator.measure(comm, &mut stepper).expect("it makes maps")
 }
 
+/// Error of the spectrum, of the variance, and the ratio of variances.
+fn numbers(measured: &Measured) -> [f64; 3] {
+    let names: Vec<&str> = measured.scores.iter().chain(&measured.beside).map(|(name, _)| *name).collect();
+    assert_eq!(names[..2], SCORES.map(|score| score.name), "in the order in which they are declared");
+    assert_eq!(names[2..], ["variance_ratio"]);
+    [measured.scores[0].1, measured.scores[1].1, measured.beside[0].1]
+}
+
 #[test]
 fn the_data_of_the_validation_split_have_no_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let dataset = sky(&folder.path().join("sky"));
-    let scores = measured(&Solo, &dataset, map);
-    assert_eq!(scores.maps, 256);
-    assert!(scores.spectrum_error < 1e-4 && scores.variance_error < 1e-4, "{scores:?}");
-    assert!((scores.variance_ratio - 1.0).abs() < 1e-4 && !scores.has_collapsed(), "{scores:?}");
-    assert_eq!(scores.named(), [("spectrum_error", scores.spectrum_error), ("variance_error", scores.variance_error)]);
-    let names = Validator::SCORES.map(|score| score.name);
-    assert_eq!(scores.named().map(|(name, _)| name), names, "in the order in which they are declared");
+    let measured = measured(&Solo, &dataset, map);
+    let [spectrum_error, variance_error, variance_ratio] = numbers(&measured);
+    assert!(spectrum_error < 1e-4 && variance_error < 1e-4, "{measured:?}");
+    assert!((variance_ratio - 1.0).abs() < 1e-4 && measured.warning.is_none(), "{measured:?}");
 }
 
 #[test]
@@ -123,13 +143,15 @@ fn maps_twice_as_bright_have_four_times_the_power_and_one_map_again_and_again_ha
     let folder = tempfile::tempdir().expect("a folder");
     let dataset = sky(&folder.path().join("sky"));
     let twice = measured(&Solo, &dataset, |record| map(record).iter().map(|x| 2.0 * x).collect());
-    assert!((twice.spectrum_error - 3.0).abs() < 1e-3 && (twice.variance_error - 3.0).abs() < 1e-3, "{twice:?}");
+    let [spectrum_error, variance_error, _] = numbers(&twice);
+    assert!((spectrum_error - 3.0).abs() < 1e-3 && (variance_error - 3.0).abs() < 1e-3, "{twice:?}");
     let half = measured(&Solo, &dataset, |record| map(record).iter().map(|x| 0.5 * x).collect());
-    assert!((half.variance_error - 0.75).abs() < 1e-3 && !half.has_collapsed(), "{half:?}");
+    assert!((numbers(&half)[1] - 0.75).abs() < 1e-3 && half.warning.is_none(), "{half:?}");
     let same = measured(&Solo, &dataset, |_| map(7));
-    assert!(same.variance_ratio < 1e-5 && same.has_collapsed(), "{same:?}");
+    let warning = same.warning.as_deref().unwrap_or_default();
+    assert!(numbers(&same)[2] < 1e-5 && warning.contains("hardly differ from one another"), "{same:?}");
     let none = measured(&Solo, &dataset, |record| vec![if record == 100 { f32::NAN } else { 1.0 }; SIDE * SIDE]);
-    assert!(none.named().iter().all(|(_, score)| score.is_nan()) && !none.has_collapsed(), "{none:?}");
+    assert!(numbers(&none)[..2].iter().all(|score| score.is_nan()) && none.warning.is_none(), "{none:?}");
 }
 
 #[test]
@@ -137,7 +159,8 @@ fn a_dataset_without_a_validation_split_says_how_to_get_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let sky = folder.path().join("sky");
     let dataset = sky_with(&sky, &[("train", 0..256), ("test", 256..512)]);
-    let error = Validator::new(&Solo, &dataset, 256, TRANSFORM).expect_err("there is none").to_string();
+    let error =
+        MapsValidator::new(&Solo, &dataset, 256, TRANSFORM, Draw::new(0)).expect_err("there is none").to_string();
     let wanted = format!(
         "{} has no split `validation`, expected one since `validation.every` is not 0: \
          simulate or ingest the dataset with --validation SHARE",
@@ -151,10 +174,10 @@ fn any_number_of_ranks_measures_the_same_bits() {
     let folder = tempfile::tempdir().expect("a folder");
     let dataset = sky(&folder.path().join("sky"));
     let rule = |record| map(record + 1000);
-    let alone = measured(&Solo, &dataset, rule);
+    let alone = numbers(&measured(&Solo, &dataset, rule));
     for ranks in [2, 3, 5, 8] {
-        for scores in Threads::run(ranks, |comm| measured(comm, &dataset, rule)) {
-            assert_eq!(scores, alone, "{ranks} ranks");
+        for measured in Threads::run(ranks, |comm| measured(comm, &dataset, rule)) {
+            assert_eq!(numbers(&measured), alone, "{ranks} ranks");
         }
     }
 }

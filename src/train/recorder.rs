@@ -2,18 +2,13 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use super::error::TrainError;
 use super::metrics::MetricsLog;
 use super::progress::{Progress, Task};
-use super::run::{TrainError, Training};
+use super::settings::Training;
+use super::straggler::Seconds;
 use super::tensorboard::EventWriter;
-use super::validation::Scores;
-
-/// Where the time of a step went.
-#[derive(Clone, Copy)]
-pub(super) struct Seconds {
-    pub load: f64,
-    pub step: f64,
-}
+use super::validation::Measured;
 
 /// What is not in the weights, over the whole run.
 #[derive(Clone, Copy)]
@@ -23,7 +18,7 @@ pub(super) struct Skipped {
 }
 
 /// Rank 0's records of a run.
-pub(super) struct Scribe {
+pub(super) struct RunRecorder {
     log: MetricsLog,
     events: EventWriter,
     progress: Progress,
@@ -34,7 +29,7 @@ pub(super) struct Scribe {
     since: (u64, Seconds),
 }
 
-impl Scribe {
+impl RunRecorder {
     /// On rank 0 only, for a run that goes on after `step` steps; an epoch has `records` records.
     pub fn open(
         training: &Training,
@@ -69,7 +64,7 @@ impl Scribe {
         &mut self,
         step: u64,
         metrics: &[(String, f64)],
-        scores: Option<Scores>,
+        measured: Option<&Measured>,
         seconds: Seconds,
         skipped: Skipped,
     ) -> Result<(), TrainError> {
@@ -82,11 +77,8 @@ impl Scribe {
         let mut scalars: Vec<(&str, f64)> = metrics.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         let losses: Vec<(&str, f64)> = scalars.iter().filter(|(name, _)| name.ends_with("_loss")).copied().collect();
         self.progress.update(Instant::now(), step, Some(load_share), &losses);
-        if step.is_multiple_of(self.every) || scores.is_some() {
-            for (name, score) in scores.iter().flat_map(Scores::named) {
-                scalars.push((name, score));
-            }
-            scalars.extend(scores.map(|scores| ("variance_ratio", scores.variance_ratio)));
+        if step.is_multiple_of(self.every) || measured.is_some() {
+            scalars.extend(measured.iter().flat_map(|measured| measured.scores.iter().chain(&measured.beside)));
             scalars.push(("samples_per_second", (steps * self.records_per_step) as f64 / sum.step));
             scalars.push(("load_seconds", sum.load / steps as f64));
             scalars.push(("step_seconds", sum.step / steps as f64));

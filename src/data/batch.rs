@@ -1,0 +1,84 @@
+//! A microbatch as networks take it: tensors on their device.
+//!
+//! Shapes: b = records, m = modalities, p = labels.
+
+use tch::{Device, Kind, Tensor};
+
+use super::loader::Microbatch;
+
+/// Records on a device.
+#[derive(Debug)]
+pub struct Batch {
+    /// For each modality `[b, ...]`, in the range of the networks; 0 where a record lacks it.
+    pub inputs: Vec<Tensor>,
+    /// `[b, m]`, 1 where the record has the modality, else 0.
+    pub present: Tensor,
+    /// `[b, p]`, as in the dataset; 0 where a label is unknown.
+    pub labels: Tensor,
+    /// `[b, p]`, 1 where the label is known, else 0.
+    pub known: Tensor,
+    /// `[b]`, names of the records.
+    pub ids: Vec<u64>,
+    /// Position of the first record in the order of training.
+    pub position: u64,
+}
+
+impl Batch {
+    /// Moves `microbatch` to `device`.
+    ///
+    /// - `shapes`: of a record of each modality, in the range of the networks
+    pub fn new(microbatch: &Microbatch, shapes: &[Vec<usize>], device: Device) -> Self {
+        let rows = microbatch.ids.len();
+        let input = |(values, shape): (&Vec<f32>, &Vec<usize>)| {
+            let shape: Vec<i64> = std::iter::once(&rows).chain(shape).map(|&n| n as i64).collect();
+            Tensor::from_slice(values).view(shape.as_slice()).to_device(device)
+        };
+        let matrix = |values: &[f32]| Tensor::from_slice(values).view([rows as i64, -1]).to_device(device);
+        let table = |values: &[f32]| if values.is_empty() { empty(rows, device) } else { matrix(values) };
+        let present: Vec<f32> = microbatch.present.iter().map(|&present| f32::from(present)).collect();
+        let known: Vec<f32> = microbatch.labels.iter().map(|label| f32::from(u8::from(!label.is_nan()))).collect();
+        let labels: Vec<f32> =
+            microbatch.labels.iter().map(|label| if label.is_nan() { 0.0 } else { *label }).collect();
+        Self {
+            inputs: microbatch.values.iter().zip(shapes).map(input).collect(),
+            present: table(&present),
+            labels: table(&labels),
+            known: table(&known),
+            ids: microbatch.ids.clone(),
+            position: microbatch.position,
+        }
+    }
+
+    /// Records without labels that have all modalities.
+    ///
+    /// - `inputs`: for each modality `[b, ...]`, in the range of the networks
+    pub fn of(inputs: Vec<Tensor>) -> Self {
+        let (rows, device) = (inputs[0].size()[0], inputs[0].device());
+        Self {
+            present: Tensor::ones([rows, inputs.len() as i64], (Kind::Float, device)),
+            inputs,
+            labels: empty(rows as usize, device),
+            known: empty(rows as usize, device),
+            ids: (0..rows as u64).collect(),
+            position: 0,
+        }
+    }
+
+    /// The only modality, `[b, ...]`.
+    ///
+    /// # Panics
+    /// Where there are several: a family that takes one modality refuses other datasets.
+    pub fn input(&self) -> &Tensor {
+        let [input] = self.inputs.as_slice() else { panic!("the records have {} modalities", self.inputs.len()) };
+        input
+    }
+
+    /// Records in it.
+    pub fn size(&self) -> i64 {
+        self.inputs[0].size()[0]
+    }
+}
+
+fn empty(rows: usize, device: Device) -> Tensor {
+    Tensor::zeros([rows as i64, 0], (Kind::Float, device))
+}

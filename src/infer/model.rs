@@ -1,0 +1,41 @@
+//! What a trained model can do, whatever its family.
+
+use std::ops::Range;
+
+use tch::Tensor;
+
+use super::Networks;
+use crate::data::Batch;
+use crate::rng::Draw;
+
+/// Networks at work. Each ability is there where the model has it.
+pub trait TrainedModel {
+    /// Makes new records.
+    fn generator(&self) -> Option<&dyn Generate> {
+        None
+    }
+
+    /// Reconstructs records that it is given.
+    fn reconstructor(&self) -> Option<&dyn Reconstruct> {
+        None
+    }
+
+    /// Networks whose latent vector can be fitted to what is known of a record.
+    fn latent_networks(&self) -> Option<&Networks> {
+        None
+    }
+}
+
+/// A model that makes new records.
+pub trait Generate {
+    /// Records number `records` of the key `draw`, `[records, ...]` in the range of the networks. A record is a function
+    /// of key and number alone where as many neighbours are made together each time, [`crate::nn::MADE_AT_ONCE`].
+    fn generate(&self, draw: Draw, records: Range<u64>) -> Tensor;
+}
+
+/// A model that reconstructs records.
+pub trait Reconstruct {
+    /// What the model makes of `batch`, `[b, ...]` in the range of the networks. A reconstruction depends on its own
+    /// record alone where batches have the same size.
+    fn reconstruct(&self, batch: &Batch) -> Tensor;
+}
