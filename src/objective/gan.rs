@@ -27,8 +27,7 @@ use super::embedder::{EmbedderSettings, Embedding};
 use super::{Batch, Move, Objective, Place, Player, Tally};
 use crate::data::Encoding;
 use crate::nn::dcgan::{DcganSettings, Discriminator, Generator, Latent};
-use crate::nn::layers::BatchNorm;
-use crate::nn::{BatchMoments, Pass, Precision};
+use crate::nn::{BatchMoments, BatchNorm, Pass, Precision};
 use crate::rng::{Chance, Draw, Stream};
 
 /// Adversarial loss. D is the probability that a record is real; logits are what the discriminator returns.
