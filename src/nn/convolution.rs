@@ -82,18 +82,21 @@ impl<const AXES: usize> Conv<AXES> {
         let [weight, bias] = self.kernel.of(pass);
         let own = self.own.convolve(pass, |layer| layer.to_narrow(x, &weight, &bias));
         let ConvOptions { stride, padding, .. } = self.options;
-        own.unwrap_or_else(|| match AXES {
-            1 => x.conv1d(&weight, Some(&bias), stride, padding, 1, 1),
-            _ => x.conv2d(&weight, Some(&bias), [stride; 2], [padding; 2], [1, 1], 1),
+        own.unwrap_or_else(|| {
+            if AXES == 1 {
+                return x.conv1d(&weight, Some(&bias), stride, padding, 1, 1);
+            }
+            x.conv2d(&weight, Some(&bias), [stride; 2], [padding; 2], [1, 1], 1)
         })
     }
 
     /// What it computes, and the names of its tensors.
     pub fn describe(&self) -> LayerDescription {
         let (in_channels, out_channels, options) = (self.inputs, self.outputs, self.options);
-        self.kernel.describe(match AXES {
-            1 => Operation::Conv1d { in_channels, out_channels, options },
-            _ => Operation::Conv2d { in_channels, out_channels, options },
+        self.kernel.describe(if AXES == 1 {
+            Operation::Conv1d { in_channels, out_channels, options }
+        } else {
+            Operation::Conv2d { in_channels, out_channels, options }
         })
     }
 

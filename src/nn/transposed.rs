@@ -49,21 +49,22 @@ impl<const AXES: usize> ConvTranspose<AXES> {
             layer.to_wide(x, &weight, &bias, wide_side)
         });
         let ConvOptions { stride, padding, output_padding, .. } = self.options;
-        own.unwrap_or_else(|| match AXES {
-            1 => x.conv_transpose1d(&weight, Some(&bias), stride, padding, output_padding, 1, 1),
-            _ => {
-                let [stride, padding, output_padding] = [stride, padding, output_padding].map(|all| [all; 2]);
-                x.conv_transpose2d(&weight, Some(&bias), stride, padding, output_padding, 1, [1, 1])
+        own.unwrap_or_else(|| {
+            if AXES == 1 {
+                return x.conv_transpose1d(&weight, Some(&bias), stride, padding, output_padding, 1, 1);
             }
+            let [stride, padding, output_padding] = [stride, padding, output_padding].map(|all| [all; 2]);
+            x.conv_transpose2d(&weight, Some(&bias), stride, padding, output_padding, 1, [1, 1])
         })
     }
 
     /// What it computes, and the names of its tensors.
     pub fn describe(&self) -> LayerDescription {
         let (in_channels, out_channels, options) = (self.inputs, self.outputs, self.options);
-        self.kernel.describe(match AXES {
-            1 => Operation::ConvTranspose1d { in_channels, out_channels, options },
-            _ => Operation::ConvTranspose2d { in_channels, out_channels, options },
+        self.kernel.describe(if AXES == 1 {
+            Operation::ConvTranspose1d { in_channels, out_channels, options }
+        } else {
+            Operation::ConvTranspose2d { in_channels, out_channels, options }
         })
     }
 

@@ -3,10 +3,12 @@
 use skyforge::nn::Activation;
 use tch::Tensor;
 
+type Formula = fn(f64) -> f64;
+
 #[test]
 fn activations_are_their_formulae() {
     let x: Vec<f64> = vec![-3.0, -0.5, 0.0, 0.25, 2.0];
-    let cases: [(Activation, fn(f64) -> f64); 5] = [
+    let cases: [(Activation, Formula); 5] = [
         (Activation::Identity, |x| x),
         (Activation::Relu, |x| x.max(0.0)),
         (Activation::LeakyRelu { negative_slope: 0.2 }, |x| x.max(0.2 * x)),

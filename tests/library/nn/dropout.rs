@@ -20,7 +20,7 @@ fn numbers_are_dropped_at_the_rate_that_was_asked_for_and_the_others_grow() {
         let share = kept.mean(Kind::Double).double_value(&[]);
         let deviation = (rate * (1.0 - rate) / 1e4).sqrt();
         assert!((share - (1.0 - rate)).abs() < 4.0 * deviation, "{share} of all kept at rate {rate}");
-        let difference = y - &x * kept * (1.0 / (1.0 - rate) as f32) as f64;
+        let difference = y - &x * kept / (1.0 - rate);
         assert!(difference.abs().max().double_value(&[]) < 1e-5);
     }
 }

@@ -14,9 +14,12 @@ use tch::{Device, Kind, Tensor, nn};
 use super::description::walk;
 use super::{bits, error, numbers};
 
+/// What a layer makes of an input.
+type Forward = dyn Fn(&Tensor, Pass, &mut Chance) -> Tensor;
+
 /// A layer: its forward, and what it says of itself.
 struct Made {
-    forward: Box<dyn Fn(&Tensor, Pass, &mut Chance) -> Tensor>,
+    forward: Box<Forward>,
     description: NetworkDescription,
     /// Whether it has weights in half precision.
     halved: bool,
@@ -283,9 +286,12 @@ fn half_precision_is_near_single_and_for_training_alone() {
             (y, gradients, bits(&inference))
         });
         assert!(error(&half.0, &single.0) < 0.1, "{}: {}", case.name, error(&half.0, &single.0));
+        // Of a bias before batch norm the gradient is 0 but for rounding.
+        let largest = single.1.iter().map(|gradient| gradient.abs().max().double_value(&[])).fold(0.0, f64::max);
         for (half, single) in half.1.iter().zip(&single.1) {
             assert_eq!(half.kind(), Kind::Float);
-            assert!(error(half, single) < 0.2, "{}: {}", case.name, error(half, single));
+            let difference = (half - single).abs().max().double_value(&[]);
+            assert!(difference < 0.1 * largest, "{}: {difference} of {largest}", case.name);
         }
         assert_eq!(half.2, single.2, "{}", case.name);
     }

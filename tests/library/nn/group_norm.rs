@@ -22,7 +22,7 @@ fn each_group_of_each_record_is_normalised_alone() {
             let [weight, bias] = [weight, bias].map(|all| all.view(&of_channels[..]));
             let right = ((grouped - mean) / (variance + 1e-5).sqrt()).view(shape) * weight + bias;
             let y = norm.forward(&x);
-            assert!(error(&y, &right) < 1e-5, "{shape:?}, {groups} groups");
+            assert!(error(&y, &right) < 1e-4, "{shape:?}, {groups} groups");
             let alone = norm.forward(&x.narrow(0, 1, 1));
             assert_eq!(alone, y.narrow(0, 1, 1), "a record does not depend on others");
             let half = norm.forward(&x.to_kind(Kind::BFloat16));

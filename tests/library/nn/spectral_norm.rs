@@ -1,6 +1,7 @@
 //! Spectral norm.
 
 use skyforge::nn::{BatchMoments, Conv2d, ConvOptions, ConvTranspose2d, Linear, Pass, SpectralVectors, Weights};
+use skyforge::optim::FlatSpace;
 use tch::{Device, Kind, Tensor, nn};
 
 use super::{bits, error, numbers, set};
@@ -92,6 +93,28 @@ fn a_forward_leaves_the_vectors_alone() {
         let _ = layer.forward(&numbers(0, &[3, 5]), pass);
     }
     assert_eq!([bits(&vectors.u), bits(&vectors.v)], before);
+}
+
+/// Once the trainer has bound a network, vectors are views of its state, which a step that is not accepted restores.
+#[test]
+fn vectors_lie_in_the_state_and_are_rolled_back_with_it() {
+    let store = nn::VarStore::new(Device::Cpu);
+    let layer = Linear::new(&(store.root() / "l"), &weights(), 5, 4);
+    let mut space = FlatSpace::bind(&store, 0);
+    let names: Vec<&str> = space.state_layout().iter().map(|entry| entry.name.as_str()).collect();
+    assert_eq!(names, ["l.weight_u", "l.weight_v"]);
+    let vectors = layer.spectral().expect("it is under spectral norm");
+    let before = space.state().as_slice().to_vec();
+    let x = numbers(0, &[3, 5]);
+    let y = bits(&layer.forward(&x, Pass::Inference));
+    let undo = space.parameters().as_slice().to_vec();
+    space.change_parameters(|parameters| parameters.change(|weights| weights.iter_mut().for_each(|w| *w = w.sin())));
+    vectors.iterate();
+    assert_ne!(space.state().as_slice(), before);
+    assert_ne!(bits(&layer.forward(&x, Pass::Inference)), y);
+    space.change_parameters(|parameters| parameters.change(|weights| weights.copy_from_slice(&undo)));
+    space.state_mut().change(|state| state.copy_from_slice(&before));
+    assert_eq!(bits(&layer.forward(&x, Pass::Inference)), y);
 }
 
 /// Our own kernels know weights by their address, which a weight that was divided by sigma has from one that is gone.

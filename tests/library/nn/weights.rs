@@ -22,7 +22,9 @@ fn weights_are_drawn_at_the_place_that_their_name_says() {
     let weight = weight(|path| drop(Linear::new(path, &Weights::normal("generator", 3, 0.02), 7, 5)));
     let place = xxhash_rust::xxh3::xxh3_64(b"generator.up.one.weight");
     let mut drawn = Draw::new(3).at(Stream::Weights, place, 0).normals(35);
-    drawn.iter_mut().for_each(|value| *value *= 0.02);
+    for value in &mut drawn {
+        *value *= 0.02;
+    }
     assert_eq!(bits(&weight), drawn.into_iter().map(f32::to_bits).collect::<Vec<_>>());
 }
 
