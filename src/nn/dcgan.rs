@@ -9,8 +9,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
 
-use super::layers::{BatchNorm, Dense, Doubling, Halving, Pass, Precision, Weights};
-use crate::kernels;
+use super::activation::Activation;
+use super::batch_norm::BatchNorm;
+use super::convolution::{Conv2d, ConvOptions};
+use super::description::{LayerDescription, NetworkDescription, Operation};
+use super::linear::Linear;
+use super::pass::{Pass, Precision};
+use super::transposed::ConvTranspose2d;
+use super::weights::Weights;
 use crate::rng::{Chance, Draw, Stream};
 
 /// Which networks have batch norm.
@@ -53,6 +59,16 @@ pub enum Output {
     Tanh,
     /// [0, 1], through a sigmoid, as in ExoGAN.
     Sigmoid,
+}
+
+impl Output {
+    /// What makes pixels of any numbers.
+    pub(super) fn activation(self) -> Activation {
+        match self {
+            Output::Tanh => Activation::Tanh,
+            Output::Sigmoid => Activation::Sigmoid,
+        }
+    }
 }
 
 /// Distribution of the components of the latent vector.
@@ -168,11 +184,15 @@ impl DcganSettings {
     fn norm(normed: bool, path: &nn::Path, channels: i64) -> Option<BatchNorm> {
         normed.then(|| BatchNorm::new(path, channels))
     }
+}
 
-    /// The names of the norms `layers`, in order.
-    fn norms(normed: bool, layers: std::ops::RangeInclusive<u32>) -> Vec<String> {
-        if normed { layers.map(|layer| format!("norm{layer}")).collect() } else { Vec::new() }
-    }
+/// The convolution that halves the side, rounded up.
+pub(super) const HALVING: ConvOptions = ConvOptions { kernel: 5, stride: 2, padding: 2, output_padding: 0 };
+
+/// The transposed convolution that doubles the side, to `side` pixels: an odd side ends with the last tap that falls on a
+/// pixel.
+fn doubling(side: i64) -> ConvOptions {
+    ConvOptions { output_padding: 1 - side % 2, ..HALVING }
 }
 
 /// Latent noise to maps: a dense layer, then doublings with batch norm and ReLU between, and tanh or a sigmoid.
@@ -181,26 +201,26 @@ pub struct Generator {
     settings: DcganSettings,
     precision: Precision,
     device: Device,
-    project: Dense,
+    project: Linear,
     first_norm: Option<BatchNorm>,
-    doublings: Vec<(Doubling, Option<BatchNorm>)>,
+    doublings: Vec<(ConvTranspose2d, Option<BatchNorm>)>,
 }
 
 impl Generator {
     /// Adds the generator's tensors to `path`.
     pub fn new(path: &nn::Path, settings: &DcganSettings, seed: u64) -> Self {
-        let weights = Weights::normal(seed, 0.02);
-        let (name, depth, small) = ("generator", settings.depth, settings.smallest_side());
+        let weights = Weights::normal("generator", seed, 0.02);
+        let (depth, small) = (settings.depth, settings.smallest_side());
         let widest = settings.channels(depth);
-        let project = Dense::new(&(path / "project"), name, &weights, settings.latent_dim, widest * small * small);
+        let project = Linear::new(&(path / "project"), &weights, settings.latent_dim, widest * small * small);
         let normed = settings.norm.in_generator();
         let norm = |layer: u32, channels| DcganSettings::norm(normed, &(path / format!("norm{layer}")), channels);
         let doublings = (1..=depth)
             .map(|layer| {
                 let inputs = settings.channels(depth - layer + 1);
                 let outputs = if layer == depth { 1 } else { settings.channels(depth - layer) };
-                let (path, side) = (path / format!("up{layer}"), settings.side_at(depth - layer));
-                let up = Doubling::new(&path, name, &weights, inputs, outputs, side);
+                let (path, options) = (path / format!("up{layer}"), doubling(settings.side_at(depth - layer)));
+                let up = ConvTranspose2d::new(&path, &weights, inputs, outputs, options);
                 (up, if layer < depth { norm(layer, outputs) } else { None })
             })
             .collect();
@@ -222,13 +242,14 @@ impl Generator {
 
     /// Its weights in half precision, if it has them, by name.
     pub fn halves(&self) -> Vec<(String, Tensor)> {
-        let ups = (1..).zip(&self.doublings).flat_map(|(layer, (up, _))| up.halves(&format!("up{layer}")));
-        self.project.halves("project").chain(ups).collect()
+        let ups = self.doublings.iter().flat_map(|(up, _)| up.halves());
+        self.project.halves().into_iter().chain(ups).collect()
     }
 
     /// Names of the batch norms in order of use.
     pub fn norms(&self) -> Vec<String> {
-        DcganSettings::norms(self.settings.norm.in_generator(), 0..=self.settings.depth - 1)
+        let norms = self.first_norm.iter().chain(self.doublings.iter().filter_map(|(_, norm)| norm.as_ref()));
+        norms.map(|norm| norm.name().to_owned()).collect()
     }
 
     /// - `noise`: `[b, z]`
@@ -243,14 +264,26 @@ impl Generator {
         ]);
         let mut x = normed(self.first_norm.as_ref(), x, pass);
         for (up, norm) in &self.doublings {
-            x = up.forward(&x.relu_(), pass);
+            x = up.forward(&Activation::Relu.forward(x), pass);
             x = normed(norm.as_ref(), x, pass);
         }
-        let x = x.to_kind(Kind::Float);
-        match self.settings.output {
-            Output::Tanh => x.tanh(),
-            Output::Sigmoid => x.sigmoid(),
+        self.settings.output.activation().forward(x.to_kind(Kind::Float))
+    }
+
+    /// Its layers in order of use.
+    pub fn describe(&self) -> NetworkDescription {
+        let small = self.settings.smallest_side();
+        let unflattened_size = vec![self.settings.channels(self.settings.depth), small, small];
+        let unflatten = LayerDescription::without_tensors(Operation::Unflatten { unflattened_size });
+        let mut layers = vec![("project".to_owned(), self.project.describe()), ("unflatten".to_owned(), unflatten)];
+        layers.extend(described_norm(self.first_norm.as_ref()));
+        for (layer, (up, norm)) in (0..).zip(&self.doublings) {
+            layers.push((format!("relu{layer}"), Activation::Relu.describe()));
+            layers.push((up.name().to_owned(), up.describe()));
+            layers.extend(described_norm(norm.as_ref()));
         }
+        layers.push(("output".to_owned(), self.settings.output.activation().describe()));
+        layers
     }
 
     /// The maps that `records` are in inference, `[records, 1, n, n]`, each from latent noise of its own.
@@ -267,31 +300,29 @@ impl Generator {
 /// Maps to one logit each: halvings with batch norm from the second and leaky ReLU, then a dense layer.
 #[derive(Debug)]
 pub struct Discriminator {
-    settings: DcganSettings,
     precision: Precision,
-    halvings: Vec<(Halving, Option<BatchNorm>)>,
-    logit: Dense,
+    halvings: Vec<(Conv2d, Option<BatchNorm>)>,
+    logit: Linear,
 }
 
-/// Slope of the discriminator's leaky ReLU, and the embedder's.
-pub(super) const LEAK: f64 = 0.2;
+/// The activation of the discriminator, and of the embedder.
+pub(super) const LEAKY: Activation = Activation::LeakyRelu { negative_slope: 0.2 };
 
 impl Discriminator {
     /// Adds the discriminator's tensors to `path`.
     pub fn new(path: &nn::Path, settings: &DcganSettings, seed: u64) -> Self {
-        let weights = Weights::normal(seed, 0.02);
-        let name = "discriminator";
+        let weights = Weights::normal("discriminator", seed, 0.02);
         let halvings = settings
             .levels()
             .map(|(layer, inputs, outputs)| {
-                let down = Halving::new(&(path / format!("down{layer}")), name, &weights, inputs, outputs);
+                let down = Conv2d::new(&(path / format!("down{layer}")), &weights, inputs, outputs, HALVING);
                 let path = path / format!("norm{layer}");
                 let norm = DcganSettings::norm(layer > 1 && settings.norm.in_discriminator(), &path, outputs);
                 (down, norm)
             })
             .collect();
-        let logit = Dense::new(&(path / "logit"), name, &weights.drawn_as("judge"), settings.narrowest(), 1);
-        Self { settings: settings.clone(), precision: Precision::Fp32, halvings, logit }
+        let logit = Linear::new(&(path / "logit"), &weights.drawn_as("judge"), settings.narrowest(), 1);
+        Self { precision: Precision::Fp32, halvings, logit }
     }
 
     /// The same, to be trained or descended in `precision`.
@@ -306,12 +337,12 @@ impl Discriminator {
 
     /// Its weights in half precision, if it has them, by name.
     pub fn halves(&self) -> Vec<(String, Tensor)> {
-        (1..).zip(&self.halvings).flat_map(|(layer, (down, _))| down.halves(&format!("down{layer}"))).collect()
+        self.halvings.iter().flat_map(|(down, _)| down.halves()).collect()
     }
 
     /// Names of the batch norms in order of use.
     pub fn norms(&self) -> Vec<String> {
-        DcganSettings::norms(self.settings.norm.in_discriminator(), 2..=self.settings.depth)
+        self.halvings.iter().filter_map(|(_, norm)| norm.as_ref()).map(|norm| norm.name().to_owned()).collect()
     }
 
     /// - `maps`: `[b, 1, n, n]`, in the generator's range
@@ -319,11 +350,31 @@ impl Discriminator {
     pub fn forward(&self, maps: &Tensor, pass: Pass) -> Tensor {
         let mut x = maps.to_kind(self.precision.kind(pass));
         for (down, norm) in &self.halvings {
-            x = kernels::leaky_relu(normed(norm.as_ref(), down.forward(&x, pass), pass), LEAK);
+            x = LEAKY.forward(normed(norm.as_ref(), down.forward(&x, pass), pass));
         }
         // Of single precision, which costs nothing for one number a map.
         self.logit.forward(&x.flatten(1, -1).to_kind(Kind::Float), pass).squeeze_dim(1) // one logit a map
     }
+
+    /// Its layers in order of use.
+    pub fn describe(&self) -> NetworkDescription {
+        let mut layers = NetworkDescription::new();
+        for (layer, (down, norm)) in (1..).zip(&self.halvings) {
+            layers.push((down.name().to_owned(), down.describe()));
+            layers.extend(described_norm(norm.as_ref()));
+            layers.push((format!("leaky{layer}"), LEAKY.describe()));
+        }
+        let flatten = |start_dim| LayerDescription::without_tensors(Operation::Flatten { start_dim });
+        layers.push(("flatten".to_owned(), flatten(1)));
+        layers.push(("logit".to_owned(), self.logit.describe()));
+        layers.push(("logits".to_owned(), flatten(0)));
+        layers
+    }
+}
+
+/// The layer that a norm, if there is one, is in a description.
+fn described_norm(norm: Option<&BatchNorm>) -> Option<(String, LayerDescription)> {
+    norm.map(|norm| (norm.name().to_owned(), norm.describe()))
 }
 
 /// What a norm, if there is one, makes of `x`.

@@ -9,10 +9,9 @@ pub mod gan;
 
 use tch::{Tensor, nn};
 
-pub use crate::nn::MADE_AT_ONCE;
-
 use crate::data::Batch;
 use crate::infer::TrainedModel;
+use crate::nn::SpectralVectors;
 use crate::rng::{Chance, Draw, Stream};
 
 /// A network with a gradient and an optimizer of its own.
@@ -31,6 +30,8 @@ pub struct Network<'a> {
     pub norms: Vec<String>,
     /// Share of the running moments of batch norm that a step replaces by its own.
     pub norm_momentum: f64,
+    /// Singular vectors of spectral norms, of which each update of the network makes one power iteration.
+    pub spectral: Vec<SpectralVectors>,
     /// What batch moments of averaged weights are computed from: `Feed::Fresh` for records of the training split,
     /// `Feed::SizeOnly` for noise.
     pub recalibrated_on: Feed,

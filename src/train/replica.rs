@@ -14,6 +14,7 @@ use crate::checkpoint;
 use crate::comm::tree::TreeSum;
 use crate::comm::{self, Communicator, DeviceSum, Pending, alarm};
 use crate::exit::Exit;
+use crate::nn::SpectralVectors;
 use crate::objective::{BackwardStats, Feed, Network};
 use crate::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home, Lent};
 
@@ -35,6 +36,10 @@ pub(super) struct Replica {
     /// What moments of averaged weights are computed from.
     pub recalibrated_on: Feed,
     pub average: Option<Average>,
+    /// Singular vectors of spectral norms, which are part of the state.
+    spectral: Vec<SpectralVectors>,
+    /// The state before the step under way, where an update changes it.
+    state_before: Option<Buffer>,
 }
 
 /// The sum over microbatches: leaves come, or it goes over the ranks.
@@ -54,6 +59,9 @@ struct Summed {
     /// The first number in the tail that is not finite.
     spoilt: Option<usize>,
 }
+
+/// Power iterations by which singular vectors of averaged weights are found from those of the weights of training.
+const AVERAGE_ITERATIONS: usize = 15;
 
 /// A moving average of the parameters.
 pub(super) struct Average {
@@ -129,6 +137,8 @@ impl Replica {
             pending: (vec![0.0; moments], 0),
             recalibrated_on: network.recalibrated_on,
             average: network.average.map(|decay| Average { decay, weights: space.parameters().clone() }),
+            spectral: network.spectral.iter().map(SpectralVectors::handle).collect(),
+            state_before: None,
             space,
         }
     }
@@ -239,6 +249,12 @@ impl Replica {
         }
         let adam = &mut self.adam;
         self.space.update(|parameters, gradient| adam.update(parameters, gradient, norm));
+        if !self.spectral.is_empty() {
+            if self.state_before.is_none() {
+                self.state_before = Some(self.space.state().clone());
+            }
+            self.spectral.iter().for_each(SpectralVectors::iterate);
+        }
     }
 
     /// The means of the last sum, by name.
@@ -250,6 +266,7 @@ impl Replica {
     /// The step was accepted: state follows.
     pub fn commit(&mut self, steps_before: u64) {
         self.adam.accept();
+        self.state_before = None;
         if self.pending.1 > 0 {
             let weight = self.norm_momentum;
             self.blend_moments(weight);
@@ -267,6 +284,9 @@ impl Replica {
         self.pending.1 = 0;
         let adam = &mut self.adam;
         self.space.change_parameters(|parameters| adam.undo(parameters));
+        if let Some(state) = self.state_before.take() {
+            self.space.state_mut().copy_from(&state);
+        }
     }
 
     /// Draws running moments towards the pending ones, by the law of total variance: the variance of all is the mean
@@ -304,6 +324,9 @@ impl Replica {
         let average = &self.average.as_ref()?.weights;
         let live = Live { weights: self.space.parameters().clone(), state: self.space.state().clone() };
         self.space.change_parameters(|parameters| parameters.copy_from(average));
+        for vectors in &self.spectral {
+            (0..AVERAGE_ITERATIONS).for_each(|_| vectors.iterate());
+        }
         Some(live)
     }
 

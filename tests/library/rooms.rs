@@ -27,7 +27,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("ingest", &["data"]),
     ("objective", &["data", "nn", "checkpoint", "infer"]),
     ("checkpoint", &["optim"]),
-    ("train", &["data", "objective", "infer", "comm", "optim", "checkpoint"]),
+    ("train", &["data", "nn", "objective", "infer", "comm", "optim", "checkpoint"]),
     ("infer", &["data", "nn", "comm", "checkpoint", "statistics"]),
     // What is true of one family alone; no family imports another.
     ("family", &["data", "nn", "objective", "train", "infer", "comm", "checkpoint", "statistics"]),

@@ -24,8 +24,7 @@ use crate::data::Encoding;
 use crate::infer::{Generate, TrainedModel};
 use crate::nn::dcgan::{DcganSettings, Discriminator, Generator};
 use crate::nn::embedder::EmbedderSize;
-use crate::nn::layers::BatchNorm;
-use crate::nn::{BatchMoments, Pass};
+use crate::nn::{BatchMoments, BatchNorm, Pass};
 use crate::rng::{Chance, Draw, Stream};
 
 /// Losses are of the order of one.
@@ -151,6 +150,7 @@ impl Objective for Gan {
                 },
                 norms: self.discriminator.norms(),
                 norm_momentum: BatchNorm::MOMENTUM,
+                spectral: Vec::new(),
                 recalibrated_on: Feed::SizeOnly,
             },
             Network {
@@ -161,6 +161,7 @@ impl Objective for Gan {
                 metrics: &["generator_loss"],
                 norms: self.generator.norms(),
                 norm_momentum: BatchNorm::MOMENTUM,
+                spectral: Vec::new(),
                 recalibrated_on: Feed::SizeOnly,
             },
         ];
@@ -172,6 +173,7 @@ impl Objective for Gan {
             metrics: if reconstructs { &["latent_error", "masked_error", "latent_square"] } else { &["latent_error"] },
             norms: Vec::new(),
             norm_momentum: BatchNorm::MOMENTUM,
+            spectral: Vec::new(),
             recalibrated_on: Feed::SizeOnly,
         }));
         networks

@@ -72,6 +72,7 @@ impl Objective for Toy {
                 metrics: if name == "first" { &["first_loss"] } else { &["second_loss"] },
                 norms: Vec::new(),
                 norm_momentum: 0.1,
+                spectral: Vec::new(),
                 recalibrated_on: Feed::SizeOnly,
             })
             .collect()

@@ -46,6 +46,7 @@ impl Objective for Maker {
             metrics: &[],
             norms: Vec::new(),
             norm_momentum: 0.1,
+            spectral: Vec::new(),
             recalibrated_on: Feed::SizeOnly,
         }]
     }

@@ -1,0 +1,122 @@
+//! Convolutions of one and two axes, of any kernel, stride and padding.
+//!
+//! Shapes: b = records, n = pixels along an axis before, m = after.
+
+use serde::{Deserialize, Serialize};
+use tch::{Tensor, nn};
+
+use super::description::{LayerDescription, Operation};
+use super::kernel::{Kernel, OwnKernel, WeightShape};
+use super::pass::Pass;
+use super::spectral_norm::SpectralVectors;
+use super::weights::Weights;
+
+/// Options of a convolution or a transposed convolution, the same along every axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConvOptions {
+    /// Taps along an axis.
+    #[serde(rename = "kernel_size")]
+    pub kernel: i64,
+    /// Pixels from one position of the kernel to the next.
+    pub stride: i64,
+    /// Zeros before the first pixel and after the last.
+    pub padding: i64,
+    /// Pixels that a transposed convolution adds after the last, fewer than `stride`; a convolution has none.
+    #[serde(default)]
+    pub output_padding: i64,
+}
+
+impl ConvOptions {
+    /// Stride 1, with the padding that keeps the side: for an odd kernel.
+    pub const fn same(kernel: i64) -> Self {
+        Self { kernel, stride: 1, padding: kernel / 2, output_padding: 0 }
+    }
+
+    /// The side after a convolution, floor((n + 2 padding - kernel) / stride) + 1.
+    pub const fn side_after(&self, side: i64) -> i64 {
+        (side + 2 * self.padding - self.kernel) / self.stride + 1
+    }
+
+    /// The side after a transposed convolution, (n - 1) stride - 2 padding + kernel + output_padding.
+    pub const fn side_after_transposed(&self, side: i64) -> i64 {
+        (side - 1) * self.stride - 2 * self.padding + self.kernel + self.output_padding
+    }
+
+    /// Whether they are those of our own kernels, which work on two axes.
+    pub(super) fn fit_our_kernels(&self, axes: usize) -> bool {
+        (axes, self.kernel, self.stride, self.padding) == (2, 5, 2, 2)
+    }
+}
+
+/// A convolution over `AXES` axes, 1 or 2, PyTorch's `Conv1d` and `Conv2d`. Of 5 taps, stride 2 and padding 2 on a CPU it is
+/// our own kernel where that fits, else libtorch's.
+#[derive(Debug)]
+pub struct Conv<const AXES: usize> {
+    kernel: Kernel,
+    own: OwnKernel,
+    inputs: i64,
+    outputs: i64,
+    options: ConvOptions,
+}
+
+/// A convolution of spectra.
+pub type Conv1d = Conv<1>;
+
+/// A convolution of maps.
+pub type Conv2d = Conv<2>;
+
+impl<const AXES: usize> Conv<AXES> {
+    /// From `inputs` to `outputs` channels.
+    pub fn new(path: &nn::Path, weights: &Weights, inputs: i64, outputs: i64, options: ConvOptions) -> Self {
+        const { assert!(AXES == 1 || AXES == 2, "convolutions have one axis or two") }
+        assert_eq!(options.output_padding, 0, "a convolution has no output padding");
+        let sizes = [vec![outputs, inputs], vec![options.kernel; AXES]].concat();
+        let fan_in = (inputs * options.kernel.pow(AXES as u32)) as f64;
+        let kernel = Kernel::new(path, weights, &WeightShape { sizes, output_dim: 0, fan_in });
+        let own = kernel.own(options.fit_our_kernels(AXES));
+        Self { kernel, own, inputs, outputs, options }
+    }
+
+    /// `[b, inputs, n]` to `[b, outputs, m]`, or `[b, inputs, n, n']` to `[b, outputs, m, m']`.
+    pub fn forward(&self, x: &Tensor, pass: Pass) -> Tensor {
+        let [weight, bias] = self.kernel.of(pass);
+        let own = self.own.convolve(pass, |layer| layer.to_narrow(x, &weight, &bias));
+        let ConvOptions { stride, padding, .. } = self.options;
+        own.unwrap_or_else(|| {
+            if AXES == 1 {
+                return x.conv1d(&weight, Some(&bias), stride, padding, 1, 1);
+            }
+            x.conv2d(&weight, Some(&bias), [stride; 2], [padding; 2], [1, 1], 1)
+        })
+    }
+
+    /// What it computes, and the names of its tensors.
+    pub fn describe(&self) -> LayerDescription {
+        let (in_channels, out_channels, options) = (self.inputs, self.outputs, self.options);
+        self.kernel.describe(if AXES == 1 {
+            Operation::Conv1d { in_channels, out_channels, options }
+        } else {
+            Operation::Conv2d { in_channels, out_channels, options }
+        })
+    }
+
+    /// Its name in the network.
+    pub fn name(&self) -> &str {
+        self.kernel.name()
+    }
+
+    /// From now on forwards in training and descent compute in half precision.
+    pub fn halve(&mut self) {
+        self.kernel.halve();
+    }
+
+    /// The weights in half precision, if it has them, by their names in the network.
+    pub fn halves(&self) -> Vec<(String, Tensor)> {
+        self.kernel.halves()
+    }
+
+    /// Its singular vectors, if it is under spectral norm.
+    pub fn spectral(&self) -> Option<SpectralVectors> {
+        self.kernel.spectral()
+    }
+}
