@@ -4,7 +4,9 @@ use tch::Device;
 
 use crate::config::RunConfig;
 use crate::data::Encoding;
+use crate::family::spectra_gan::{Aspa, SpectrumMasking};
 use crate::objective::gan::Gan;
+use crate::objective::masking::{Masking, PixelMasking};
 
 /// New networks on `device`, for records that `encoding` brings into their range.
 pub fn game(config: &RunConfig, encoding: &Encoding, device: Device) -> Gan {
@@ -12,7 +14,13 @@ pub fn game(config: &RunConfig, encoding: &Encoding, device: Device) -> Gan {
     let model = &config.dcgan();
     let gan = Gan::new(model, config.gan(), seed, device);
     match config.embedder() {
-        Some(embedder) => gan.with_embedder(model, embedder.clone(), encoding, seed),
+        Some(embedder) => {
+            let masking: Box<dyn Masking> = match encoding.codec::<Aspa>() {
+                Some(aspa) => Box::new(SpectrumMasking::new(&aspa, embedder, device)),
+                None => Box::new(PixelMasking::new(embedder)),
+            };
+            gan.with_embedder(model, embedder.clone(), masking, seed)
+        }
         None => gan,
     }
 }

@@ -18,9 +18,10 @@ use crate::config::{
     RunFile,
 };
 use crate::data::loader::LoaderSettings;
-use crate::data::{Aspa, DataError, Dataset, Encoding, Kind};
+use crate::data::{DataError, Dataset, Encoding, Kind};
 use crate::device;
 use crate::exit::{Ends, Exit};
+use crate::family::spectra_gan::Aspa;
 use crate::files;
 use crate::nn::dcgan::Norm;
 use crate::train::signals::StopFlag;
@@ -249,7 +250,7 @@ pub(super) fn suited(config: RunConfig, dataset: &Dataset) -> Result<(RunConfig,
     let encoding = match (sections.family.codec(), modality.spectral_axis()) {
         (Some(CodecSection::Aspa(settings)), Some(axis)) => {
             let aspa = Aspa::new(settings.clone(), &axis.wavelength_um);
-            Encoding::Aspa(Arc::new(aspa.map_err(|fault| CommandError::Usage(format!("family.codec: {fault}")))?))
+            Encoding::Codec(Arc::new(aspa.map_err(|fault| CommandError::Usage(format!("family.codec: {fault}")))?))
         }
         _ => Encoding::Transform(sections.data.transform.unwrap_or(modality.transform)),
     };

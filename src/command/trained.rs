@@ -10,9 +10,11 @@ use super::CommandError;
 use super::session::Session;
 use crate::checkpoint::{self, Checkpoint, CheckpointError};
 use crate::config::{CodecSection, RunDescription};
-use crate::data::{Aspa, Encoding, Label, Modality};
+use crate::data::{Encoding, Label, Modality};
+use crate::family::spectra_gan::{Aspa, AspaTensors};
 use crate::files;
 use crate::infer::Networks;
+use crate::infer::networks::Measurement;
 use crate::nn::Precision;
 use crate::nn::dcgan::DcganSettings;
 use crate::nn::embedder::EmbedderSize;
@@ -68,7 +70,9 @@ impl Trained {
     /// Its networks on `device`, for fits in `precision`.
     pub fn networks(&self, device: Device, precision: Precision) -> Result<Networks, CheckpointError> {
         let Facts { model, embedder, encoding, .. } = &self.facts;
-        Networks::open(&self.checkpoint, self.averaged, model, embedder.as_ref(), encoding, device, precision)
+        let aspa = encoding.codec::<Aspa>();
+        let measurement = aspa.map(|aspa| Box::new(AspaTensors::new(&aspa, device)) as Box<dyn Measurement>);
+        Networks::open(&self.checkpoint, self.averaged, model, embedder.as_ref(), measurement, device, precision)
     }
 }
 
@@ -143,7 +147,7 @@ impl Facts {
         let encoding = match (family.codec(), modality.spectral_axis()) {
             (Some(CodecSection::Aspa(settings)), Some(axis)) => {
                 let aspa = Aspa::new(settings.clone(), &axis.wavelength_um);
-                Encoding::Aspa(Arc::new(aspa.map_err(|fault| wrong(format!("`run.family.codec`: {fault}")))?))
+                Encoding::Codec(Arc::new(aspa.map_err(|fault| wrong(format!("`run.family.codec`: {fault}")))?))
             }
             (None, None) => Encoding::Transform(modality.transform),
             _ => {

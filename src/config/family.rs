@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::data::AspaSettings;
+use crate::family::spectra_gan::AspaSettings;
 use crate::nn::dcgan::{DcganSettings, Latent, Norm, Output};
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{Loss, Noise, Update};

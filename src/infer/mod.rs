@@ -2,7 +2,6 @@
 
 pub mod latent_fit;
 pub mod networks;
-pub mod retrieval;
 pub mod sample;
 
 pub use networks::Networks;

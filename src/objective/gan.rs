@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
 
 use super::embedder::{EmbedderSettings, Embedding};
+use super::masking::Masking;
 use super::{Batch, Move, Objective, Place, Player, Tally};
-use crate::data::Encoding;
 use crate::nn::dcgan::{DcganSettings, Discriminator, Generator, Latent};
 use crate::nn::layers::BatchNorm;
 use crate::nn::{BatchMoments, Pass, Precision};
@@ -234,17 +234,17 @@ impl Gan {
         }
     }
 
-    /// The same with an embedder, for maps that `encoding` brought into the networks' range.
+    /// The same with an embedder, from which `masking` hides parts of maps.
     #[must_use]
     pub fn with_embedder(
         mut self,
         model: &DcganSettings,
         settings: EmbedderSettings,
-        encoding: &Encoding,
+        masking: Box<dyn Masking>,
         seed: u64,
     ) -> Self {
         let device = self.generator_store.device();
-        self.embedding = Some(Embedding::new(settings, model, encoding, seed, device));
+        self.embedding = Some(Embedding::new(settings, model, masking, seed, device));
         self
     }
 

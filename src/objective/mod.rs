@@ -3,6 +3,7 @@
 
 pub mod embedder;
 pub mod gan;
+pub mod masking;
 
 use std::ops::Range;
 

@@ -467,7 +467,7 @@ impl<'a, O: Objective> Run<'a, O> {
         let transform = match loader.encodings.first() {
             None => dataset.manifest().modality().transform,
             Some(Encoding::Transform(transform)) => *transform,
-            Some(Encoding::Aspa(_)) => {
+            Some(Encoding::Codec(_)) => {
                 let fault = "spectra are not measured in training, expected maps";
                 return Err(DataError::Usage(fault.into()).into());
             }

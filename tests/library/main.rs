@@ -8,6 +8,7 @@ mod checkpoint;
 mod comm;
 mod config;
 mod data;
+mod family;
 mod fuzz;
 mod infer;
 mod ingest;

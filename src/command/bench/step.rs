@@ -125,7 +125,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     if session.rank() == 0 && !rates[0].is_empty() {
         let flops = flops_per_record(&configs[0]);
         let shares = limits.map(|limits| limits.map(|limit| median(&rates[0]) * flops / limit));
-        let records = if matches!(encodings[0], Encoding::Aspa(_)) { "spectra" } else { "maps" };
+        let records = if matches!(encodings[0], Encoding::Codec(_)) { "spectra" } else { "maps" };
         tell(session, arguments, &rates, &Beside { records, outside, waiting, flops, limits, shares })?;
     }
     Ok(Exit::Done)

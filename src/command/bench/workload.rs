@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tch::{Device, Tensor};
 
+use crate::atmosphere::named_grid;
 use crate::command::CommandError;
 use crate::config::{CodecSection, RunConfig};
-use crate::data::spectral_axis::named_grid;
-use crate::data::{Aspa, Encoding};
+use crate::data::Encoding;
+use crate::family::spectra_gan::Aspa;
 use crate::rng::{Draw, Stream};
 
 /// Wavelengths of the random spectra: those of ExoGAN's training set.
@@ -22,7 +23,7 @@ pub(super) fn encoding(config: &RunConfig) -> Result<Encoding, CommandError> {
     let grid = named_grid(GRID).expect("the grid is built in");
     let aspa = Aspa::new(settings.clone(), &grid);
     let aspa = aspa.map_err(|fault| CommandError::Usage(format!("family.codec: {fault}, on the grid {GRID}")))?;
-    Ok(Encoding::Aspa(Arc::new(aspa)))
+    Ok(Encoding::Codec(Arc::new(aspa)))
 }
 
 /// One microbatch of random records in the range of the networks.
@@ -36,7 +37,7 @@ pub(super) fn microbatch(
 ) -> Tensor {
     let mut chance = Draw::new(0).at(Stream::Simulation, batch as u64, microbatch as u32);
     let shape = [count as i64, 1, side as i64, side as i64];
-    let Encoding::Aspa(aspa) = encoding else {
+    let Some(aspa) = encoding.codec::<Aspa>() else {
         return Tensor::from_slice(&chance.normals(count * side * side)).view(shape).tanh().to_device(device);
     };
     let mut images = vec![0.0; count * side * side];

@@ -7,6 +7,7 @@ mod tables;
 use tables::{tables, wrapped};
 
 use super::RunFile;
+use crate::family::spectra_gan::fit::exogan_settings;
 use crate::infer::latent_fit::FitSettings;
 use crate::simulate::MassMapSettings;
 use crate::simulate::spectra::SpectrumSettings;
@@ -66,7 +67,7 @@ fn latent_fit() -> String {
          embedder. For a run without one: {}. With `--preset exogan`: {}. `skyforge inpaint` without `--preset` sets \
          `noise = false`, and for maps `loss = \"l2\"` and `anchor = 0.0`.",
         differences(&FitSettings::from_noise()),
-        differences(&FitSettings::exogan())
+        differences(&exogan_settings())
     )
 }
 

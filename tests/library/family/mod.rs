@@ -1,0 +1,3 @@
+//! Laws of what is true of one family alone, in folders that mirror `src/family`.
+
+mod spectra_gan;
