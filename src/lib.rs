@@ -5,13 +5,15 @@
 // The ground every room stands on.
 pub mod device;
 pub mod exit;
-pub mod family;
 pub mod files;
 pub use skyforge_kernels as kernels;
 pub mod machine;
 pub mod one_line;
 pub mod pages;
 pub mod rng;
+
+// Labels and wavelengths of exoplanets' spectra, for all rooms that make or use them.
+pub mod atmosphere;
 
 // config -> data shards -> nn -> objective -> train (over comm) -> checkpoint
 pub mod checkpoint;
@@ -30,6 +32,8 @@ pub mod infer;
 pub mod ledger;
 pub mod report;
 pub mod statistics;
+// What is true of one family of models alone.
+pub mod family;
 // jobs and sites -> batch scripts
 pub mod launch;
 // The verbs, the only place that sees all rooms.

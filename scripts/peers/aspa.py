@@ -1,4 +1,4 @@
-"""ExoGAN's image of a spectrum and seven parameters in numpy: written from the table at the head of src/data/aspa/mod.rs.
+"""ExoGAN's image of a spectrum and seven parameters in numpy: written from the table at the head of src/family/spectra_gan/aspa/mod.rs.
 
     aspa.py DATASET SETTINGS.json IMAGES.f32    says how far images that somebody else made of a dataset are from those made here
 

@@ -1,10 +1,8 @@
 //! Catalogues: tables with a row an object, as Parquet files that pandas opens.
 
 pub mod parquet_file;
-pub mod retrieval;
 pub mod table;
 
-pub use retrieval::{Interval, RetrievalRow, SampleRow};
 pub use table::{Column, Metadata, Table, Values};
 
 use std::io;
@@ -105,7 +103,7 @@ impl TableError {
         move |source| Self::File { path, source }
     }
 
-    fn column(path: &Path) -> impl FnOnce(ColumnFault) -> Self {
+    pub(crate) fn column(path: &Path) -> impl FnOnce(ColumnFault) -> Self {
         let path = path.to_path_buf();
         move |fault| Self::Column { path, fault }
     }

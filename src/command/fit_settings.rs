@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use super::CommandError;
 use super::trained::Trained;
 use crate::config::{ConfigError, Override, apply};
+use crate::family::spectra_gan::fit::exogan_settings;
 use crate::infer::latent_fit::{FitSettings, Start};
 
 /// Ready-made settings of a fit.
@@ -24,7 +25,7 @@ impl Preset {
         match self {
             Self::Skyforge if has_embedder => FitSettings::default(),
             Self::Skyforge => FitSettings::from_noise(),
-            Self::Exogan => FitSettings::exogan(),
+            Self::Exogan => exogan_settings(),
         }
     }
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::CommandError;
 use super::records::{Record, Records};
-use crate::data::mask::AxisMask;
+use crate::atmosphere;
 use crate::data::spectral_axis::in_words;
-use crate::data::{Aspa, Channel, Dataset, Header, Kind, Modality, SpectralAxis, atmosphere};
-use crate::infer::latent_fit::{Known, Spectrum, Subject};
+use crate::data::{Channel, Dataset, Header, Kind, Modality, SpectralAxis};
+use crate::family::spectra_gan::{Aspa, AxisMask, Spectrum};
+use crate::infer::latent_fit::Subject;
 
 /// The dataset at `path`, if its spectra are those that the networks know.
 pub fn open(path: &Path, aspa: &Aspa) -> Result<Dataset, CommandError> {
@@ -95,7 +96,7 @@ impl<'a> Spectra<'a> {
 
     /// Record number `record`, to be fitted.
     pub fn subject(&mut self, record: u64) -> Result<Subject, CommandError> {
-        Ok(Subject { number: record, known: Known::Spectrum(self.observation(record)?.spectrum) })
+        Ok(Subject { number: record, known: Box::new(self.observation(record)?.spectrum) })
     }
 
     /// Parameters as pixels, NaN where unknown. A gas of which there is nothing has the least mixing ratio that can be told.

@@ -100,7 +100,7 @@ pub fn fit_ledger<I: Send + 'static>(
     post: &Post,
     fit: &LatentFit,
     load: impl FnMut(Block) -> Vec<Result<I, CommandError>> + Send + 'static,
-    known: impl FnMut(u64, &I) -> Result<Known, CommandError>,
+    known: impl FnMut(u64, &I) -> Result<Box<dyn Known>, CommandError>,
     read: impl FnMut(I, &Fitted) -> Outcome,
 ) -> Result<Exit, CommandError> {
     let done = fit_own(post, fit, load, known, read);
@@ -117,7 +117,7 @@ fn fit_own<I: Send + 'static>(
     post: &Post,
     fit: &LatentFit,
     mut load: impl FnMut(Block) -> Vec<Result<I, CommandError>> + Send + 'static,
-    mut known: impl FnMut(u64, &I) -> Result<Known, CommandError>,
+    mut known: impl FnMut(u64, &I) -> Result<Box<dyn Known>, CommandError>,
     mut read: impl FnMut(I, &Fitted) -> Outcome,
 ) -> Result<Exit, CommandError> {
     let hand = hand::hand(post.session, post.max_wall);

@@ -1,62 +1,36 @@
 //! How records come to what a network learns, and back.
 
+use std::any::Any;
 use std::sync::Arc;
 
-use tch::Device;
-
-use super::aspa::{Aspa, AspaTensors};
-use super::atmosphere;
+use super::codec::Codec;
 use super::label::Label;
 use super::modality::Modality;
 use super::normalise::{DomainError, Transform};
-use super::spectral_axis::Channel;
 
 /// Physical units <-> images in a network's range.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Encoding {
     /// Each number by itself.
     Transform(Transform),
-    /// A spectrum with the parameters of its atmosphere as one image.
-    Aspa(Arc<Aspa>),
+    /// A record with its labels as one image.
+    Codec(Arc<dyn Codec>),
 }
 
 impl Encoding {
     /// Whether it takes a modality of records with these labels; the error says what was wanted.
     pub fn check(&self, modality: &Modality, labels: &[Label]) -> Result<(), String> {
-        let aspa = match self {
-            Self::Transform(transform) => {
-                return transform.validate().map_err(|reason| format!("`transform`: {reason}"));
-            }
-            Self::Aspa(aspa) => aspa,
-        };
-        let Some(axis) = modality.spectral_axis() else {
-            return Err(format!("holds {}, expected spectra for the codec aspa", modality.kind.plural()));
-        };
-        if axis.channels != [Channel::Depth] {
-            return Err("its records have errors and points that were not observed, expected simulated spectra: \
-                 `axis.channels` = [\"depth\"]"
-                .into());
+        match self {
+            Self::Transform(transform) => transform.validate().map_err(|reason| format!("`transform`: {reason}")),
+            Self::Codec(codec) => codec.check(modality, labels),
         }
-        let names = |labels: &[Label]| -> String {
-            let names = labels.iter().map(|label| format!("{} ({})", label.name, label.unit()));
-            names.collect::<Vec<_>>().join(", ")
-        };
-        let (have, wanted) = (names(labels), names(&atmosphere::labels()));
-        if have != wanted {
-            let have = if have.is_empty() { "none".to_owned() } else { have };
-            return Err(format!("its labels are {have}, expected {wanted}"));
-        }
-        if axis.wavelength_um != aspa.wavelength_um() {
-            return Err("its wavelengths are not those of the codec".into());
-        }
-        Ok(())
     }
 
-    /// The codec on a device, where it is one of spectra.
-    pub fn codec(&self, device: Device) -> Option<AspaTensors> {
+    /// The codec, where it is a `C`.
+    pub fn codec<C: Codec>(&self) -> Option<Arc<C>> {
         match self {
             Self::Transform(_) => None,
-            Self::Aspa(aspa) => Some(AspaTensors::new(aspa, device)),
+            Self::Codec(codec) => (Arc::clone(codec) as Arc<dyn Any + Send + Sync>).downcast().ok(),
         }
     }
 
@@ -64,28 +38,17 @@ impl Encoding {
     pub fn shape(&self, shape: &[usize]) -> Vec<usize> {
         match self {
             Self::Transform(_) => shape.to_vec(),
-            Self::Aspa(aspa) => vec![1, aspa.side(), aspa.side()],
+            Self::Codec(codec) => codec.shape(),
         }
     }
 
-    /// What images say in physical units: values `[n, ...]`, and the parameters `[n, p]` that they hold.
+    /// What images say in physical units: values `[n, ...]`, and the labels `[n, p]` that they hold.
     ///
     /// - `images`: `[n, ...]`, in the network's range
     pub fn decode(&self, mut images: Vec<f32>) -> Result<(Vec<f32>, Vec<f32>), DomainError> {
-        let aspa = match self {
-            Self::Transform(transform) => {
-                transform.inverse(&mut images)?;
-                return Ok((images, Vec::new()));
-            }
-            Self::Aspa(aspa) => aspa,
-        };
-        let (pixels, parameters) = (aspa.side().pow(2), atmosphere::QUANTITIES.len());
-        let count = images.len() / pixels;
-        let (mut depths, mut values) = (vec![0.0; count * aspa.points()], vec![0.0; count * parameters]);
-        let records = depths.chunks_exact_mut(aspa.points()).zip(values.chunks_exact_mut(parameters));
-        for (image, (depths, values)) in images.chunks_exact(pixels).zip(records) {
-            aspa.decode(image, depths, values);
+        match self {
+            Self::Transform(transform) => transform.inverse(&mut images).map(|()| (images, Vec::new())),
+            Self::Codec(codec) => Ok(codec.decode(&images)),
         }
-        Ok((depths, values))
     }
 }

@@ -1,8 +1,8 @@
 //! From blocks on disk to microbatches in the network's range, prepared ahead of the step that uses them.
 //!
 //! A thread fills the microbatches of the next window while those of this one are used. The arrays of a block are read straight
-//! into their rows of their microbatches, and verified and transformed there, so that they are moved once; spectra, whose images
-//! are larger than they are, are encoded from the block into their rows. Memory is that of this
+//! into their rows of their microbatches, and verified and transformed there, so that they are moved once; what a
+//! codec makes images of, which are larger, is encoded from the block into its rows. Memory is that of this
 //! worker's records of two windows. Blocks are shared out over rayon's threads; what is handed over depends on no thread count.
 
 use std::collections::VecDeque;
@@ -39,7 +39,7 @@ pub enum Damaged {
 }
 
 /// What is loaded, and how.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct LoaderSettings {
     /// Name of the split.
     pub split: String,
@@ -308,8 +308,8 @@ struct Room {
     block: Block,
     /// For each modality the arrays of records that this worker does not need.
     unused: Vec<Vec<f32>>,
-    /// A spectrum on its way to its image.
-    spectrum: Vec<f32>,
+    /// A record on its way to its image.
+    record: Vec<f32>,
 }
 
 /// The arrays of a record, one a modality. The first stands apart, so that a record of one modality needs no memory of its own:
@@ -497,14 +497,14 @@ impl Filler {
             for (modality, arrays) in places.iter_mut().enumerate() {
                 row.values.put(modality, std::mem::take(&mut arrays[number]));
             }
-            self.finish(&room.block, number, &mut room.spectrum, &mut row)
+            self.finish(&room.block, number, &mut room.record, &mut row)
         };
         Ok(rows.into_iter().zip(numbers).filter_map(place).reduce(first))
     }
 
     /// Reads a block whose records may go to several places, or need other room than theirs.
     fn copy_piece(&self, piece: &Piece, rows: Vec<Row>, room: &mut Room) -> Outcome {
-        let Room { block, spectrum, .. } = room;
+        let Room { block, record, .. } = room;
         self.dataset.read_block_into(piece.block, block)?;
         let place = |mut row: Row| {
             let at = (piece.first_record - block.records().start) as usize + row.of_piece as usize;
@@ -513,13 +513,13 @@ impl Filler {
                     block.copy_row(modality, at, row.values.of(modality));
                 }
             }
-            self.finish(block, at, spectrum, &mut row)
+            self.finish(block, at, record, &mut row)
         };
         Ok(rows.into_iter().filter_map(place).reduce(first))
     }
 
     /// What a record still needs: name, labels, and each array, which lies in its place where its encoding is a transform, encoded.
-    fn finish(&self, block: &Block, row: usize, spectrum: &mut Vec<f32>, to: &mut Row) -> Option<Bad> {
+    fn finish(&self, block: &Block, row: usize, whole: &mut Vec<f32>, to: &mut Row) -> Option<Bad> {
         *to.id = block.id(row);
         for (to, value) in to.labels.iter_mut().zip(block.labels(row)) {
             *to = value;
@@ -538,10 +538,10 @@ impl Filler {
                 Encoding::Transform(transform) => {
                     transform.forward(values).map_err(|source| DataError::Domain { record, source })
                 }
-                Encoding::Aspa(aspa) => {
-                    spectrum.resize(self.record_len[modality], 0.0);
-                    block.copy_row(modality, row, spectrum);
-                    aspa.encode(spectrum, to.labels, values).map_err(|source| DataError::Codec { record, source })
+                Encoding::Codec(codec) => {
+                    whole.resize(self.record_len[modality], 0.0);
+                    block.copy_row(modality, row, whole);
+                    codec.encode(whole, to.labels, values).map_err(|source| DataError::Codec { record, source })
                 }
             };
             if let Err(error) = encoded {

@@ -8,9 +8,8 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-pub mod aspa;
-pub mod atmosphere;
 pub mod batch;
+pub mod codec;
 pub mod dataset;
 pub mod encoding;
 pub mod label;
@@ -29,14 +28,14 @@ pub mod split;
 pub mod stage;
 pub mod writer;
 
-pub use aspa::{Aspa, AspaError, AspaSettings};
 pub use batch::Batch;
+pub use codec::{Codec, CodecFault};
 pub use dataset::{Block, Dataset};
 pub use encoding::Encoding;
 pub use label::{Label, LabelKind};
 pub use loader::{BatchPlan, Damaged, Loader, LoaderSettings, Microbatch};
 pub use manifest::{Blocks, Header, Layout, Manifest, ShardEntry};
-pub use mask::{AxisMask, MapMask, Mask, MaskError, SpectrumMask};
+pub use mask::{MapMask, MaskError};
 pub use modality::{Axis, Bands, Dtype, Field, Kind, Modality};
 pub use normalise::{DomainError, Transform};
 pub use output_lock::OutputLock;
@@ -133,7 +132,7 @@ pub enum DataError {
         /// Number of the record in the dataset.
         record: u64,
         /// Which number of it, and what was wanted.
-        source: AspaError,
+        source: CodecFault,
     },
     /// Another program is writing a dataset there.
     #[error("{} is being written by another program, expected a folder that no other program writes to", folder.display())]

@@ -62,17 +62,6 @@ pub fn in_words(wavelength_um: &[f64]) -> String {
     format!("{} points from {first:.4} to {last:.4} um", wavelength_um.len())
 }
 
-/// A grid that has a name: `exogan` (515 points of ExoGAN, 50.2 down to 0.30 um) and `exogan-362` (those from 16.0 to 0.44 um, which
-/// its follow-up kept); none for another name. Each point is 1.01 times the next, a resolving power of 101 (ExoGAN_public, `wnw_grid.txt`).
-pub fn named_grid(name: &str) -> Option<Vec<f64>> {
-    let points = match name {
-        "exogan" => 0..515,
-        "exogan-362" => 115..477,
-        _ => return None,
-    };
-    Some(points.map(|i| 0.3015 * 1.01_f64.powi(514 - i)).collect())
-}
-
 /// A grid out of a text: the first word of each line, in um; what follows `#` is passed over. The error has the line, from 1, where it is
 /// one line's.
 pub fn grid_from(text: &str) -> Result<Vec<f64>, (Option<usize>, String)> {
@@ -93,9 +82,6 @@ pub fn grid_from(text: &str) -> Result<Vec<f64>, (Option<usize>, String)> {
     }
     Ok(grid)
 }
-
-/// The names that `named_grid` knows.
-pub const GRIDS: [&str; 2] = ["exogan", "exogan-362"];
 
 /// Borders of bins around `centres` that ascend or descend: the geometric means of neighbours, the outer ones as far off as the
 /// inner ones, so that bins of constant resolving power join.

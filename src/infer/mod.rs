@@ -3,7 +3,6 @@
 pub mod latent_fit;
 pub mod model;
 pub mod networks;
-pub mod retrieval;
 
 pub use model::{Generate, Reconstruct, TrainedModel};
 pub use networks::Networks;

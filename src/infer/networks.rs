@@ -1,17 +1,25 @@
 //! The networks of a checkpoint, as they are put to work: nothing of them learns any more.
 
+use std::any::Any;
 use std::ops::Range;
 
 use tch::{Device, Tensor, nn};
 
 use super::model::{Generate, TrainedModel};
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::data::Encoding;
-use crate::data::aspa::AspaTensors;
 use crate::nn::Precision;
 use crate::nn::dcgan::{DcganSettings, Discriminator, Generator};
 use crate::nn::embedder::{Embedder, EmbedderSize};
 use crate::rng::Draw;
+
+/// Reads out of images what was measured, so that fits can be compared with it.
+pub trait Measurement: Any {
+    /// What images say of the measured values.
+    ///
+    /// - `images`: `[b, c, h, w]`, in the networks' range
+    /// - returns: `[b, values]`, differentiable
+    fn measure(&self, images: &Tensor) -> Tensor;
+}
 
 /// A generator, and those beside it that a fit asks.
 pub struct Networks {
@@ -23,8 +31,8 @@ pub struct Networks {
     pub embedder: Option<Embedder>,
     /// Their sizes.
     pub model: DcganSettings,
-    /// The codec of spectra, where it makes those.
-    pub codec: Option<AspaTensors>,
+    /// What reads measured values out of images, where those are not the pixels themselves.
+    pub measurement: Option<Box<dyn Measurement>>,
     /// Where they live.
     pub device: Device,
     _stores: Vec<nn::VarStore>,
@@ -37,7 +45,7 @@ impl Networks {
         averaged: bool,
         model: &DcganSettings,
         embedder: Option<&EmbedderSize>,
-        encoding: &Encoding,
+        measurement: Option<Box<dyn Measurement>>,
         device: Device,
         precision: Precision,
     ) -> Result<Self, CheckpointError> {
@@ -62,10 +70,16 @@ impl Networks {
             discriminator: discriminator.expect("it was made").at(precision),
             embedder: loaded,
             model: model.clone(),
-            codec: encoding.codec(device),
+            measurement,
             device,
             _stores: stores,
         })
+    }
+
+    /// The measurement, where it is an `M`.
+    pub fn measurement_as<M: Measurement>(&self) -> Option<&M> {
+        let measurement: &dyn Any = self.measurement.as_deref()?;
+        measurement.downcast_ref()
     }
 }
 

@@ -9,17 +9,15 @@
 //! | embedder | reconstruction d(x, G(E(V(x)))) | Pathak et al. 2016, eq. 1, through latent numbers |
 //! | generator | reconstruction d(x, G(E(x))) | Larsen et al. 2016, eq. 8, on pixels |
 //!
-//! d is the mean absolute difference of pixels, and of spectra also a mean of log(1 + |difference of depths| / 50 ppm), which asks little
-//! as long as pixels are far apart, and much in the end. In both G is what it is in inference, with running moments, since a map is
-//! embedded for the generator that will make it; but for the first `WARM_UP` steps, in which they say nothing yet.
+//! V is `Masking::mask`, and d `Masking::distance`: of maps the mean absolute difference of pixels. In both G is what it is in inference,
+//! with running moments, since a map is embedded for the generator that will make it; but for the first `WARM_UP` steps, in which they
+//! say nothing yet.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, nn};
 
-use crate::data::Encoding;
-use crate::data::aspa::{AspaTensors, Observed};
-use crate::data::atmosphere::QUANTITIES;
+use super::masking::Masking;
 use crate::nn::dcgan::{DcganSettings, Generator};
 use crate::nn::embedder::{Embedder, EmbedderSize};
 use crate::nn::{BatchMoments, Pass};
@@ -94,33 +92,23 @@ pub(super) struct Embedding {
     pub settings: EmbedderSettings,
     pub store: nn::VarStore,
     embedder: Embedder,
-    /// For spectra.
-    codec: Option<AspaTensors>,
+    masking: Box<dyn Masking>,
 }
 
 /// Steps in which reconstruction normalises by the batch.
 const WARM_UP: u64 = 500;
 
-/// What the depths of a spectrum weigh beside its pixels.
-const DEPTHS: f64 = 0.002;
-
-/// The difference of depths from which on it is its logarithm that counts.
-const NEAR: f64 = 50e-6;
-
-/// Part of the spectrum or map that a window spans at least.
-const LEAST_WINDOW: f64 = 1.0 / 16.0;
-
 impl Embedding {
     pub fn new(
         settings: EmbedderSettings,
         model: &DcganSettings,
-        encoding: &Encoding,
+        masking: Box<dyn Masking>,
         seed: u64,
         device: Device,
     ) -> Self {
         let store = nn::VarStore::new(device);
         let embedder = Embedder::new(&store.root(), model, &EmbedderSize { hidden: settings.hidden }, seed);
-        Self { settings, store, embedder, codec: encoding.codec(device) }
+        Self { settings, store, embedder, masking }
     }
 
     /// What `generator` makes of latent numbers in step number `step`.
@@ -131,113 +119,22 @@ impl Embedding {
 
     /// How far latent numbers `z`, `[b, z]`, are from those embedded of the veiled maps that `generator` makes of them.
     pub fn latent_error(&self, generator: &Generator, z: &Tensor, step: u64, chance: &mut Chance) -> Tensor {
-        let (maps, known) = tch::no_grad(|| self.veil(&Self::make(generator, z, step), chance));
+        let (maps, known) = tch::no_grad(|| self.masking.mask(&Self::make(generator, z, step), chance));
         let found = self.embedder.forward(&maps, &known, Pass::Training(&BatchMoments::default()));
         (found - z).square().mean(Kind::Float)
     }
 
     /// How far `maps` are from what `generator` makes of them where they are veiled, and the mean square that is restrained.
     pub fn veiled_error(&self, generator: &Generator, maps: &Tensor, step: u64, chance: &mut Chance) -> [Tensor; 2] {
-        let (veiled, known) = tch::no_grad(|| self.veil(maps, chance));
+        let (veiled, known) = tch::no_grad(|| self.masking.mask(maps, chance));
         let numbers = self.embedder.unbounded(&veiled, &known, Pass::Training(&BatchMoments::default()));
         let made = Self::make(generator, &self.embedder.in_range(&numbers), step);
-        [self.distance(maps, &made), numbers.square().mean(Kind::Float)]
+        [self.masking.distance(maps, &made), numbers.square().mean(Kind::Float)]
     }
 
     /// How far `maps` are from what `generator` makes of their latent numbers, which are taken as they are.
     pub fn reconstruction_error(&self, generator: &Generator, maps: &Tensor, step: u64) -> Tensor {
         let z = tch::no_grad(|| self.embedder.forward(maps, &maps.ones_like(), Pass::Inference));
-        self.distance(maps, &Self::make(generator, &z, step))
+        self.masking.distance(maps, &Self::make(generator, &z, step))
     }
-
-    fn distance(&self, maps: &Tensor, made: &Tensor) -> Tensor {
-        let pixels = (maps - made).abs().mean(Kind::Float);
-        let Some(codec) = &self.codec else { return pixels };
-        let depths = (codec.depths(maps) - codec.depths(made)).abs();
-        pixels + (depths / NEAR).log1p().mean(Kind::Float) * DEPTHS
-    }
-
-    /// The maps as they may be given: some as they are, of others a part. Spectra come without parameters then, and with noise.
-    fn veil(&self, maps: &Tensor, chance: &mut Chance) -> (Tensor, Tensor) {
-        match &self.codec {
-            Some(codec) => self.veil_spectra(codec, maps, chance),
-            None => self.veil_pixels(maps, chance),
-        }
-    }
-
-    fn veil_spectra(&self, codec: &AspaTensors, images: &Tensor, chance: &mut Chance) -> (Tensor, Tensor) {
-        let (count, points, device) = (images.size()[0], codec.points(), images.device());
-        let mut observed = Vec::with_capacity((count * points) as usize);
-        let mut known_parameters = Vec::new();
-        let mut noise = Vec::with_capacity((count * points) as usize);
-        for _ in 0..count {
-            let deviation = self.noise(chance) as f32;
-            noise.extend(chance.normals(points as usize).iter().map(|value| value * deviation));
-            let veiled = chance.uniform() < self.settings.masked_fraction;
-            let window = Window::draw(chance);
-            observed.extend(
-                (0..points as usize).map(|point| !veiled || window.shows(point, points as usize)).map(as_number),
-            );
-            known_parameters.extend([as_number(!veiled); QUANTITIES.len()]);
-        }
-        let bring = |values: &[f32]| Tensor::from_slice(values).to_device(device).view([count, -1]);
-        let (observed, known_parameters) = (bring(&observed), bring(&known_parameters));
-        let veiled = 1.0 - known_parameters.narrow(1, 0, 1); // [b, 1]
-        codec.encode(&Observed {
-            depths: &(codec.depths(images) + bring(&noise) * veiled),
-            observed: &observed,
-            parameters: &codec.parameter_pixels(images),
-            known_parameters: &known_parameters,
-        })
-    }
-
-    /// Standard deviation of the noise on a spectrum.
-    fn noise(&self, chance: &mut Chance) -> f64 {
-        let [least, greatest] = self.settings.noise_ppm;
-        1e-6 * least * (greatest / least).powf(chance.uniform())
-    }
-
-    fn veil_pixels(&self, maps: &Tensor, chance: &mut Chance) -> (Tensor, Tensor) {
-        let (count, rows, columns) =
-            maps.size4().map(|(b, _, h, w)| (b, h as usize, w as usize)).expect("maps are [b, c, h, w]");
-        let mut known = Vec::with_capacity(count as usize * rows * columns);
-        for _ in 0..count {
-            let veiled = chance.uniform() < self.settings.masked_fraction;
-            let (down, across) = (Window::draw(chance), Window::draw(chance));
-            for row in 0..rows {
-                let shows = |column| down.shows(row, rows) || across.shows(column, columns);
-                known.extend((0..columns).map(|column| as_number(!veiled || shows(column))));
-            }
-        }
-        let known = Tensor::from_slice(&known).to_device(maps.device()).view([count, 1, rows as i64, columns as i64]);
-        (maps * &known, known)
-    }
-}
-
-/// Neighbours that are seen, or not seen; or everything.
-struct Window {
-    from: f64,
-    to: f64,
-    inside: bool,
-    everything: bool,
-}
-
-impl Window {
-    fn draw(chance: &mut Chance) -> Self {
-        let everything = chance.uniform() < 0.5;
-        let inside = chance.uniform() < 0.5;
-        let span = LEAST_WINDOW + (1.0 - LEAST_WINDOW) * chance.uniform();
-        let from = (1.0 - span) * chance.uniform();
-        Self { from, to: from + span, inside, everything }
-    }
-
-    /// Whether place `place` of `count` is seen.
-    fn shows(&self, place: usize, count: usize) -> bool {
-        let part = (place as f64 + 0.5) / count as f64;
-        self.everything || (self.from..self.to).contains(&part) == self.inside
-    }
-}
-
-fn as_number(flag: bool) -> f32 {
-    f32::from(u8::from(flag))
 }

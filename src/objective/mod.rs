@@ -6,6 +6,7 @@
 
 pub mod embedder;
 pub mod gan;
+pub mod masking;
 
 use tch::{Tensor, nn};
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use skyforge::data::mask::Mask;
+use skyforge::data::MapMask;
 use skyforge::data::{Channel, Dataset};
 use skyforge::rng::Draw;
 
@@ -49,7 +49,7 @@ fn maps_keep_what_is_known_and_get_the_rest_from_the_generator() {
         assert!(manifest.source["checkpoint"].is_str() && manifest.source["fit"]["loss"].as_str() == Some("l2"));
         assert_eq!(filled.read_ids(0..64).expect("ids"), original.read_ids(0..64).expect("ids"));
         let made = filled.read(0, 0..64).expect("maps");
-        let mask = Mask::parse(word).and_then(Mask::of_maps).expect("a mask");
+        let mask = MapMask::parse(word).expect("a mask");
         let (mut holes, mut off, mut off_by_mean) = (0, 0.0, 0.0);
         for (number, (map, made)) in maps.chunks(4096).zip(made.chunks(4096)).enumerate() {
             let known = mask.pixels(64, 64, Draw::new(5), number as u64).expect("a part");

@@ -7,8 +7,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use skyforge::catalog::retrieval;
 use skyforge::data::{Dataset, Split};
+use skyforge::family::spectra_gan::retrieval;
 
 use crate::program::{arg, bytes, command, must, refused, run, signal, simulated, spawn};
 use crate::trained::{self, QUICK, Scene};
@@ -60,7 +60,7 @@ fn a_retrieval_by_workers_of_which_one_is_killed_is_that_of_one_program() {
     killed_in_the_middle(&ledger, &words);
     let told = must(1, &["ledger", "merge", arg(&ledger), "--out", arg(&merged), "--strict"]);
     assert_eq!(told, "objects 40\nquarantined 0\n");
-    for of in [Path::to_path_buf, retrieval::samples_path] {
+    for of in [Path::to_path_buf, retrieval::table::samples_path] {
         let [merged, straight] = [&merged, &straight].map(|table| fs::read(of(table)).expect("a table"));
         assert!(merged == straight, "the same bytes");
     }

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use skyforge::catalog::retrieval;
 use skyforge::data::Dataset;
+use skyforge::family::spectra_gan::retrieval;
 
 use crate::made_spectra;
 use crate::program::{arg, must, refused};
@@ -25,7 +25,7 @@ fn a_retrieval_has_the_same_bytes_on_any_ranks() {
         let within = scene.run.join("retrieval");
         let got = [
             fs::read(&table).expect("a table"),
-            fs::read(retrieval::samples_path(&table)).expect("samples"),
+            fs::read(retrieval::table::samples_path(&table)).expect("samples"),
             only(&within, "calibration-"),
             fs::read(within.join("examples.json")).expect("examples"),
             fs::read(fits.join("shard-00000.h5")).expect("spectra"),
@@ -38,7 +38,7 @@ fn a_retrieval_has_the_same_bytes_on_any_ranks() {
         must(*ranks, &[&words[..], &["--seed", "3"], &QUICK].concat());
         assert!(fs::read(&again).expect("a table") == got[0], "attempt {attempt}");
     }
-    let (rows, metadata) = retrieval::read(&scene.place.join("new/0/table.parquet")).expect("a table");
+    let (rows, metadata) = retrieval::table::read(&scene.place.join("new/0/table.parquet")).expect("a table");
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), (7000..7007).collect::<Vec<_>>());
     assert_eq!(metadata["mask"], "not:5-60um");
     let fits = Dataset::open(&scene.place.join("new/0/fits")).expect("a dataset");
@@ -61,7 +61,7 @@ fn some_records_are_retrieved_as_among_all() {
     let words = ["retrieve", arg(&scene.run), arg(&scene.data), "--out"];
     must(1, &[&words[..], &[arg(&all), "--records", "0..9"], &QUICK].concat());
     must(1, &[&words[..], &[arg(&some), "--records", "5..9"], &QUICK].concat());
-    let read = |path| retrieval::read(path).expect("a table").0;
+    let read = |path| retrieval::table::read(path).expect("a table").0;
     assert_eq!(read(&all)[5..], read(&some)[..]);
 }
 

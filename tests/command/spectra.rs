@@ -5,7 +5,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use skyforge::data::{Dataset, atmosphere};
+use skyforge::atmosphere;
+use skyforge::data::Dataset;
 
 use crate::program::{arg, bytes, must, refused, run, spawn};
 

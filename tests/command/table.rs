@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use skyforge::catalog::{Interval, Metadata, RetrievalRow, SampleRow, parquet_file, retrieval};
+use skyforge::catalog::{Metadata, parquet_file};
 use skyforge::data::Dataset;
+use skyforge::family::spectra_gan::retrieval::{self, Interval, RetrievalRow, SampleRow};
 use skyforge::rng::{Draw, Stream};
 use skyforge::statistics::weighted::percentiles;
 
@@ -58,9 +59,12 @@ fn retrieved(folder: &Path, narrow: f64) -> (PathBuf, PathBuf) {
     let table = folder.join("table.parquet");
     let mut metadata = Metadata::new();
     metadata.insert("weights".into(), "generator_ema".into());
-    parquet_file::write(&table, &retrieval::to_table(&rows, metadata.clone())).expect("the disk has room");
-    parquet_file::write(&retrieval::samples_path(&table), &retrieval::samples_to_table(&samples, metadata))
-        .expect("the disk has room");
+    parquet_file::write(&table, &retrieval::table::to_table(&rows, metadata.clone())).expect("the disk has room");
+    parquet_file::write(
+        &retrieval::table::samples_path(&table),
+        &retrieval::table::samples_to_table(&samples, metadata),
+    )
+    .expect("the disk has room");
     (spectra, table)
 }
 
@@ -135,7 +139,7 @@ fn statistics_go_where_they_are_told_and_to_stdout_as_json() {
         must(ranks, &["evaluate", arg(&table), "--against", arg(&spectra), "--out", arg(&out)]);
         assert_eq!(fs::read(&out).expect("it is there"), once, "ranks change nothing");
     }
-    fs::remove_file(retrieval::samples_path(&table)).expect("it is there");
+    fs::remove_file(retrieval::table::samples_path(&table)).expect("it is there");
     let lines = must(1, &["evaluate", arg(&table), "--against", arg(&spectra), "--coverage", "--out", arg(&out)]);
     assert!(lines.contains("no samples"), "{lines}");
 }
@@ -144,16 +148,16 @@ fn statistics_go_where_they_are_told_and_to_stdout_as_json() {
 fn a_table_of_other_objects_is_refused_and_a_split_leaves_them_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let (spectra, table) = retrieved(folder.path(), 1.0);
-    let (mut rows, metadata) = retrieval::read(&table).expect("a table");
+    let (mut rows, metadata) = retrieval::table::read(&table).expect("a table");
     rows[7].id = 1 << 40;
-    parquet_file::write(&table, &retrieval::to_table(&rows, metadata.clone())).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::table::to_table(&rows, metadata.clone())).expect("the disk has room");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra)]);
     assert!(code == 65 && line.contains("has id 1099511627776, expected ids of records of"), "{line}");
     let lines = must(1, &["evaluate", arg(&table), "--against", arg(&spectra), "--split", "train"]);
     assert!(lines.starts_with("399 objects of the split train; 1 of the table are not in it"), "{lines}");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra), "--split", "test"]);
     assert!(code == 64 && line.contains("has no split `test`, expected one of `train`"), "{line}");
-    parquet_file::write(&table, &retrieval::to_table(&rows[7..8], metadata)).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::table::to_table(&rows[7..8], metadata)).expect("the disk has room");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra), "--split", "train"]);
     assert!(code == 65 && line.contains("has no id of the split train"), "{line}");
 }
@@ -162,7 +166,7 @@ fn a_table_of_other_objects_is_refused_and_a_split_leaves_them_out() {
 fn what_is_no_retrieval_is_refused_in_a_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let (spectra, table) = retrieved(folder.path(), 1.0);
-    let samples = retrieval::samples_path(&table);
+    let samples = retrieval::table::samples_path(&table);
     let (code, line) = refused(&["evaluate", arg(&samples), "--against", arg(&spectra)]);
     assert!(code == 65 && line.contains("has no column `observed_points`"), "{line}");
     let text = folder.path().join("table.csv");

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use skyforge::data::spectral_axis::{OBSERVED, SpectralAxis, named_grid};
-use skyforge::data::{DataError, DatasetWriter, Header, Modality, Split, atmosphere};
+use skyforge::atmosphere;
+use skyforge::atmosphere::named_grid;
+use skyforge::data::spectral_axis::{OBSERVED, SpectralAxis};
+use skyforge::data::{DataError, DatasetWriter, Header, Modality, Split};
 use tempfile::TempDir;
 
 use crate::fixtures;

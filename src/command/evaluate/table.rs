@@ -7,10 +7,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{ALL, Arguments, CommandError, records_of};
-use crate::catalog::{Metadata, RetrievalRow, SampleRow, retrieval};
+use crate::atmosphere;
+use crate::atmosphere::QUANTITIES;
+use crate::catalog::Metadata;
 use crate::command::output::say;
-use crate::data::atmosphere::QUANTITIES;
-use crate::data::{DataError, Dataset, Kind, atmosphere};
+use crate::data::{DataError, Dataset, Kind};
+use crate::family::spectra_gan::retrieval::{RetrievalRow, SampleRow, table};
 use crate::files;
 use crate::rng::{Draw, Stream};
 use crate::statistics::coverage::rank;
@@ -36,7 +38,7 @@ const SEED: u64 = 0;
 /// Compares it.
 pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
     let path = &arguments.records;
-    let (rows, metadata) = retrieval::read(path)?;
+    let (rows, metadata) = table::read(path)?;
     let samples = if arguments.coverage { samples_beside(path)? } else { None };
     let reference = Dataset::open(&arguments.against)?;
     let (split, truths) = truths(&reference, &arguments.against, arguments.split.as_deref())?;
@@ -73,11 +75,11 @@ pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
 
 /// The samples of a table, each object's together, where they are there.
 fn samples_beside(path: &Path) -> Result<Option<Vec<SampleRow>>, CommandError> {
-    let path = retrieval::samples_path(path);
+    let path = table::samples_path(path);
     if !path.exists() {
         return Ok(None);
     }
-    let mut samples = retrieval::read_samples(&path)?.0;
+    let mut samples = table::read_samples(&path)?.0;
     samples.sort_by_key(|sample| sample.id);
     Ok(Some(samples))
 }

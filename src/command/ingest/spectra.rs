@@ -13,7 +13,7 @@ use super::super::output_dataset::OutputDataset;
 use super::super::session::Session;
 use super::super::{CommandError, shards, stacks};
 use super::{checksum, file_name, in_order};
-use crate::data::atmosphere::labels;
+use crate::atmosphere::labels;
 use crate::data::spectral_axis::OBSERVED;
 use crate::data::{Channel, Header, Modality, Rows, SpectralAxis, split};
 use crate::exit::Exit;

@@ -6,6 +6,7 @@ use crate::command::CommandError;
 use crate::command::fit_spectra::Spectra;
 use crate::command::records::Record;
 use crate::data::{DataError, Encoding, SpectralAxis};
+use crate::family::spectra_gan::Aspa;
 use crate::infer::latent_fit::{Fitted, Known};
 
 /// Fills the records of a dataset, each alone.
@@ -22,23 +23,22 @@ impl<'a> Filler<'a> {
     /// Of the dataset that has these holes, for networks that learned with `encoding`.
     pub fn new(holes: &'a Holes, encoding: &'a Encoding) -> Self {
         let dataset = holes.dataset();
-        let spectra = match encoding {
-            Encoding::Aspa(aspa) => Some(Spectra::new(dataset, holes.axis_mask().expect("spectra have an axis"), aspa)),
-            Encoding::Transform(_) => None,
-        };
+        let spectra = encoding
+            .codec::<Aspa>()
+            .map(|aspa| Spectra::new(dataset, holes.axis_mask().expect("spectra have an axis"), &aspa));
         let has_truth = !dataset.manifest().modality().spectral_axis().is_some_and(SpectralAxis::is_observed);
         Self { holes, encoding, spectra, has_truth }
     }
 
     /// What is to be fitted of a record.
-    pub fn known(&self, number: u64, record: &Record) -> Result<Known, CommandError> {
-        match (self.encoding, &self.spectra) {
-            (Encoding::Transform(transform), _) => self.holes.known_map(number, record, transform),
-            (Encoding::Aspa(_), spectra) => {
-                let spectra = spectra.as_ref().expect("a codec is of spectra");
-                Ok(Known::Spectrum(spectra.observed(record)?.spectrum))
+    pub fn known(&self, number: u64, record: &Record) -> Result<Box<dyn Known>, CommandError> {
+        Ok(match self.encoding {
+            Encoding::Transform(transform) => Box::new(self.holes.known_map(number, record, transform)?),
+            Encoding::Codec(_) => {
+                let spectra = self.spectra.as_ref().expect("a codec is of spectra");
+                Box::new(spectra.observed(record)?.spectrum)
             }
-        }
+        })
     }
 
     /// The record as a whole, from the best of its restarts, and how far that is from what the dataset has.

@@ -2,12 +2,50 @@
 //!
 //! Shapes: h, w = rows and columns of a map; w = points of a spectrum.
 
+use std::fmt;
+
+use crate::atmosphere;
 use crate::command::CommandError;
+use crate::command::fit_spectra;
 use crate::command::records::{Record, Records};
-use crate::data::mask::{AxisMask, MapMask, Mask, MaskError};
-use crate::data::{DataError, Dataset, Transform, atmosphere};
-use crate::infer::latent_fit::Known;
+use crate::data::mask::{MapMask, MaskError};
+use crate::data::{DataError, Dataset, Kind, Transform};
+use crate::family::spectra_gan::{AxisMask, SpectrumMask};
+use crate::infer::latent_fit::KnownPixels;
 use crate::rng::Draw;
+
+/// What is known of records of a kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mask {
+    /// Of spectra.
+    Spectra(SpectrumMask),
+    /// Of maps.
+    Maps(MapMask),
+}
+
+impl Mask {
+    /// What `word` says of records of `kind`.
+    pub fn parse(word: &str, kind: Kind) -> Result<Self, MaskError> {
+        match kind {
+            Kind::Spectrum => SpectrumMask::parse(word).map(Self::Spectra),
+            Kind::Map | Kind::Cutout if MapMask::is_meant_by(word) => MapMask::parse(word).map(Self::Maps),
+            Kind::Map | Kind::Cutout => {
+                let mask = SpectrumMask::parse(word)?;
+                Err(MaskError::word(&mask, "is of spectra, expected a mask of maps"))
+            }
+        }
+    }
+}
+
+/// The word that says the same, instruments and lists written out.
+impl fmt::Display for Mask {
+    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Spectra(mask) => mask.fmt(out),
+            Self::Maps(mask) => mask.fmt(out),
+        }
+    }
+}
 
 /// A dataset, and a mask that fits it.
 pub struct Holes<'a> {
@@ -25,16 +63,18 @@ enum Laid {
 }
 
 impl<'a> Holes<'a> {
-    /// Those that `mask` leaves in `dataset`, of which some are there to be filled.
+    /// Those that `mask` leaves in `dataset`, which has records of its kind, of which some are there to be filled.
     pub fn of(dataset: &'a Dataset, mask: Mask, draw: Draw) -> Result<Self, CommandError> {
         let manifest = dataset.manifest();
-        let Some(axis) = manifest.modality().spectral_axis() else {
-            let [.., h, w] = manifest.modality().shape[..] else { unreachable!("maps are [channels, h, w]") };
-            let mask = mask.of_maps()?;
-            mask.check(h, w, draw, 0..manifest.count)?;
-            return Ok(Self { dataset, mask: Laid::Maps(mask, [h, w]), draw });
+        let mask = match mask {
+            Mask::Spectra(mask) => mask,
+            Mask::Maps(mask) => {
+                let [.., h, w] = manifest.modality().shape[..] else { unreachable!("maps are [channels, h, w]") };
+                mask.check(h, w, draw, 0..manifest.count)?;
+                return Ok(Self { dataset, mask: Laid::Maps(mask, [h, w]), draw });
+            }
         };
-        let mask = mask.of_spectra()?;
+        let axis = fit_spectra::axis_of(dataset);
         let on_axis = mask.on(axis)?;
         let mut records = Records::of(dataset);
         let mut anything = on_axis.points().contains(&false);
@@ -77,7 +117,7 @@ impl<'a> Holes<'a> {
     }
 
     /// What is to be fitted of a map by networks that learned behind `transform`.
-    pub fn known_map(&self, number: u64, record: &Record, transform: &Transform) -> Result<Known, CommandError> {
+    pub fn known_map(&self, number: u64, record: &Record, transform: &Transform) -> Result<KnownPixels, CommandError> {
         let known = self.known(number, record)?;
         let mut pixels = record.values.clone();
         // Whatever stands in a hole need not be a value that the transform takes.
@@ -89,7 +129,7 @@ impl<'a> Holes<'a> {
         transform.forward(&mut pixels).map_err(|source| DataError::Domain { record: number, source })?;
         unknown(&mut pixels, 0.0);
         let known = known.into_iter().map(|known| f32::from(u8::from(known))).collect();
-        Ok(Known::Map { pixels, known })
+        Ok(KnownPixels { pixels, known })
     }
 
     /// A record as a whole: what is `known` of it, and the rest from the values and labels that were made.

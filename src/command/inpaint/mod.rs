@@ -15,7 +15,7 @@ use clap::Args;
 
 use self::deviation::Deviation;
 use self::filler::Filler;
-use self::holes::Holes;
+use self::holes::{Holes, Mask};
 pub(super) use self::worker::{COMMAND, merge};
 use super::fit_settings::Preset;
 use super::fit_spectra::{self, Spectra};
@@ -29,12 +29,12 @@ use super::session::Session;
 use super::trained::{Facts, Trained, Which};
 use super::{CommandError, fit_settings, shards};
 use crate::config::ConfigError;
-use crate::data::mask::Mask;
 use crate::data::{Dataset, Encoding, Header, Kind};
 use crate::device::Choice;
 use crate::exit::Exit;
+use crate::family::spectra_gan::Aspa;
+use crate::family::spectra_gan::retrieval::{Calibration, UNMEASURED};
 use crate::infer::latent_fit::{Contextual, FitSettings, Fitted, LatentFit, Subject};
-use crate::infer::retrieval::{Calibration, UNMEASURED};
 use crate::ledger::{Lease, Ledger};
 use crate::rng::Draw;
 
@@ -97,7 +97,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let begun = Instant::now();
     let trained = Trained::open(session, &arguments.run, &arguments.which)?;
     let settings = settings(arguments, &trained)?;
-    let mask = session.agree(Mask::parse(&arguments.mask))?;
+    let mask = session.agree(Mask::parse(&arguments.mask, trained.facts.modality.kind))?;
     let out = arguments.out.as_deref().map(|out| OutputDataset::lock(session, out)).transpose()?;
     let dataset = Arc::new(session.agree(open(&arguments.dataset, &trained.facts))?);
     let word = mask.to_string();
@@ -118,11 +118,10 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     };
     let calibration = calibration(session, arguments, &trained, &settings, &holes, &word)?;
     let header = header(&dataset, source(arguments, &trained, &settings, &dataset, word, calibration.as_ref()));
-    let variance = match (trained.facts.encoding(), calibration) {
-        (Encoding::Transform(_), _) => None,
-        (Encoding::Aspa(_), Some(calibration)) => Some(calibration.variance),
-        (Encoding::Aspa(aspa), None) => Some(vec![UNMEASURED * UNMEASURED; aspa.points()]),
-    };
+    let variance = trained.facts.encoding().codec::<Aspa>().map(|aspa| match calibration {
+        Some(calibration) => calibration.variance,
+        None => vec![UNMEASURED * UNMEASURED; aspa.points()],
+    });
     let fit = LatentFit::new(networks, settings, variance, draw);
     let filler = Filler::new(&holes, trained.facts.encoding());
     let Some(out) = &out else {
@@ -192,8 +191,8 @@ fn settings(arguments: &Arguments, trained: &Trained) -> Result<FitSettings, Com
 
 /// The dataset at `path`, if its records are such as the networks make.
 fn open(path: &Path, facts: &Facts) -> Result<Dataset, CommandError> {
-    if let Encoding::Aspa(aspa) = facts.encoding() {
-        return fit_spectra::open(path, aspa);
+    if let Some(aspa) = facts.encoding().codec::<Aspa>() {
+        return fit_spectra::open(path, &aspa);
     }
     let dataset = Dataset::open(path)?;
     let wrong = |fault: String| Err(CommandError::Wrong { path: path.to_owned(), fault });
@@ -219,10 +218,9 @@ fn calibration(
     holes: &Holes,
     mask: &str,
 ) -> Result<Option<Calibration>, CommandError> {
-    let (Encoding::Aspa(aspa), Contextual::ChiSquare) = (trained.facts.encoding(), settings.loss) else {
-        return Ok(None);
-    };
-    let mut spectra = Spectra::new(holes.dataset(), holes.axis_mask().expect("spectra have an axis"), aspa);
+    let aspa = trained.facts.encoding().codec::<Aspa>().filter(|_| settings.loss == Contextual::ChiSquare);
+    let Some(aspa) = aspa else { return Ok(None) };
+    let mut spectra = Spectra::new(holes.dataset(), holes.axis_mask().expect("spectra have an axis"), &aspa);
     let some = 0..holes.dataset().manifest().count.min(calibrate::ERRORS_OF);
     let errors = session.agree(Errors::of(&mut spectra, some))?;
     // Those of a retrieval: only that draws from the errors.

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::range::Range;
 use super::{DRAWN, Found};
+use crate::atmosphere;
 use crate::command::CommandError;
-use crate::data::aspa::{Aspa, AspaSettings};
-use crate::data::{Axis, Block, DataError, Dataset, Kind, Label, Manifest, Modality, SpectralAxis, atmosphere};
+use crate::data::{Axis, Block, DataError, Dataset, Kind, Label, Manifest, Modality, SpectralAxis};
+use crate::family::spectra_gan::{Aspa, AspaSettings};
 use crate::report::ExampleMaps;
 
 /// Blocks, about 1 MiB each, whose values are looked at where not all are asked for.

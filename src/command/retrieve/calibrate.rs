@@ -9,21 +9,21 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::atmosphere::QUANTITIES;
 use crate::command::fit_spectra::{Observation, Spectra, axis_of};
 use crate::command::fits::fit_all;
 use crate::command::session::Session;
 use crate::command::{CommandError, Trained};
-use crate::data::atmosphere::QUANTITIES;
-use crate::data::mask::SpectrumMask;
-use crate::data::{Aspa, Dataset};
+use crate::data::Dataset;
 use crate::exit::{Ends, Exit};
-use crate::files;
-use crate::infer::Networks;
-use crate::infer::latent_fit::{FitSettings, Known, LatentFit, Spectrum, Subject};
-use crate::infer::retrieval::{
+use crate::family::spectra_gan::retrieval::{
     Adjustment, Calibration, Lesson, Member, Posterior, Trial, UNMEASURED, effective_points, model_variance, shift,
     widen,
 };
+use crate::family::spectra_gan::{Aspa, Spectrum, SpectrumMask};
+use crate::files;
+use crate::infer::Networks;
+use crate::infer::latent_fit::{FitSettings, LatentFit, Subject};
 use crate::rng::{Draw, Stream};
 
 /// Restarts of the fits from which the generator's variance is learned.
@@ -204,7 +204,7 @@ impl Measure<'_> {
             let read = |fitted: &_| Posterior::of(self.networks, fitted, false);
             let subject = |record| {
                 let (spectrum, _) = self.noisy(&mut spectra, record)?;
-                Ok(Subject { number: record, known: Known::Spectrum(spectrum) })
+                Ok(Subject { number: record, known: Box::new(spectrum) })
             };
             let posteriors = fit_all(session, &fit, records, names, subject, |_| false, read)?;
             let known = posteriors.into_iter().map(|posterior| {
@@ -289,7 +289,7 @@ fn clean(spectra: &mut Spectra, record: u64) -> Result<Subject, CommandError> {
     let mut spectrum = spectra.observation(record)?.spectrum;
     spectrum.error_below.fill(0.0);
     spectrum.error_above.fill(0.0);
-    Ok(Subject { number: record, known: Known::Spectrum(spectrum) })
+    Ok(Subject { number: record, known: Box::new(spectrum) })
 }
 
 /// Writes a calibration into its run.

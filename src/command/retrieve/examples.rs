@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use crate::atmosphere::QUANTITIES;
 use crate::command::CommandError;
 use crate::command::fit_spectra::Observation;
-use crate::data::atmosphere::QUANTITIES;
+use crate::family::spectra_gan::retrieval::{Posterior, Reading, SHARES};
 use crate::files;
 use crate::infer::latent_fit;
-use crate::infer::retrieval::{Posterior, Reading, SHARES};
 use crate::report::examples::{ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples};
 use crate::statistics::weighted;
 

@@ -8,7 +8,7 @@ use crate::command::output_dataset::OutputDataset;
 use crate::command::session::Session;
 use crate::command::{CommandError, fit_spectra, shards};
 use crate::data::{DataError, Dataset, Header, split};
-use crate::infer::retrieval::Posterior;
+use crate::family::spectra_gan::retrieval::Posterior;
 
 /// Writes the best fit of each of `objects` with its medians as labels and its id in `dataset`.
 pub fn write(

@@ -25,15 +25,15 @@ use super::provenance::PROGRAM;
 use super::session::Session;
 use super::trained::{Trained, Which};
 use super::{CommandError, fit_settings};
+use crate::atmosphere::QUANTITIES;
 use crate::catalog::Metadata;
-use crate::data::atmosphere::QUANTITIES;
-use crate::data::mask::Mask;
-use crate::data::{Dataset, Encoding};
+use crate::data::Dataset;
 use crate::device::Choice;
 use crate::exit::Exit;
+use crate::family::spectra_gan::retrieval::{Calibration, Posterior, Widening};
+use crate::family::spectra_gan::{Aspa, SpectrumMask};
 use crate::files;
 use crate::infer::latent_fit::{FitSettings, LatentFit};
-use crate::infer::retrieval::{Calibration, Posterior, Widening};
 use crate::ledger::{Lease, Ledger};
 use crate::report::examples::ExampleObject;
 use crate::rng::Draw;
@@ -121,7 +121,7 @@ impl Arguments {
     /// What `run` would refuse before it opens anything, found out ahead.
     pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
         fit_settings::with(&self.preset.settings(true), &self.sets)?;
-        Mask::parse(&self.mask).and_then(Mask::of_spectra)?;
+        SpectrumMask::parse(&self.mask)?;
         Ok(())
     }
 }
@@ -138,14 +138,14 @@ fn records(text: &str) -> Result<Range<u64>, String> {
 pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
     let begun = Instant::now();
     let trained = Trained::open(session, &arguments.run, &arguments.which)?;
-    let Encoding::Aspa(aspa) = trained.facts.encoding() else {
+    let Some(aspa) = &trained.facts.encoding().codec::<Aspa>() else {
         let fault = "makes maps, expected a run on spectra".into();
         return Err(CommandError::Wrong { path: arguments.run.clone(), fault });
     };
     let settings = arguments.preset.settings(trained.facts.has_embedder());
     let settings = fit_settings::with(&settings, &arguments.sets)?;
     fit_settings::check_start(&settings, &trained, &arguments.run)?;
-    let mask = session.agree(Mask::parse(&arguments.mask).and_then(Mask::of_spectra))?;
+    let mask = session.agree(SpectrumMask::parse(&arguments.mask))?;
     let dataset = Arc::new(session.agree(fit_spectra::open(&arguments.spectra, aspa))?);
     let axis = fit_spectra::axis_of(&dataset);
     let on_axis = session.agree(mask.on(axis))?;

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Interval, Metadata, RetrievalRow, SampleRow, retrieval};
+use crate::atmosphere::QUANTITIES;
+use crate::catalog::Metadata;
 use crate::command::CommandError;
 use crate::command::fit_spectra::Observation;
-use crate::data::atmosphere::QUANTITIES;
-use crate::infer::latent_fit::Spectrum;
-use crate::infer::retrieval::{Calibration, DRAWS, Posterior, Reading, Widening, shift};
+use crate::family::spectra_gan::Spectrum;
+use crate::family::spectra_gan::retrieval::{
+    Calibration, DRAWS, Interval, Posterior, Reading, RetrievalRow, SampleRow, Widening, shift, table,
+};
 use crate::rng::Draw;
 
 /// What was retrieved of one object.
@@ -89,7 +91,7 @@ impl Reader<'_> {
 
 /// Writes the table and its samples.
 pub fn write(out: &Path, all: Vec<Retrieved>, metadata: Metadata) -> Result<(), CommandError> {
-    retrieval::write(out, |hand| {
+    table::write(out, |hand| {
         for Retrieved { row, samples } in all {
             hand(row, samples)?;
         }

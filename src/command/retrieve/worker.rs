@@ -5,17 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::table::{Reader, Retrieved};
-use crate::catalog::{Metadata, retrieval};
+use crate::catalog::Metadata;
 use crate::command::CommandError;
 use crate::command::fit_spectra::{Observation, Spectra};
 use crate::command::fits::{Post, fit_ledger};
-use crate::data::mask::AxisMask;
-use crate::data::{Aspa, Dataset};
+use crate::data::Dataset;
 use crate::exit::Exit;
+use crate::family::spectra_gan::retrieval::{Posterior, table};
+use crate::family::spectra_gan::{Aspa, AxisMask};
 use crate::files;
 use crate::infer::Networks;
 use crate::infer::latent_fit::{Known, LatentFit};
-use crate::infer::retrieval::Posterior;
 use crate::ledger::merge::{Finished, Merged};
 use crate::ledger::{Block, Ledger, Work};
 
@@ -55,7 +55,7 @@ pub fn run(
         let mut spectra = Spectra::new(&source.dataset, &source.mask, &source.aspa);
         block.objects().map(|object| spectra.observation(object)).collect()
     };
-    let known = |_, observation: &Observation| Ok(Known::Spectrum(observation.spectrum.clone()));
+    let known = |_, observation: &Observation| Ok(Box::new(observation.spectrum.clone()) as Box<dyn Known>);
     fit_ledger(post, fit, load, known, |observation, fitted| {
         let posterior = Posterior::of(networks, fitted, false);
         let retrieved = reader.retrieved(&observation, &posterior, &reader.read(&observation, &posterior));
@@ -72,7 +72,7 @@ pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merg
     if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         files::create_folder(folder).map_err(CommandError::io(folder))?;
     }
-    retrieval::write(out, |hand| {
+    table::write(out, |hand| {
         let merged = finished.merge(|object, outcome| {
             next();
             let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `ledger status`

@@ -6,10 +6,11 @@ use std::time::Instant;
 use clap::Args;
 
 use super::{check_shares, settings, write};
+use crate::atmosphere;
 use crate::command::session::Session;
 use crate::command::{CommandError, shards};
 use crate::data::spectral_axis::OBSERVED;
-use crate::data::{Channel, Header, Modality, Rows, SpectralAxis, atmosphere};
+use crate::data::{Channel, Header, Modality, Rows, SpectralAxis};
 use crate::exit::Exit;
 use crate::simulate::SimulateError;
 use crate::simulate::spectra::draws::Parameters;

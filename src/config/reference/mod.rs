@@ -9,6 +9,7 @@ use tables::{tables, wrapped};
 use super::RunFile;
 use crate::checkpoint::Direction;
 use crate::family::FamilySettings;
+use crate::family::spectra_gan::fit::exogan_settings;
 use crate::infer::latent_fit::FitSettings;
 use crate::simulate::MassMapSettings;
 use crate::simulate::spectra::SpectrumSettings;
@@ -87,7 +88,7 @@ fn latent_fit() -> String {
          embedder. For a run without one: {}. With `--preset exogan`: {}. `skyforge inpaint` without `--preset` sets \
          `noise = false`, and for maps `loss = \"l2\"` and `anchor = 0.0`.",
         differences(&FitSettings::from_noise()),
-        differences(&FitSettings::exogan())
+        differences(&exogan_settings())
     )
 }
 

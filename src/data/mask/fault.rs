@@ -53,7 +53,8 @@ pub enum MaskError {
 }
 
 impl MaskError {
-    pub(super) fn word(word: &dyn std::fmt::Display, fault: impl Into<String>) -> Self {
+    /// What is wrong with `word`, and what was wanted.
+    pub fn word(word: &dyn std::fmt::Display, fault: impl Into<String>) -> Self {
         Self::Word { word: word.to_string(), fault: fault.into() }
     }
 }

@@ -11,7 +11,9 @@ use crate::comm::Disagreement;
 use crate::data::{DataError, Encoding, Kind, Label, Modality, Transform, modality};
 use crate::infer::TrainedModel;
 use crate::objective::Objective;
+use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSection, section::gan_section};
+use crate::objective::masking::{Masking, PixelMasking};
 use crate::rng::Chance;
 use crate::train::{Score, Validator};
 
@@ -60,18 +62,19 @@ impl Family for Settings {
     }
 
     fn build(&self, build: Build) -> Box<dyn Objective> {
-        Box::new(self.gan().build(build.precision, &build.encodings[0], build.seed, build.device))
+        let masking = |settings: &EmbedderSettings| Box::new(PixelMasking::new(settings)) as Box<dyn Masking>;
+        Box::new(self.gan().build(build.precision, masking, build.seed, build.device))
     }
 
     fn validator(&self, validation: Validation) -> Result<Option<Box<dyn Validator>>, Disagreement<DataError>> {
         let Validation { comm, dataset, records, encodings, draw, .. } = validation;
-        let Encoding::Transform(transform) = encodings[0] else { unreachable!("maps are encoded by a transform") };
-        Ok(Some(Box::new(MapsValidator::new(comm, dataset, records, transform, draw)?)))
+        let Encoding::Transform(transform) = &encodings[0] else { unreachable!("maps are encoded by a transform") };
+        Ok(Some(Box::new(MapsValidator::new(comm, dataset, records, *transform, draw)?)))
     }
 
     fn open(&self, opening: Opening) -> Result<Box<dyn TrainedModel>, CheckpointError> {
-        let Opening { checkpoint, averaged, precision, device, encodings } = opening;
-        Ok(Box::new(self.gan().open(checkpoint, averaged, &encodings[0], device, precision)?))
+        let Opening { checkpoint, averaged, precision, device, .. } = opening;
+        Ok(Box::new(self.gan().open(checkpoint, averaged, None, device, precision)?))
     }
 
     fn benchmark_encodings(&self, transform: Option<Transform>) -> Result<Vec<Encoding>, SettingFault> {

@@ -1,5 +1,15 @@
-//! ExoGAN (Zingales and Waldmann 2018): a generator of transmission spectra, encoded as images together with the
-//! parameters of their atmospheres, against a discriminator.
+//! ExoGAN (Zingales and Waldmann 2018): a generator of transmission spectra of exoplanets, and of the parameters of their
+//! atmospheres, against a discriminator; and retrievals with it.
+//!
+//! A record is one image of spectrum and parameters ([`aspa`]); what of it is known is a [`mask`] or, in the training of an
+//! embedder, drawn ([`masking`]); a latent vector is fitted to a spectrum ([`fit`]), and fits become posteriors of the
+//! parameters ([`retrieval`]).
+
+pub mod aspa;
+pub mod fit;
+pub mod mask;
+pub mod masking;
+pub mod retrieval;
 
 use std::sync::Arc;
 
@@ -7,14 +17,22 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+pub use aspa::{Aspa, AspaSettings, AspaTensors};
+pub use fit::Spectrum;
+pub use mask::{AxisMask, SpectrumMask};
+pub use masking::SpectrumMasking;
+
 use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault};
+use crate::atmosphere::named_grid;
 use crate::checkpoint::CheckpointError;
-use crate::data::spectral_axis::named_grid;
-use crate::data::{Aspa, AspaSettings, Encoding, Kind, Label, Modality, Transform, modality};
+use crate::data::{Encoding, Kind, Label, Modality, Transform, modality};
 use crate::infer::TrainedModel;
+use crate::infer::networks::Measurement;
 use crate::nn::dcgan::Output;
 use crate::objective::Objective;
+use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSection, section::gan_section};
+use crate::objective::masking::Masking;
 use crate::rng::Chance;
 use crate::train::Score;
 
@@ -52,8 +70,13 @@ impl Settings {
     fn codec(&self, wavelength_um: &[f64]) -> Result<Encoding, String> {
         let CodecSection::Aspa(settings) = &self.codec;
         let aspa = Aspa::new(settings.clone(), wavelength_um).map_err(|fault| fault.to_string())?;
-        Ok(Encoding::Aspa(Arc::new(aspa)))
+        Ok(Encoding::Codec(Arc::new(aspa)))
     }
+}
+
+/// The codec of the only modality.
+fn aspa_of(encodings: &[Encoding]) -> Arc<Aspa> {
+    encodings[0].codec().expect("spectra are encoded by this codec")
 }
 
 impl OfKind for Settings {
@@ -115,12 +138,17 @@ impl Family for Settings {
     }
 
     fn build(&self, build: Build) -> Box<dyn Objective> {
-        Box::new(self.gan().build(build.precision, &build.encodings[0], build.seed, build.device))
+        let aspa = aspa_of(build.encodings);
+        let masking = |settings: &EmbedderSettings| {
+            Box::new(SpectrumMasking::new(&aspa, settings, build.device)) as Box<dyn Masking>
+        };
+        Box::new(self.gan().build(build.precision, masking, build.seed, build.device))
     }
 
     fn open(&self, opening: Opening) -> Result<Box<dyn TrainedModel>, CheckpointError> {
         let Opening { checkpoint, averaged, precision, device, encodings } = opening;
-        Ok(Box::new(self.gan().open(checkpoint, averaged, &encodings[0], device, precision)?))
+        let measurement: Box<dyn Measurement> = Box::new(AspaTensors::new(&aspa_of(encodings), device));
+        Ok(Box::new(self.gan().open(checkpoint, averaged, Some(measurement), device, precision)?))
     }
 
     fn benchmark_encodings(&self, _: Option<Transform>) -> Result<Vec<Encoding>, SettingFault> {
@@ -131,7 +159,7 @@ impl Family for Settings {
     }
 
     fn benchmark_records(&self, encodings: &[Encoding], count: usize, mut chance: Chance) -> Vec<Tensor> {
-        let [Encoding::Aspa(aspa)] = encodings else { unreachable!("spectra are encoded by a codec") };
+        let aspa = aspa_of(encodings);
         let pixels = aspa.side().pow(2);
         let mut images = vec![0.0; count * pixels];
         let (least, greatest) = (aspa.settings().depth_min, aspa.settings().depth_max);

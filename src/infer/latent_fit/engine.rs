@@ -60,7 +60,7 @@ impl Fitted {
 }
 
 /// Which of the restarts has the least of `values`.
-pub(in crate::infer) fn place_of_least(values: &[f32]) -> usize {
+pub fn place_of_least(values: &[f32]) -> usize {
     (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])).expect("there is a restart")
 }
 
@@ -190,7 +190,7 @@ impl<'a> LatentFit<'a> {
 
     /// What a restart of `maps` that began at `origin`, `[b, z]`, loses: `[b]`.
     fn loss(&self, z: &Tensor, origin: &Tensor, maps: &Tensor, aim: &Aim, pass: Pass) -> Tensor {
-        let mut loss = contextual(self.settings.loss, self.networks.codec.as_ref(), maps, aim);
+        let mut loss = contextual(self.settings.loss, self.networks.measurement.as_deref(), maps, aim);
         if self.settings.perceptual > 0.0 {
             let logits = self.networks.discriminator.forward(maps, pass);
             loss += logits.neg().softplus() * self.settings.perceptual;
@@ -251,8 +251,8 @@ impl<'a> LatentFit<'a> {
         }
         let _guard = tch::no_grad_guard();
         let maps = self.networks.generator.forward(&latents, Pass::Inference);
-        let misfit = contextual(self.settings.loss, self.networks.codec.as_ref(), &maps, &prepared.truth);
-        let scale = if matches!(prepared.truth, Aim::Depths { .. }) { 2.0 } else { 1.0 };
+        let misfit = contextual(self.settings.loss, self.networks.measurement.as_deref(), &maps, &prepared.truth);
+        let scale = if matches!(prepared.truth, Aim::Measured { .. }) { 2.0 } else { 1.0 };
         let misfit = Vec::<f32>::try_from(misfit * scale).expect("a loss is a number");
         let first = self.settings.first_as_observed();
         let reference = if first { 0 } else { place_of_least(&misfit) };

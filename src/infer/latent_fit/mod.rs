@@ -6,7 +6,6 @@ mod loss;
 mod settings;
 mod subject;
 
-pub(in crate::infer) use engine::place_of_least;
-pub use engine::{Fitted, LOOK, LatentFit, Path, Pull};
+pub use engine::{Fitted, LOOK, LatentFit, Path, Pull, place_of_least};
 pub use settings::{Contextual, FitSettings, Start};
-pub use subject::{Known, ModelVariance, Spectrum, Subject};
+pub use subject::{Aim, Known, KnownPixels, ModelVariance, Restarts, Subject, Target};

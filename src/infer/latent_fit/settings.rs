@@ -132,23 +132,6 @@ impl FitSettings {
         }
     }
 
-    /// ExoGAN's procedure (Zingales & Waldmann 2018; its code): 64 restarts from noise, each of 1001 iterations.
-    pub fn exogan() -> Self {
-        Self {
-            restarts: 64,
-            iterations: 1001,
-            patience: 0,
-            learning_rate: 0.01,
-            half_life: 0.0,
-            loss: Contextual::L1,
-            perceptual: 0.1,
-            start: Start::Noise,
-            anchor: 0.0,
-            slots: 64,
-            ..Self::default()
-        }
-    }
-
     /// Says what is wrong, if anything: (key, value, what was wanted).
     pub fn fault(&self) -> Option<(&'static str, String, &'static str)> {
         let positive = |value: f64| value > 0.0 && value.is_finite();

@@ -9,7 +9,7 @@ use super::arrays::Archive;
 use super::column::{Column, Numbers};
 use super::truth::seven;
 use super::{Columns, Known, Parameters, Reading, TaurexSpectrum};
-use crate::data::atmosphere::JUPITER_MASS_KG;
+use crate::atmosphere::JUPITER_MASS_KG;
 use crate::ingest::IngestError;
 use crate::ingest::hdf5::{can_be_there, first_line, number_size, open_file};
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use super::WavelengthUnit::{Angstrom, M, Nm, PerCm, Um};
 use super::bins::Bin;
 use super::{Grid, Overlaps, Points, Reading, Table, WavelengthUnit, combine};
-use crate::data::atmosphere::QUANTITIES;
-use crate::data::spectral_axis::{GRIDS, grid_from, named_grid};
+use crate::atmosphere::QUANTITIES;
+use crate::atmosphere::{GRIDS, named_grid};
+use crate::data::spectral_axis::grid_from;
 use crate::ingest::IngestError;
 
 /// Tables of the same objects, opened.

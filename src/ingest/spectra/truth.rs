@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Known;
-use crate::data::atmosphere::{JUPITER_MASS_KG, JUPITER_RADIUS_M};
+use crate::atmosphere::{JUPITER_MASS_KG, JUPITER_RADIUS_M};
 use crate::ingest::IngestError;
 
 /// Gases among the seven, in their order.
@@ -19,7 +19,7 @@ const LONGEST: u64 = 1 << 20;
 /// The seven, none of them known.
 pub(super) const UNKNOWN: [f64; 7] = [f64::NAN; 7];
 
-/// From a file's number to the unit of `data::atmosphere`.
+/// From a file's number to the unit of `atmosphere`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Conversion {
     /// Times this.

@@ -19,8 +19,8 @@ pub use section::GanSection;
 pub use settings::{GanSettings, Noise, Update};
 
 use super::embedder::{EmbedderSettings, Embedding};
+use super::masking::Masking;
 use super::{Feed, Forward, Input, Network, Objective, Phase, StepContext};
-use crate::data::Encoding;
 use crate::infer::{Generate, TrainedModel};
 use crate::nn::dcgan::{DcganSettings, Discriminator, Generator};
 use crate::nn::embedder::EmbedderSize;
@@ -70,17 +70,17 @@ impl Gan {
         }
     }
 
-    /// The same with an embedder, for maps that `encoding` brought into the networks' range.
+    /// The same with an embedder, from which `masking` hides parts of maps.
     #[must_use]
     pub fn with_embedder(
         mut self,
         model: &DcganSettings,
         settings: EmbedderSettings,
-        encoding: &Encoding,
+        masking: Box<dyn Masking>,
         seed: u64,
     ) -> Self {
         let device = self.generator_store.device();
-        self.embedding = Some(Embedding::new(settings, model, encoding, seed, device));
+        self.embedding = Some(Embedding::new(settings, model, masking, seed, device));
         self
     }
 

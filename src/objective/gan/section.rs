@@ -9,10 +9,12 @@ use super::{Gan, GanSettings, Loss, Noise, Penalty, Update};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::data::Encoding;
 use crate::infer::Networks;
+use crate::infer::networks::Measurement;
 use crate::nn::Precision;
 use crate::nn::dcgan::{DcganSettings, Norm};
 use crate::nn::embedder::EmbedderSize;
 use crate::objective::embedder::EmbedderSettings;
+use crate::objective::masking::Masking;
 
 /// Defines the settings of a family with a generator and a discriminator: the keys of every GAN, and those given.
 macro_rules! gan_section {
@@ -247,26 +249,32 @@ impl GanSection<'_> {
             .then(|| format!("microbatches of {microbatch} records: moments of batch norm are rough below {FEW}"))
     }
 
-    /// New networks with weights drawn from `seed`, for records that `encoding` brings into their range.
-    pub fn build(&self, precision: Precision, encoding: &Encoding, seed: u64, device: Device) -> Gan {
+    /// New networks with weights drawn from `seed`; `masking` makes what hides parts of records from an embedder.
+    pub fn build(
+        &self,
+        precision: Precision,
+        masking: impl FnOnce(&EmbedderSettings) -> Box<dyn Masking>,
+        seed: u64,
+        device: Device,
+    ) -> Gan {
         let gan = Gan::new(&self.dcgan, self.settings(precision), seed, device);
         match self.embedder {
-            Some(embedder) => gan.with_embedder(&self.dcgan, embedder.clone(), encoding, seed),
+            Some(embedder) => gan.with_embedder(&self.dcgan, embedder.clone(), masking(embedder), seed),
             None => gan,
         }
     }
 
-    /// The networks of a checkpoint.
+    /// The networks of a checkpoint; `measurement` reads measured values out of images.
     pub fn open(
         &self,
         checkpoint: &Checkpoint,
         averaged: bool,
-        encoding: &Encoding,
+        measurement: Option<Box<dyn Measurement>>,
         device: Device,
         precision: Precision,
     ) -> Result<Networks, CheckpointError> {
         let embedder = self.embedder.map(|embedder| EmbedderSize { hidden: embedder.hidden });
-        Networks::open(checkpoint, averaged, &self.dcgan, embedder.as_ref(), encoding, device, precision)
+        Networks::open(checkpoint, averaged, &self.dcgan, embedder.as_ref(), measurement, device, precision)
     }
 
     /// Whether encoded records have the shape that the networks take; the error says what was wanted.

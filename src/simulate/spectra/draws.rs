@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::settings::{LEGAL, MOST_TRACES, SpectrumSettings, traces};
-use crate::data::atmosphere::{LEVELS, QUANTITIES};
+use crate::atmosphere::{LEVELS, QUANTITIES};
 use crate::rng::{Draw, Stream};
 use crate::simulate::{SimulateError, read_text};
 

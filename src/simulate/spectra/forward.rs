@@ -13,7 +13,7 @@ use super::sampling::{Binning, Sampling, interpolate, work_grid};
 use super::settings::SpectrumSettings;
 use super::transit::{LANES, Ray, Sources, Transit};
 use super::{BARN_M2, CrossSections, Molecule, band_model, rayleigh};
-use crate::data::spectral_axis::named_grid;
+use crate::atmosphere::named_grid;
 use crate::simulate::SimulateError;
 
 /// A solar radius in m (IAU 2015, nominal).

@@ -6,7 +6,7 @@
 //! Shapes: n = layers, from the bottom up; n + 1 borders between them.
 
 use super::{BOLTZMANN, Molecule};
-use crate::data::atmosphere::{JUPITER_MASS_KG, JUPITER_RADIUS_M, QUANTITIES};
+use crate::atmosphere::{JUPITER_MASS_KG, JUPITER_RADIUS_M, QUANTITIES};
 
 /// Newton's constant in m^3/(kg s^2) (CODATA 2018).
 const GRAVITATION: f64 = 6.674_30e-11;
@@ -30,7 +30,7 @@ pub struct Atmosphere {
 }
 
 impl Atmosphere {
-    /// From the seven parameters in the order and units of `data::atmosphere::QUANTITIES`.
+    /// From the seven parameters in the order and units of `atmosphere::QUANTITIES`.
     pub fn new(parameters: &[f64; QUANTITIES.len()]) -> Self {
         let [h2o, co2, co, ch4, planet_mass, planet_radius, temperature] = *parameters;
         Self {

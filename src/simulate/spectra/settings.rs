@@ -9,8 +9,9 @@ use super::draws::Order;
 use super::noise::Noise;
 use super::opacities::BUILT_IN;
 use super::sampling::Sampling;
-use crate::data::atmosphere::QUANTITIES;
-use crate::data::spectral_axis::{GRIDS, grid_from, named_grid};
+use crate::atmosphere::QUANTITIES;
+use crate::atmosphere::{GRIDS, named_grid};
+use crate::data::spectral_axis::grid_from;
 use crate::simulate::{SimulateError, read_text};
 
 /// Least and greatest value of each parameter that the physics here can do anything with.
@@ -26,7 +27,7 @@ pub(super) fn traces(parameters: &[f64; QUANTITIES.len()]) -> f64 {
 }
 
 /// Settings of simulated transmission spectra. Ranges are least and greatest values, in the units of
-/// `data::atmosphere`.
+/// `atmosphere`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpectrumSettings {

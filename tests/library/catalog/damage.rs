@@ -2,24 +2,24 @@
 
 use std::fs;
 
-use skyforge::catalog::{parquet_file, retrieval};
+use skyforge::catalog::parquet_file;
 use skyforge::exit::{Ends, Exit};
 
-use crate::catalog::made::{every_type, metadata, rows};
+use crate::catalog::made::every_type;
 
 #[test]
 fn a_flipped_byte_anywhere_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table.parquet");
-    parquet_file::write(&path, &retrieval::to_table(&rows(2), metadata())).unwrap();
+    parquet_file::write(&path, &every_type()).unwrap();
     let bytes = fs::read(&path).unwrap();
-    retrieval::read(&path).expect("it is whole");
+    parquet_file::read(&path).expect("it is whole");
     for mask in [0x01, 0xff] {
         for place in 0..bytes.len() {
             let mut broken = bytes.clone();
             broken[place] ^= mask;
             fs::write(&path, &broken).unwrap();
-            let error = retrieval::read(&path).expect_err(&format!("byte {place} by {mask:#04x}"));
+            let error = parquet_file::read(&path).expect_err(&format!("byte {place} by {mask:#04x}"));
             assert_eq!(error.exit(), Exit::Data, "byte {place}: {error}");
             assert_eq!(error.to_string().lines().count(), 1, "{error}");
         }

@@ -1,8 +1,7 @@
 //! Tables that never were.
 
 use serde_json::json;
-use skyforge::catalog::{Column, Interval, Metadata, RetrievalRow, SampleRow, Table, Values};
-use skyforge::rng::{Draw, Stream};
+use skyforge::catalog::{Column, Metadata, Table, Values};
 
 pub fn metadata() -> Metadata {
     let metadata = json!({ "checkpoint": "step-0001000", "restarts": 64, "lambda": 0.1, "noise": true });
@@ -27,43 +26,4 @@ pub fn every_type() -> Table {
             ),
         ],
     )
-}
-
-pub fn rows(count: u64) -> Vec<RetrievalRow> {
-    let row = |id: u64| {
-        let mut chance = Draw::new(5).at(Stream::Simulation, id, 0);
-        let mut number = move || chance.normal() as f32;
-        RetrievalRow {
-            id: 3 * id + 1,
-            parameters: std::array::from_fn(|_| Interval {
-                p2_5: number(),
-                p16: number(),
-                median: number(),
-                p84: number(),
-                p97_5: number(),
-            }),
-            chi_square: number(),
-            points: 100 + id,
-            restarts: 64,
-            restart_agreement: number(),
-            effective_samples: number(),
-            out_of_range: id.is_multiple_of(3),
-            iterations: 1001 * 64,
-        }
-    };
-    (0..count).map(row).collect()
-}
-
-pub fn samples(count: u64) -> Vec<SampleRow> {
-    let row = |at: u64| {
-        let mut chance = Draw::new(6).at(Stream::Simulation, at, 0);
-        SampleRow {
-            id: 3 * (at / 8) + 1,
-            restart: at % 8,
-            weight: chance.uniform() as f32,
-            chi_square: chance.normal() as f32,
-            parameters: std::array::from_fn(|_| chance.normal() as f32),
-        }
-    };
-    (0..count).map(row).collect()
 }

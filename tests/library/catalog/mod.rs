@@ -1,7 +1,6 @@
 //! Tables: what is written is read, by us and by pandas, and damage is named.
 
 mod damage;
-mod made;
-mod peers;
-mod retrieval;
+pub mod made;
+pub mod peers;
 mod table;

@@ -1,13 +1,11 @@
 //! The data room: what is written is read back, whichever rank wrote it, and damage has a name.
 #![expect(clippy::float_cmp, reason = "the same bits are the point")]
 
-mod aspa;
-mod aspa_tensors;
 mod crash;
 mod damage;
 mod dataset;
-mod folder;
-mod loader;
+pub mod folder;
+pub mod loader;
 mod mask;
 mod normalise;
 mod peers;

@@ -1,3 +1,4 @@
-//! Families of models, and what all of them must do.
+//! Laws of what is true of one family alone, in folders that mirror `src/family`.
 
 mod maps_gan;
+mod spectra_gan;

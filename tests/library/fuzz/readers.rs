@@ -8,9 +8,9 @@ use std::thread;
 
 use proptest::prelude::*;
 use rustix::process::{Resource, Rlimit, setrlimit};
+use skyforge::atmosphere::named_grid;
 use skyforge::checkpoint::{Checkpoint, NetworkRecord, NetworkSlots, State, save};
 use skyforge::config::RunConfig;
-use skyforge::data::spectral_axis::named_grid;
 use skyforge::data::{
     Bands, BatchPlan, Channel, DataError, Dataset, DatasetWriter, Field, Header, Label, Loader, LoaderSettings,
     Modality, SpectralAxis, Transform, split,

@@ -1,16 +1,15 @@
 //! The engine: what it finds, who leaves when, and that neighbours change nothing.
 
-use skyforge::infer::latent_fit::{Contextual, FitSettings, Fitted, Known, LOOK, LatentFit, Start, Subject};
+use skyforge::infer::latent_fit::{Contextual, FitSettings, Fitted, KnownPixels, LOOK, LatentFit, Start, Subject};
 use skyforge::nn::dcgan::{DcganSettings, Latent};
-use skyforge::nn::{Pass, Precision};
 use skyforge::rng::Draw;
 use tch::Tensor;
 
-use crate::infer::made::{fitted, latents, map, of_maps, of_spectra, own_spectrum, pulled, spectrum};
+use crate::infer::made::{fitted, latents, map, of_maps, pixels, pulled};
 use crate::shared::networks::SMALL;
 
 /// A few restarts of maps from noise.
-fn settings() -> FitSettings {
+pub fn settings() -> FitSettings {
     FitSettings {
         restarts: 3,
         iterations: 40,
@@ -46,9 +45,12 @@ fn a_map_that_the_generator_made_is_found_again() {
             let (least, first) = (found.misfit[found.best()], begun.misfit[begun.best()]);
             assert!(first > 0.1 && least < 1e-3 * first, "from {first} to {least}");
             // What was not shown is that of the same map.
-            let Known::Map { pixels, .. } = map(&networks, found.number, true).known else { unreachable!("a map") };
             let made = Vec::<f32>::try_from(found.maps.get(found.best() as i64).flatten(0, -1)).expect("numbers");
-            let worst = made.iter().zip(pixels).map(|(made, pixel)| (made - pixel).abs()).fold(0.0, f32::max);
+            let worst = made
+                .iter()
+                .zip(pixels(&networks, found.number))
+                .map(|(made, pixel)| (made - pixel).abs())
+                .fold(0.0, f32::max);
             assert!(worst < 0.05, "a pixel is off by {worst}");
         }
     }
@@ -58,37 +60,29 @@ fn a_map_that_the_generator_made_is_found_again() {
 #[test]
 fn neighbours_do_not_change_a_bit_of_a_fit() {
     let (small, wide) = (of_maps(&SMALL), of_maps(&DcganSettings { width: 16, latent: Latent::Uniform, ..SMALL }));
-    let [of_spectra, of_halves] = [Precision::Fp32, Precision::Bf16].map(of_spectra);
-    let chi_square =
-        FitSettings { loss: Contextual::ChiSquare, noise: true, start: Start::Both, iterations: 16, ..settings() };
-    let hmc = FitSettings { hmc_trajectories: 2, hmc_steps: 3, hmc_step_size: 1e-4, ..chi_square.clone() };
-    let exogan = FitSettings { restarts: 3, iterations: 16, slots: 8, ..FitSettings::exogan() };
+    neighbours_change_nothing("small", &LatentFit::new(&small, settings(), None, Draw::new(2)), &|record| {
+        map(&small, record, false)
+    });
+    let embedded = FitSettings { perceptual: 0.1, start: Start::Embedder, ..settings() };
+    neighbours_change_nothing("wide", &LatentFit::new(&wide, embedded, None, Draw::new(2)), &|record| {
+        map(&wide, record, true)
+    });
+}
+
+/// Checks that `fit` makes the same of an object alone, among others and in another order.
+pub fn neighbours_change_nothing(case: &str, fit: &LatentFit, subject: &dyn Fn(u64) -> Subject) {
     let alone_of = [1, 4]; // a fit of one object takes as long as one of all
-    let variance = Some(vec![50e-6_f32.powi(2); 362]);
-    let cases: [(_, FitSettings, _, &dyn Fn(u64) -> Subject); 6] = [
-        (&small, settings(), None, &|record| map(&small, record, false)),
-        (&wide, FitSettings { perceptual: 0.1, start: Start::Embedder, ..settings() }, None, &|record| {
-            map(&wide, record, true)
-        }),
-        (&of_spectra, chi_square.clone(), variance.clone(), &spectrum),
-        (&of_halves, chi_square, variance.clone(), &spectrum),
-        (&of_spectra, hmc, variance, &spectrum),
-        (&of_spectra, exogan, None, &spectrum),
-    ];
-    for (case, (networks, settings, variance, subject)) in cases.into_iter().enumerate() {
-        let fit = LatentFit::new(networks, settings, variance, Draw::new(2));
-        let together = fitted(&fit, (0..5).map(subject).collect());
-        let backwards = fitted(&fit, (0..5).rev().map(subject).collect());
-        for number in 0..5 {
-            let [among, turned] = [&together, &backwards].map(|fits| bits(&fits[number as usize]));
-            assert!(among == turned, "case {case}, object {number} in another order");
-        }
-        for number in alone_of {
-            let alone = bits(&fitted(&fit, vec![subject(number)])[0]);
-            assert!(bits(&together[number as usize]) == alone, "case {case}, object {number} among others");
-        }
-        assert!(bits(&together[0]).1 != bits(&together[1]).1, "case {case}: objects differ");
+    let together = fitted(fit, (0..5).map(subject).collect());
+    let backwards = fitted(fit, (0..5).rev().map(subject).collect());
+    for number in 0..5 {
+        let [among, turned] = [&together, &backwards].map(|fits| bits(&fits[number as usize]));
+        assert!(among == turned, "{case}, object {number} in another order");
     }
+    for number in alone_of {
+        let alone = bits(&fitted(fit, vec![subject(number)])[0]);
+        assert!(bits(&together[number as usize]) == alone, "{case}, object {number} among others");
+    }
+    assert!(bits(&together[0]).1 != bits(&together[1]).1, "{case}: objects differ");
 }
 
 #[test]
@@ -108,73 +102,19 @@ fn who_has_converged_leaves_and_without_patience_all_iterations_are_made() {
     }
 }
 
-/// ExoGAN's 64 draws of noise shared one array, so that all restarts saw the last of them.
-#[test]
-fn each_restart_of_each_object_has_noise_of_its_own() {
-    let networks = of_spectra(Precision::Fp32);
-    let ends = |noise: bool, seed: u64| -> Vec<Vec<f32>> {
-        let settings = FitSettings {
-            loss: Contextual::ChiSquare,
-            start: Start::Embedder,
-            spread: 0.0,
-            iterations: 8,
-            noise,
-            ..settings()
-        };
-        let fit = LatentFit::new(&networks, settings, None, Draw::new(seed));
-        let same = |number| Subject { number, ..spectrum(0) };
-        fitted(&fit, vec![same(0), same(1)]).iter().flat_map(latents).collect()
-    };
-    let quiet = ends(false, 1);
-    assert!(quiet.iter().all(|z| *z == quiet[0]), "without noise all six are one");
-    let noisy = [ends(true, 1), ends(true, 2)].concat();
-    let (first, drawn): (Vec<_>, Vec<_>) = noisy.iter().enumerate().partition(|(restart, _)| restart % 3 == 0);
-    assert!(first.iter().all(|(_, z)| **z == quiet[0]), "the first fits what was observed");
-    for (one, (_, z)) in drawn.iter().enumerate() {
-        assert!(drawn[..one].iter().all(|(_, other)| other != z) && **z != quiet[0], "no two are alike");
-    }
-    assert_eq!(ends(true, 1), noisy[..6], "and yet the seed decides");
-}
-
 /// A start drawn around what the embedder finds was beyond the range, and the best one where nothing better came.
 #[test]
 fn uniform_latent_numbers_stay_in_their_range() {
     let networks = of_maps(&DcganSettings { latent: Latent::Uniform, ..SMALL });
-    let beyond = Subject { number: 0, known: Known::Map { pixels: vec![5.0; 256], known: vec![1.0; 256] } };
+    let beyond = KnownPixels { pixels: vec![5.0; 256], known: vec![1.0; 256] };
     let drawn_to = FitSettings { iterations: 400, patience: 0, ..settings() };
     let begun_at = FitSettings { iterations: 1, start: Start::Embedder, spread: 2.0, ..settings() };
     for settings in [drawn_to, begun_at] {
         let fit = LatentFit::new(&networks, settings, None, Draw::new(3));
-        let all = latents(&fitted(&fit, vec![beyond.clone()])[0]).concat();
+        let subject = Subject { number: 0, known: Box::new(beyond.clone()) };
+        let all = latents(&fitted(&fit, vec![subject])[0]).concat();
         assert!(all.iter().all(|z| z.abs() <= 1.0), "{all:?}");
         assert!(all.iter().any(|z| z.abs() == 1.0), "some would go on: {all:?}");
-    }
-}
-
-/// Half precision is the way, not the end: misfits are those of single precision, and no likelihood tells them from ones that went all the way.
-#[test]
-fn halves_lead_as_far_down() {
-    let settings =
-        FitSettings { loss: Contextual::ChiSquare, iterations: 240, half_life: 60.0, patience: 0, ..settings() };
-    let [single, half] = [Precision::Fp32, Precision::Bf16].map(|precision| {
-        let networks = of_spectra(precision);
-        let fit = |iterations| {
-            let settings = FitSettings { precision, iterations, ..settings.clone() };
-            let fit = LatentFit::new(&networks, settings, Some(vec![100e-6_f32.powi(2); 362]), Draw::new(1));
-            fitted(&fit, (0..2).map(|record| own_spectrum(&networks, record)).collect())
-        };
-        let found = fit(settings.iterations);
-        for (found, begun) in found.iter().zip(fit(LOOK)) {
-            let made = tch::no_grad(|| networks.generator.forward(&found.latents, Pass::Inference));
-            assert_eq!(made, found.maps, "what is told is of single precision");
-            assert!(found.misfit[found.best()] < 0.1 * begun.misfit[begun.best()], "it went down");
-        }
-        found
-    });
-    for (single, half) in single.iter().zip(&half) {
-        assert!(latents(single) != latents(half), "another way was taken");
-        let [least, beside] = [single, half].map(|found| found.misfit[found.best()]);
-        assert!(beside < least + 1.0, "chi-square {beside} by halves, {least} in single precision");
     }
 }
 

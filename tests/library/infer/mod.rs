@@ -1,8 +1,7 @@
-//! Laws of trained networks at work: fits of latent numbers, and what retrievals make of them.
+//! Laws of trained networks at work: fits of latent numbers.
 
-mod made;
+pub mod made;
 
 mod hmc;
-mod latent_fit;
-mod place;
-mod retrieval;
+pub mod latent_fit;
+pub mod place;

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use skyforge::data::spectral_axis::named_grid;
+use skyforge::atmosphere::named_grid;
 use skyforge::data::{Channel, Dataset};
 
 /// Where the shared data are, if anywhere.

@@ -1,7 +1,8 @@
 //! Onto the grid: laws of flux-conserving binning, and instruments that are put together.
 
 use proptest::prelude::*;
-use skyforge::data::spectral_axis::{edges, named_grid};
+use skyforge::atmosphere::named_grid;
+use skyforge::data::spectral_axis::edges;
 use skyforge::ingest::spectra::{Bin, Grid, Overlaps, Points, combine};
 
 fn exogan() -> Grid {

@@ -1,4 +1,4 @@
 //! Laws of the objectives.
 
-mod embedder;
+pub mod embedder;
 mod gan;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use skyforge::data::spectral_axis::named_grid;
-use skyforge::data::{Channel, DatasetWriter, Header, Modality, SpectralAxis, Split, atmosphere};
+use skyforge::atmosphere;
+use skyforge::atmosphere::named_grid;
+use skyforge::data::{Channel, DatasetWriter, Header, Modality, SpectralAxis, Split};
 use skyforge::rng::{Draw, Stream};
 
 /// Spectrum and parameters of a record, on a grid that has a name.

@@ -1,10 +1,11 @@
 //! A third player in the step: the same bits on any number of ranks, with overlap and without.
 
 use skyforge::comm::{Communicator, Courier, Solo, Threads};
-use skyforge::data::{Batch, Encoding, Transform};
+use skyforge::data::Batch;
 use skyforge::nn::Precision;
 use skyforge::objective::embedder::EmbedderSettings;
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Update};
+use skyforge::objective::masking::PixelMasking;
 use skyforge::optim::AdamSettings;
 use skyforge::rng::{Draw, Stream};
 use skyforge::train::{Cut, Ended, Stepper};
@@ -27,8 +28,8 @@ fn after_three_steps(comm: &dyn Communicator, update: Update, overlap: bool) -> 
         generator_updates: if update == Update::Alternating { 2 } else { 1 },
     };
     let embedder = EmbedderSettings { hidden: 8, reconstruction: 10.0, ..EmbedderSettings::default() };
-    let encoding = Encoding::Transform(Transform::default());
-    let gan = Gan::new(&SMALL, settings, 7, Device::Cpu).with_embedder(&SMALL, embedder, &encoding, 7);
+    let masking = Box::new(PixelMasking::new(&embedder));
+    let gan = Gan::new(&SMALL, settings, 7, Device::Cpu).with_embedder(&SMALL, embedder, masking, 7);
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper =
         Stepper::new(&gan, comm, Draw::new(7), cut, |_| AdamSettings { half_life: 2, ..AdamSettings::default() });

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 
-use skyforge::data::atmosphere::QUANTITIES;
+use skyforge::atmosphere::QUANTITIES;
 use skyforge::simulate::spectra::SpectrumSettings;
 use skyforge::simulate::spectra::draws::{Draws, GRID_POINTS, Order};
 

@@ -1,6 +1,6 @@
 //! Light through an atmosphere.
 
-use skyforge::data::spectral_axis::named_grid;
+use skyforge::atmosphere::named_grid;
 use skyforge::simulate::spectra::collision_induced::CollisionInduced;
 use skyforge::simulate::spectra::layers::{Layers, Pressures};
 use skyforge::simulate::spectra::rayleigh;

@@ -1,6 +1,7 @@
 //! From work grids to bins.
 
-use skyforge::data::spectral_axis::{edges, named_grid};
+use skyforge::atmosphere::named_grid;
+use skyforge::data::spectral_axis::edges;
 use skyforge::simulate::spectra::sampling::{Binning, interpolate, work_grid};
 
 #[test]

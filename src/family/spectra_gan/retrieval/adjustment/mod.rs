@@ -18,7 +18,7 @@ use self::networks::{LEAST_TRIALS, MEMBERS, unseen_by};
 pub use self::networks::{Member, Scales};
 use super::calibration::Trial;
 use super::posterior::Posterior;
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
 use crate::rng::Draw;
 use crate::statistics::weighted;
 

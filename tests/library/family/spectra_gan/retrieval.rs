@@ -1,7 +1,7 @@
 //! What restarts say of parameters, and how wide intervals must be.
 
-use skyforge::data::atmosphere::QUANTITIES;
-use skyforge::infer::retrieval::{
+use skyforge::atmosphere::QUANTITIES;
+use skyforge::family::spectra_gan::retrieval::{
     Adjustment, Lesson, Member, Posterior, SHARES, Scales, Trial, Widening, effective_points, model_variance, shift,
     widen,
 };

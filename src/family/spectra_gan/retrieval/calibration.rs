@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
 use super::posterior::{Posterior, SHARES, Widening};
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
 use crate::rng::Draw;
 
 const PARAMETERS: usize = QUANTITIES.len();

@@ -7,7 +7,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
+use crate::family::spectra_gan::fit::codec_of;
 use crate::infer::Networks;
 use crate::infer::latent_fit::{Fitted, place_of_least};
 use crate::rng::{Draw, Stream};
@@ -95,7 +96,7 @@ pub struct Reading {
 impl Posterior {
     /// What `fitted` says by the networks that it was fitted with, with the depths of all restarts where they are `asked` for.
     pub fn of(networks: &Networks, fitted: &Fitted, asked: bool) -> Self {
-        let codec = networks.codec.as_ref().expect("spectra have a codec");
+        let codec = codec_of(networks);
         let rows = |tensor: Tensor| -> Vec<f32> { Vec::try_from(tensor.flatten(0, -1)).expect("they are numbers") };
         let _guard = tch::no_grad_guard();
         let parameters = rows(codec.in_units(&codec.parameter_pixels(&fitted.maps)));

@@ -1,9 +1,8 @@
 //! Spectra and parameters as images: what stands where, that nothing is lost, and what is refused.
 
 use proptest::prelude::*;
-use skyforge::data::aspa::{Aspa, AspaError, AspaSettings, FullScale, MOST_SECTIONS, Owner};
-use skyforge::data::atmosphere::QUANTITIES;
-use skyforge::data::spectral_axis::{GRIDS, named_grid};
+use skyforge::atmosphere::{GRIDS, QUANTITIES, named_grid};
+use skyforge::family::spectra_gan::aspa::{Aspa, AspaError, AspaSettings, FullScale, MOST_SECTIONS, Owner};
 use skyforge::rng::{Chance, Draw, Stream};
 
 const SIDE: usize = 33;

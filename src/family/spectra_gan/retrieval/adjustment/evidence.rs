@@ -1,7 +1,7 @@
 //! What there is of a retrieval whether or not anybody knows its truth.
 
-use crate::data::atmosphere::QUANTITIES;
-use crate::infer::retrieval::posterior::Posterior;
+use crate::atmosphere::QUANTITIES;
+use crate::family::spectra_gan::retrieval::posterior::Posterior;
 
 const PARAMETERS: usize = QUANTITIES.len();
 

@@ -25,6 +25,7 @@
 mod codec;
 mod fault;
 mod layout;
+mod record;
 mod settings;
 mod tensors;
 

@@ -11,7 +11,7 @@ use tch::Tensor;
 
 use super::evidence::Evidence;
 use super::principal::{Principal, along, directions, moments, standard};
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
 
 const PARAMETERS: usize = QUANTITIES.len();
 

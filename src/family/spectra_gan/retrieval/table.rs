@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Column, ColumnFault, Metadata, Table, TableError, Values, parquet_file};
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
+use crate::catalog::{Column, ColumnFault, Metadata, Table, TableError, Values, parquet_file};
 
 /// What is known of one parameter of one object: percentiles of its weighted samples, in the parameter's unit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

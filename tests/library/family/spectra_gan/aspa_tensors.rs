@@ -1,12 +1,11 @@
 //! The codec in tensors is the codec.
 
-use skyforge::data::Aspa;
-use skyforge::data::aspa::{AspaTensors, Observed, Owner};
-use skyforge::data::spectral_axis::GRIDS;
+use skyforge::atmosphere::GRIDS;
+use skyforge::family::spectra_gan::aspa::{Aspa, AspaTensors, Observed, Owner};
 use skyforge::rng::{Draw, Stream};
 use tch::{Device, Kind, Tensor};
 
-use crate::data::aspa::{aspa, grid, image, parameters, record, spectrum};
+use crate::family::spectra_gan::aspa::{aspa, grid, image, parameters, record, spectrum};
 
 /// The codec of each grid, both ways round.
 fn codecs() -> Vec<Aspa> {

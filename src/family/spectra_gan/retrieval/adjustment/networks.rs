@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor, nn};
 
 use super::evidence::Evidence;
 use super::principal::{along, directions, moments, standard};
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
 use crate::rng::{Draw, Stream};
 
 const PARAMETERS: usize = QUANTITIES.len();

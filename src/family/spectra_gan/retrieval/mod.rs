@@ -1,9 +1,11 @@
-//! Parameters of atmospheres out of fitted latent numbers.
+//! Parameters of atmospheres out of fitted latent numbers, and the tables that hold them.
 
 mod adjustment;
 mod calibration;
 mod posterior;
+pub mod table;
 
 pub use adjustment::{Adjustment, Lesson, Member, Scales, shift};
 pub use calibration::{Calibration, Trial, UNMEASURED, effective_points, model_variance, widen};
 pub use posterior::{DRAWS, Posterior, Reading, SHARES, Widening};
+pub use table::{Interval, RetrievalRow, SampleRow};

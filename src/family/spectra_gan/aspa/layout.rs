@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
 
 /// Stripes beside the first corner on either side: of sections, then of parameters.
 pub const STRIPES: usize = SECTION_STRIPES + PARAMETER_STRIPES;

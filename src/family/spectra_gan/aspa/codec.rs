@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::fault::AspaError;
 use super::layout::{Frame, Layout, MOST_SECTIONS, Owner};
 use super::settings::AspaSettings;
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
 use crate::data::spectral_axis::{OBSERVED, check_wavelengths, edges};
 
 const PARAMETERS: usize = QUANTITIES.len();

@@ -1,8 +1,9 @@
-//! The seven parameters of an exoplanet's atmosphere that ExoGAN knows, in the order in which datasets hold them.
+//! Spectra of exoplanets' atmospheres: the seven parameters that ExoGAN knows, in the order in which datasets hold them, and the grids of
+//! wavelengths that have a name.
 //!
 //! Ranges and levels are those of its training set (Zingales & Waldmann 2018): each parameter on ten equally spaced levels.
 
-use super::label::Label;
+use crate::data::Label;
 
 /// A Jupiter mass in kg, ExoGAN's.
 pub const JUPITER_MASS_KG: f64 = 1.898e27;
@@ -64,3 +65,17 @@ pub fn of_labels(columns: &[Option<usize>; 7], labels: &[f32]) -> [f32; 7] {
 pub fn labels() -> Vec<Label> {
     QUANTITIES.iter().map(|quantity| Label::real(quantity.name, quantity.unit)).collect()
 }
+
+/// A grid that has a name: `exogan` (515 points of ExoGAN, 50.2 down to 0.30 um) and `exogan-362` (those from 16.0 to 0.44 um, which
+/// its follow-up kept); none for another name. Each point is 1.01 times the next, a resolving power of 101 (ExoGAN_public, `wnw_grid.txt`).
+pub fn named_grid(name: &str) -> Option<Vec<f64>> {
+    let points = match name {
+        "exogan" => 0..515,
+        "exogan-362" => 115..477,
+        _ => return None,
+    };
+    Some(points.map(|i| 0.3015 * 1.01_f64.powi(514 - i)).collect())
+}
+
+/// The names that `named_grid` knows.
+pub const GRIDS: [&str; 2] = ["exogan", "exogan-362"];

@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::codec::Aspa;
 use super::layout::Owner;
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
 
 const PARAMETERS: usize = QUANTITIES.len();
 

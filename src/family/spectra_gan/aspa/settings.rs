@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{MOST_SECTIONS, STRIPES};
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
 
 /// The layout that this program knows; one that puts a number elsewhere has another number.
 pub const VERSION: u32 = 1;

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use super::fault::MaskError;
-use crate::data::atmosphere::QUANTITIES;
+use crate::atmosphere::QUANTITIES;
+use crate::data::mask::MaskError;
 use crate::data::spectral_axis::{Channel, LEGAL_UM, OBSERVED, SpectralAxis, edges};
 
 const PARAMETERS: usize = QUANTITIES.len();

@@ -1,0 +1,14 @@
+//! ExoGAN: the codec of spectra, masks, what an embedder sees, fits, posteriors and their tables.
+#![expect(clippy::float_cmp, reason = "the same bits are the point")]
+
+mod made;
+
+mod aspa;
+mod aspa_tensors;
+mod fit;
+mod loader;
+mod mask;
+mod masking;
+mod peers;
+mod retrieval;
+mod table;
