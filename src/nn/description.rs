@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::convolution::ConvOptions;
+use super::weights::name_in;
 
 /// The layers of a network in order of use, each with its name; a layer works on what the one before returns.
 pub type NetworkDescription = Vec<(String, LayerDescription)>;
@@ -29,8 +30,7 @@ impl LayerDescription {
 
     /// A layer called `layer` with the tensors `names`.
     pub(super) fn with_tensors(operation: Operation, layer: &str, names: &[&str]) -> Self {
-        let full = |name: &str| if layer.is_empty() { name.to_owned() } else { format!("{layer}.{name}") };
-        Self { operation, tensors: names.iter().map(|name| ((*name).to_owned(), full(name))).collect() }
+        Self { operation, tensors: names.iter().map(|name| ((*name).to_owned(), name_in(layer, name))).collect() }
     }
 }
 

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor, nn};
 use super::description::{LayerDescription, Operation};
 use super::pass::Pass;
 use super::spectral_norm::SpectralVectors;
-use super::weights::{Weights, layer_name};
+use super::weights::{Weights, layer_name, name_in};
 use crate::kernels;
 
 /// A kernel and its bias, and what they are in half precision where a network has it.
@@ -75,7 +75,7 @@ impl Kernel {
     /// Names in the network, and tensors, of the halves that the trainer renews.
     pub fn halves(&self) -> Vec<(String, Tensor)> {
         let Some(Halves { weight, bias }) = &self.halves else { return Vec::new() };
-        let named = |name: &str, half: &Tensor| (format!("{}.{name}", self.layer), half.shallow_clone());
+        let named = |name: &str, half: &Tensor| (name_in(&self.layer, name), half.shallow_clone());
         weight.iter().map(|weight| named("weight", weight)).chain([named("bias", bias)]).collect()
     }
 

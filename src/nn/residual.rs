@@ -11,7 +11,7 @@ use super::description::{LayerDescription, NetworkDescription, Operation};
 use super::norm::{NormKind, NormLayer};
 use super::pass::Pass;
 use super::spectral_norm::SpectralVectors;
-use super::weights::Weights;
+use super::weights::{Weights, name_in};
 
 /// What a block does to the side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +84,7 @@ impl<const AXES: usize> Residual<AXES> {
 
     /// What it computes, as two layers: the sum of its branches and the activation.
     pub fn describe(&self) -> NetworkDescription {
-        let named = |name: &str, layer: LayerDescription| (format!("{}.{name}", self.name()), layer);
+        let named = |name: &str, layer: LayerDescription| (name_in(self.name(), name), layer);
         let body = [
             Some(named("conv1", self.conv1.describe())),
             self.norm1.describe().map(|norm| named("norm1", norm)),

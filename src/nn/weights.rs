@@ -112,10 +112,13 @@ fn orthogonal(chance: &mut Chance, rows: i64, columns: i64, gain: f64) -> Tensor
 }
 
 /// The name of a tensor in its network: `up1.weight`.
-pub(super) fn full_name(path: &nn::Path, name: &str) -> String {
-    let mut parts: Vec<&str> = path.components().collect();
-    parts.push(name);
-    parts.join(".")
+fn full_name(path: &nn::Path, name: &str) -> String {
+    name_in(&layer_name(path), name)
+}
+
+/// The name in its network of a layer's tensor `name`.
+pub(super) fn name_in(layer: &str, name: &str) -> String {
+    if layer.is_empty() { name.to_owned() } else { format!("{layer}.{name}") }
 }
 
 /// The name of the layer whose tensors `path` holds: `up1`.
