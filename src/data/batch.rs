@@ -4,6 +4,9 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::DataError;
+use super::dataset::Dataset;
+use super::encoding::Encoding;
 use super::loader::Microbatch;
 
 /// Records on a device.
@@ -47,6 +50,40 @@ impl Batch {
             ids: microbatch.ids.clone(),
             position: microbatch.position,
         }
+    }
+
+    /// Reads `records` of `dataset`, in their order.
+    ///
+    /// - `encodings`: one a modality
+    ///
+    /// # Errors
+    /// Where a record cannot be read, or is not one that an encoding takes.
+    pub fn read(dataset: &Dataset, records: &[u64], encodings: &[Encoding], device: Device) -> Result<Self, DataError> {
+        let manifest = dataset.manifest();
+        let mut microbatch = Microbatch::default();
+        for neighbours in records.chunk_by(|a, b| a + 1 == *b) {
+            let range = neighbours[0]..neighbours[0] + neighbours.len() as u64;
+            microbatch.labels.extend(dataset.read_labels(range.clone())?);
+            microbatch.ids.extend(dataset.read_ids(range.clone())?);
+            microbatch.present.extend(dataset.read_present(range)?);
+        }
+        let (modalities, labels) = (manifest.modalities.len(), manifest.labels.len());
+        let mut shapes = Vec::new();
+        for (number, (modality, encoding)) in manifest.modalities.iter().zip(encodings).enumerate() {
+            let values = dataset.read_records(number, records)?;
+            let shape = encoding.shape(&modality.shape);
+            let mut images = vec![0.0; records.len() * shape.iter().product::<usize>()];
+            let each = values.chunks_exact(modality.len()).zip(images.chunks_exact_mut(shape.iter().product()));
+            for (row, (values, image)) in each.enumerate() {
+                if microbatch.present[row * modalities + number] == 1 {
+                    let labels = &microbatch.labels[row * labels..(row + 1) * labels];
+                    encoding.encode(records[row], values, labels, image)?;
+                }
+            }
+            microbatch.values.push(images);
+            shapes.push(shape);
+        }
+        Ok(Self::new(&microbatch, &shapes, device))
     }
 
     /// Records without labels that have all modalities.

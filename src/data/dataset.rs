@@ -122,6 +122,16 @@ impl Dataset {
         Ok(values)
     }
 
+    /// Which modalities records have, `[n, modalities]` flat: 1, or 0 where a record lacks one.
+    pub fn read_present(&self, records: Range<u64>) -> Result<Vec<u8>, DataError> {
+        let mut present = Vec::new();
+        let modalities = self.manifest.modalities.len();
+        self.each_row(records, |block, row| {
+            present.extend((0..modalities).map(|modality| u8::from(block.is_present(modality, row))));
+        })?;
+        Ok(present)
+    }
+
     /// Names of records, `[n]`.
     pub fn read_ids(&self, records: Range<u64>) -> Result<Vec<u64>, DataError> {
         let mut ids = Vec::new();

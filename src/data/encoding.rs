@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::DataError;
 use super::codec::Codec;
 use super::label::Label;
 use super::modality::Modality;
@@ -31,6 +32,22 @@ impl Encoding {
         match self {
             Self::Transform(_) => None,
             Self::Codec(codec) => (Arc::clone(codec) as Arc<dyn Any + Send + Sync>).downcast().ok(),
+        }
+    }
+
+    /// The image of record number `record`.
+    ///
+    /// - `values`: in physical units; `labels`: `[p]`
+    /// - `image`: filled; in no defined state after an error
+    pub fn encode(&self, record: u64, values: &[f32], labels: &[f32], image: &mut [f32]) -> Result<(), DataError> {
+        match self {
+            Self::Transform(transform) => {
+                image.copy_from_slice(values);
+                transform.forward(image).map_err(|source| DataError::Domain { record, source })
+            }
+            Self::Codec(codec) => {
+                codec.encode(values, labels, image).map_err(|source| DataError::Codec { record, source })
+            }
         }
     }
 

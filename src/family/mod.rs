@@ -8,6 +8,7 @@ pub mod maps_gan;
 pub mod spectra_gan;
 
 use std::fmt::{Debug, Display};
+use std::sync::Arc;
 
 use tch::{Device, Tensor};
 
@@ -102,7 +103,7 @@ pub struct Validation<'a> {
     /// The ranks.
     pub comm: &'a dyn Communicator,
     /// Its split `validation` is measured on.
-    pub dataset: &'a Dataset,
+    pub dataset: &'a Arc<Dataset>,
     /// Records that are measured on, or all where the split has fewer.
     pub records: u64,
     /// How each modality comes to the networks.

@@ -115,7 +115,7 @@ fn steps_on_spectra_are_encoded_and_count_the_embedder() {
     let of = |config: &str, sets: &[&str]| {
         let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", *set]).collect();
         let told = json(1, &[&["step", "--steps", "1", "--rounds", "1", "--config", config], &sets[..]].concat());
-        assert_eq!(told["records"], "spectra");
+        assert_eq!(told["family"], "spectra_gan");
         number(&told, "flops_per_sample") / 2.0
     };
     let one = "family.generator_updates=1";
@@ -132,7 +132,7 @@ fn steps_on_spectra_are_encoded_and_count_the_embedder() {
     let both = of(EXOGAN, &[one]);
     assert!((both - (latent_only + 4.0 * embedder + 5.0 * generator)).abs() < 1.0, "{both}, {latent_only}");
     let scaling = json(1, &["scaling", "--steps", "1", "--rounds", "1", "--config", EXOGAN]);
-    assert_eq!(scaling["records"], "spectra");
+    assert_eq!(scaling["family"], "spectra_gan");
     let (code, line) = refused(&["bench", "step", "--config", EXOGAN, "--set", "family.codec.side=40"]);
     assert_eq!((code, line.as_str()), (64, "error: `family.side` is 33, expected `family.codec.side`: 40"));
 }

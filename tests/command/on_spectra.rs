@@ -41,7 +41,7 @@ fn every_debug_configuration_trains() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 2);
+    assert!(seen > 1, "{seen} configurations");
 }
 
 #[test]

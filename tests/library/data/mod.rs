@@ -1,6 +1,7 @@
 //! The data room: what is written is read back, whichever rank wrote it, and damage has a name.
 #![expect(clippy::float_cmp, reason = "the same bits are the point")]
 
+mod batch;
 mod crash;
 mod damage;
 mod dataset;

@@ -5,6 +5,7 @@ mod embedder;
 mod metrics;
 mod progress;
 mod signals;
+mod spectral;
 mod step;
 mod tensorboard;
 mod whole_batch;
