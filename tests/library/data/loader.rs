@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
 use skyforge::data::{
-    BatchPlan, Channel, Damaged, DataError, Dataset, DatasetWriter, Encoding, Label, Loader, LoaderSettings,
-    Microbatch, Modality, Sampler, SpectralAxis, Split, Transform,
+    BatchPlan, Channel, Codec, CodecFault, Damaged, DataError, Dataset, DatasetWriter, Encoding, Label, Loader,
+    LoaderSettings, Microbatch, Modality, Sampler, SpectralAxis, Split, Transform,
 };
 use skyforge::exit::{Ends, Exit};
 use tempfile::TempDir;
 
-use crate::data::folder::{BLOCK, SIDE, dataset, flip, header, line, optional_cutouts, shard, value, write};
+use crate::data::folder::{
+    BLOCK, SIDE, dataset, flip, header, line, optional_cutouts, shard, value, with_labels, write,
+};
 
 pub fn settings() -> LoaderSettings {
     LoaderSettings { window_blocks: 2, ..LoaderSettings::default() }
@@ -229,6 +231,69 @@ fn a_loader_that_is_dropped_leaves_no_thread_behind() {
         drop(loader);
         assert_eq!(Arc::strong_count(&dataset), 1); // each thread holds one
     }
+}
+
+/// Puts the first pixel of a map and the number of its labels behind the map itself, and takes no map above `most`.
+#[derive(Debug)]
+struct Framed {
+    most: f32,
+}
+
+impl Codec for Framed {
+    fn check(&self, _: &Modality, labels: &[Label]) -> Result<(), String> {
+        if labels.is_empty() { Ok(()) } else { Err(format!("has {} labels, expected none", labels.len())) }
+    }
+
+    fn shape(&self) -> Vec<usize> {
+        vec![SIDE * SIDE + 2]
+    }
+
+    fn encode(&self, values: &[f32], labels: &[f32], image: &mut [f32]) -> Result<(), CodecFault> {
+        if values[0] > self.most {
+            return Err(format!("begins with {}, expected at most {}", values[0], self.most).into());
+        }
+        let (map, frame) = image.split_at_mut(values.len());
+        map.copy_from_slice(values);
+        frame.copy_from_slice(&[values[0], labels.len() as f32]);
+        Ok(())
+    }
+
+    fn decode(&self, images: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let maps = images.chunks_exact(SIDE * SIDE + 2).flat_map(|image| &image[..SIDE * SIDE]);
+        (maps.copied().collect(), Vec::new())
+    }
+}
+
+#[test]
+fn a_codec_makes_the_image_of_each_record_or_says_which_it_does_not_take() {
+    let folder = dataset(2 * BLOCK);
+    let with = |most| LoaderSettings { encodings: vec![Encoding::Codec(Arc::new(Framed { most }))], ..settings() };
+    for microbatch in load(&folder, &with(f32::INFINITY), plan(0..4), 0, 20) {
+        for (id, image) in microbatch.ids.iter().zip(microbatch.values[0].chunks_exact(SIDE * SIDE + 2)) {
+            assert!((0..SIDE * SIDE).all(|pixel| image[pixel] == value(*id, pixel)));
+            assert_eq!(image[SIDE * SIDE..], [value(*id, 0), 0.0]);
+        }
+    }
+    let opened = Arc::new(Dataset::open(folder.path()).unwrap());
+    let last = opened.manifest().count - 1;
+    let mut loader = Loader::new(Arc::clone(&opened), &with(last as f32 - 1.0), plan(0..4), 0).unwrap();
+    let error = (0..last).find_map(|_| loader.next().err()).unwrap();
+    assert_eq!(error.exit(), Exit::Data);
+    assert_eq!(error.to_string(), format!("record {last}: begins with {last}, expected at most {}", last - 1));
+    // What the codec refuses of a dataset, the loader refuses.
+    let labelled = TempDir::new().unwrap();
+    write(labelled.path(), with_labels(BLOCK)).unwrap();
+    let message = line(Loader::new(Arc::new(Dataset::open(labelled.path()).unwrap()), &with(1.0), plan(0..4), 0));
+    assert_eq!(message, "has 2 labels, expected none");
+}
+
+#[test]
+fn a_codec_is_known_by_its_type() {
+    let framed = Encoding::Codec(Arc::new(Framed { most: 2.5 }));
+    assert_eq!(framed.codec::<Framed>().map(|codec| codec.most), Some(2.5));
+    assert!(Encoding::Transform(Transform::default()).codec::<Framed>().is_none());
+    let image = [vec![1.5; SIDE * SIDE], vec![1.5, 0.0]].concat();
+    assert_eq!(framed.decode(image).unwrap(), (vec![1.5; SIDE * SIDE], Vec::new()));
 }
 
 #[test]
