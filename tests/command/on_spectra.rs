@@ -109,7 +109,9 @@ fn a_codec_is_for_spectra_and_written_out_where_it_was_not_set() {
         assert_eq!(code, if line.contains("parameters are") { 65 } else { 64 }, "{line}");
         assert!(!run.exists(), "nothing is half made");
     };
-    wrong(&maps, &[], "`family.kind` is \"spectra_gan\", expected \"maps_gan\", since the dataset holds maps");
+    let (code, line) = refused(&train(&run, &maps, &[]));
+    assert!(line.contains("`family.kind` is \"spectra_gan\", expected \"maps_gan\""), "{line}");
+    assert!(code == 64 && line.ends_with(", since the dataset holds maps"), "{line}");
     let (code, line) = refused(&["train", CONFIG, "--run", arg(&run), "--data", arg(&data)]);
     assert_eq!(
         (code, &*line),
@@ -128,7 +130,7 @@ fn a_codec_is_for_spectra_and_written_out_where_it_was_not_set() {
     wrong(
         &data,
         &["family.codec.side=32", "family.side=32"],
-        "family.codec: `side` is 32, with room for 470 points beside the means of 14 sections, expected room for 515",
+        "a codec for the wavelengths of the data: `side` is 32, with room for 470 points beside the means of 14 sections, expected room for 515",
     );
     let transform = "data.transform={kind = \"identity\"}";
     wrong(&data, &[transform], "`data.transform` is set, expected not set, since the dataset holds spectra");
