@@ -4,6 +4,7 @@
 #[macro_use]
 mod list;
 
+pub mod galaxy_vae;
 pub mod maps_gan;
 pub mod spectra_gan;
 
@@ -28,6 +29,8 @@ families! {
     "maps_gan" => MapsGan(maps_gan::Settings),
     /// Generative adversarial network of spectra, which are encoded as images (ExoGAN: Zingales and Waldmann 2018).
     "spectra_gan" => SpectraGan(spectra_gan::Settings),
+    /// Convolutional autoencoder of maps, trained on the mean squared error.
+    "autoencoder" => Autoencoder(galaxy_vae::Settings),
 }
 
 impl FamilySettings {

@@ -4,6 +4,7 @@ mod fixtures;
 mod program;
 
 mod alone;
+mod autoencoder;
 mod bad_input;
 mod bench;
 mod disk;
