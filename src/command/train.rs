@@ -184,22 +184,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         limit: Duration::from_secs_f64(sections.trainer.hang_seconds),
         key: "trainer.hang_seconds",
     }));
-    if let Some((name, checksum)) = run.newest() {
-        let life = session.allocation().life().map_or_else(String::new, |life| format!(", {life}"));
-        log::info!("RESUMED after step {} of {} from {name} ({checksum}){life}", run.step(), schedule.steps);
-    }
-    log::info!(
-        "{} steps of {} records in {} microbatches on {} {}, into {}",
-        schedule.steps - run.step(),
-        cut.global,
-        cut.microbatches,
-        session.ranks(),
-        if session.ranks() == 1 { "rank" } else { "ranks" },
-        arguments.run.display()
-    );
-    if let Some(advice) = sections.family.advice(cut.microbatch()) {
-        log::warn!("{advice}");
-    }
+    announce(session, arguments, &config, &run, schedule.steps);
     let outcome = run.train()?;
     log::info!(
         "{} after step {} of {}: {} samples a second, checkpoint {} ({})",
@@ -211,6 +196,27 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         outcome.checksum
     );
     Ok(if outcome.status == Status::Done { Exit::Done } else { Exit::Stopped })
+}
+
+/// Says in the log what is going to be done, and what works badly.
+fn announce(session: &Session, arguments: &Arguments, config: &RunConfig, run: &Run, steps: u64) {
+    let cut = config.cut();
+    if let Some((name, checksum)) = run.newest() {
+        let life = session.allocation().life().map_or_else(String::new, |life| format!(", {life}"));
+        log::info!("RESUMED after step {} of {steps} from {name} ({checksum}){life}", run.step());
+    }
+    log::info!(
+        "{} steps of {} records in {} microbatches on {} {}, into {}",
+        steps - run.step(),
+        cut.global,
+        cut.microbatches,
+        session.ranks(),
+        if session.ranks() == 1 { "rank" } else { "ranks" },
+        arguments.run.display()
+    );
+    if let Some(advice) = config.sections().family.advice(cut.microbatch()) {
+        log::warn!("{advice}");
+    }
 }
 
 /// What makes the run what it is: its configuration, and the data that it learns from as they are.

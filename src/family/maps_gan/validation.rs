@@ -65,7 +65,9 @@ impl MapsValidator {
         let records: Vec<u64> =
             agree(comm, dataset.validation_split())?.ranges().flatten().take(maps as usize).collect();
         let batches: Vec<&[u64]> = records.chunks(MADE_AT_ONCE as usize).collect();
-        let of_batch = |batch: &&[u64]| sums_of(&dataset.read_records(0, batch)?, side).map(Some).map_err(not_maps);
+        let of_batch = |batch: &&[u64]| {
+            sums_of(&dataset.read_records(0, batch)?, side).map(Some).map_err(|error| not_maps(&error))
+        };
         let mine = batches.iter().skip(comm.rank()).step_by(comm.ranks()).map(of_batch);
         let mine = agree(comm, mine.collect::<Result<Vec<_>, DataError>>())?;
         let sums = add_in_batch_order(comm, mine, batches.len() as u64, numbers(side));
@@ -137,7 +139,7 @@ fn sums_of(values: &[f32], side: usize) -> Result<Vec<f64>, StatisticsError> {
     Ok(sums)
 }
 
-fn not_maps(error: StatisticsError) -> DataError {
+fn not_maps(error: &StatisticsError) -> DataError {
     DataError::Usage(format!("split `{}`: {error}", split::VALIDATION))
 }
 

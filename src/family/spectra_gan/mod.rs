@@ -69,7 +69,7 @@ impl Settings {
     /// The codec for these wavelengths; the error says what is wrong.
     fn codec(&self, wavelength_um: &[f64]) -> Result<Encoding, String> {
         let CodecSection::Aspa(settings) = &self.codec;
-        let aspa = Aspa::new(settings.clone(), wavelength_um).map_err(|fault| fault.to_string())?;
+        let aspa = Aspa::new(settings.clone(), wavelength_um)?;
         Ok(Encoding::Codec(Arc::new(aspa)))
     }
 }
