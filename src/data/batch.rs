@@ -38,13 +38,19 @@ impl Batch {
         };
         let matrix = |values: &[f32]| Tensor::from_slice(values).view([rows as i64, -1]).to_device(device);
         let table = |values: &[f32]| if values.is_empty() { empty(rows, device) } else { matrix(values) };
-        let present: Vec<f32> = microbatch.present.iter().map(|&present| f32::from(present)).collect();
+        let modalities = microbatch.values.len() as i64;
+        let present = if microbatch.present.iter().all(|&present| present == 1) {
+            Tensor::ones([rows as i64, modalities], (Kind::Float, device)) // the usual case, without a copy
+        } else {
+            let present: Vec<f32> = microbatch.present.iter().map(|&present| f32::from(present)).collect();
+            table(&present)
+        };
         let known: Vec<f32> = microbatch.labels.iter().map(|label| f32::from(u8::from(!label.is_nan()))).collect();
         let labels: Vec<f32> =
             microbatch.labels.iter().map(|label| if label.is_nan() { 0.0 } else { *label }).collect();
         Self {
             inputs: microbatch.values.iter().zip(shapes).map(input).collect(),
-            present: table(&present),
+            present,
             labels: table(&labels),
             known: table(&known),
             ids: microbatch.ids.clone(),
