@@ -1,6 +1,7 @@
 //! skyforge trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
 //!
-//! A room a folder; `docs/design.md` says which room may import which, and `tests/library/rooms.rs` holds it to that.
+//! Each folder is a room; `docs/architecture.md` says which room may import which, and `tests/library/rooms.rs` fails on
+//! any other import.
 
 // The ground every room stands on.
 pub mod device;

@@ -1,4 +1,4 @@
-//! Who may import whom (`docs/design.md`): the arrows between the rooms go one way.
+//! Who may import whom (`docs/architecture.md`): the arrows between the rooms go one way.
 
 use std::collections::BTreeSet;
 use std::fs;
