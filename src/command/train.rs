@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use tch::Device;
 
-use super::game::objective;
+use super::objective::objective;
 use super::session::{Session, check_ranks};
 use super::staging::{self, StageArguments};
 use super::{CommandError, logging, provenance};

@@ -1,9 +1,9 @@
-//! A third player beside a generator and a discriminator: the embedder, who learns the way back from a map to the latent numbers
-//! that make it, also where much of the map is veiled.
+//! The embedder, a third network beside a generator and a discriminator: it estimates the latent vector of a map, also where
+//! much of the map is masked.
 //!
-//! Letters: z = latent numbers, x = a real map, G = generator, E = embedder, V = a veil, drawn afresh.
+//! Letters: z = latent vector, x = a real map, G = generator, E = embedder, V = a mask, drawn afresh.
 //!
-//! | who | minimises besides | source |
+//! | network | minimises besides | source |
 //! | --- | --- | --- |
 //! | embedder | latent mean (E(V(G(z))) - z)^2 | Murray, Fabbro and Yi, with V = 1 |
 //! | embedder | reconstruction d(x, G(E(V(x)))) | Pathak et al. 2016, eq. 1, through latent numbers |
@@ -87,7 +87,7 @@ impl EmbedderSettings {
     }
 }
 
-/// The player, with what it needs to veil maps and to compare them.
+/// The network, with what masks maps and compares them.
 pub(super) struct Embedding {
     pub settings: EmbedderSettings,
     pub store: nn::VarStore,

@@ -17,7 +17,7 @@ use crate::data::Batch;
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// The first microbatch's gradient of the first player is no number.
+    /// The first microbatch's gradient of the first network is not a number.
     Nan,
     /// The rank panics at the start of the step.
     Panic,

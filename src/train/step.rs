@@ -132,6 +132,13 @@ impl<'a> Stepper<'a> {
         cut: Cut,
         adam: impl Fn(&str) -> AdamSettings,
     ) -> Self {
+        let phases = objective.phases();
+        for (number, phase) in phases.iter().enumerate() {
+            if let Feed::SameAs(source) = phase.feed {
+                let earlier = phases[..number].get(source).is_some_and(|phase| phase.feed == Feed::Fresh);
+                assert!(earlier, "phase {number} names an earlier phase that has records of its own");
+            }
+        }
         let bind = |network: &Network| {
             Replica::new(network, home(network.store.device()), adam(network.name), comm, cut.microbatches)
         };
@@ -140,7 +147,7 @@ impl<'a> Stepper<'a> {
             comm,
             draw,
             cut,
-            phases: objective.phases(),
+            phases,
             replicas: objective.networks().iter().map(bind).collect(),
             overlap: true,
             early: None,

@@ -28,7 +28,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("ingest", &["atmosphere", "data"]),
     ("checkpoint", &["optim"]),
     ("infer", &["data", "nn", "checkpoint"]),
-    ("objective", &["data", "nn", "checkpoint", "infer"]),
+    ("objective", &["data", "nn", "infer"]),
     ("train", &["data", "nn", "objective", "infer", "comm", "optim", "checkpoint"]),
     ("ledger", &["comm"]),
     ("catalog", &[]),

@@ -12,7 +12,7 @@ use super::workload::encodings;
 use super::{median, of_all};
 use crate::comm::{Communicator, First};
 use crate::command::CommandError;
-use crate::command::game::objective;
+use crate::command::objective::objective;
 use crate::command::output::say;
 use crate::command::session::Session;
 use crate::config::RunConfig;

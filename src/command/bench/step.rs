@@ -12,7 +12,7 @@ use super::workload::{encodings, microbatch};
 use super::{figures, limit, median, range};
 use crate::comm::Communicator;
 use crate::command::CommandError;
-use crate::command::game::objective;
+use crate::command::objective::objective;
 use crate::command::output::say;
 use crate::command::session::{Session, check_ranks};
 use crate::config::{ConfigError, Override, RunConfig};

@@ -11,7 +11,7 @@ use super::facts::Wanted;
 use super::finding::Finding;
 use super::judge::verb;
 use crate::command::Session;
-use crate::command::game::objective;
+use crate::command::objective::objective;
 use crate::command::train::schedule;
 use crate::config::RunConfig;
 use crate::data::{Dataset, Split};

@@ -20,6 +20,9 @@ use crate::objective::Objective;
 use crate::rng::Chance;
 use crate::train::{Score, Validator};
 
+/// Records of a microbatch below which batch norm is warned of.
+const FEW: usize = 8;
+
 /// A convolutional autoencoder of maps, trained on the mean squared error of their pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +100,11 @@ impl Family for Settings {
             return Err(SettingFault::new("batch.global", &global, wanted));
         }
         Ok(())
+    }
+
+    fn advice(&self, microbatch: usize) -> Option<String> {
+        (microbatch < FEW)
+            .then(|| format!("microbatches of {microbatch} records: moments of batch norm are rough below {FEW}"))
     }
 
     fn encodings(

@@ -9,7 +9,7 @@ use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, Validation};
 use crate::checkpoint::CheckpointError;
 use crate::comm::Disagreement;
 use crate::data::{DataError, Encoding, Kind, Label, Modality, Transform, modality};
-use crate::infer::TrainedModel;
+use crate::infer::{Networks, TrainedModel};
 use crate::objective::Objective;
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSection, section::gan_section};
@@ -74,7 +74,11 @@ impl Family for Settings {
 
     fn open(&self, opening: Opening) -> Result<Box<dyn TrainedModel>, CheckpointError> {
         let Opening { checkpoint, averaged, precision, device, .. } = opening;
-        Ok(Box::new(self.gan().open(checkpoint, averaged, None, device, precision)?))
+        let (gan, measurement) = (self.gan(), None); // maps are compared pixel by pixel
+        let embedder = gan.embedder_size();
+        let networks =
+            Networks::open(checkpoint, averaged, &gan.dcgan, embedder.as_ref(), measurement, device, precision)?;
+        Ok(Box::new(networks))
     }
 
     fn benchmark_encodings(&self, transform: Option<Transform>) -> Result<Vec<Encoding>, SettingFault> {

@@ -26,8 +26,8 @@ use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault};
 use crate::atmosphere::named_grid;
 use crate::checkpoint::CheckpointError;
 use crate::data::{Encoding, Kind, Label, Modality, Transform, modality};
-use crate::infer::TrainedModel;
 use crate::infer::networks::Measurement;
+use crate::infer::{Networks, TrainedModel};
 use crate::nn::dcgan::Output;
 use crate::objective::Objective;
 use crate::objective::embedder::EmbedderSettings;
@@ -148,7 +148,11 @@ impl Family for Settings {
     fn open(&self, opening: Opening) -> Result<Box<dyn TrainedModel>, CheckpointError> {
         let Opening { checkpoint, averaged, precision, device, encodings } = opening;
         let measurement: Box<dyn Measurement> = Box::new(AspaTensors::new(&aspa_of(encodings), device));
-        Ok(Box::new(self.gan().open(checkpoint, averaged, Some(measurement), device, precision)?))
+        let (gan, measurement) = (self.gan(), Some(measurement));
+        let embedder = gan.embedder_size();
+        let networks =
+            Networks::open(checkpoint, averaged, &gan.dcgan, embedder.as_ref(), measurement, device, precision)?;
+        Ok(Box::new(networks))
     }
 
     fn benchmark_encodings(&self, _: Option<Transform>) -> Result<Vec<Encoding>, SettingFault> {

@@ -6,10 +6,7 @@
 use tch::Device;
 
 use super::{Gan, GanSettings, Loss, Noise, Penalty, Update};
-use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::data::Encoding;
-use crate::infer::Networks;
-use crate::infer::networks::Measurement;
 use crate::nn::Precision;
 use crate::nn::dcgan::{DcganSettings, Norm};
 use crate::nn::embedder::EmbedderSize;
@@ -264,17 +261,9 @@ impl GanSection<'_> {
         }
     }
 
-    /// The networks of a checkpoint; `measurement` reads measured values out of images.
-    pub fn open(
-        &self,
-        checkpoint: &Checkpoint,
-        averaged: bool,
-        measurement: Option<Box<dyn Measurement>>,
-        device: Device,
-        precision: Precision,
-    ) -> Result<Networks, CheckpointError> {
-        let embedder = self.embedder.map(|embedder| EmbedderSize { hidden: embedder.hidden });
-        Networks::open(checkpoint, averaged, &self.dcgan, embedder.as_ref(), measurement, device, precision)
+    /// The size of the embedder, if there is one.
+    pub fn embedder_size(&self) -> Option<EmbedderSize> {
+        self.embedder.map(|embedder| EmbedderSize { hidden: embedder.hidden })
     }
 
     /// Whether encoded records have the shape that the networks take; the error says what was wanted.

@@ -28,27 +28,27 @@ pub enum Noise {
     Shared,
 }
 
-/// Everything about the game but the networks.
+/// How generator and discriminator are trained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GanSettings {
-    /// The loss of both players.
+    /// Adversarial loss of both networks.
     pub loss: Loss,
     /// Arithmetic of convolutions in training.
     pub precision: Precision,
     /// What holds the slope of the discriminator to 1, if anything.
     pub penalty: Option<Penalty>,
-    /// Probability that a map's label is flipped in the discriminator's move, drawn for each map.
+    /// Probability that a map's label is flipped in the discriminator's phase, drawn for each map.
     pub label_flip: f64,
     /// Standard deviation of the noise that is added to all maps before the discriminator (Arjovsky and Bottou 2017, section 3).
     pub instance_noise: f64,
     /// Decay of the average of the generator's weights, and the embedder's, if one is kept.
     pub average: Option<f64>,
-    /// How the players take turns.
+    /// Order of the updates.
     pub update: Update,
-    /// Whose noise is whose.
+    /// Latent vectors of the generator's update.
     pub noise: Noise,
-    /// Discriminator moves a step (k).
+    /// Updates of the discriminator in a step (k).
     pub discriminator_updates: u32,
-    /// Generator moves a step (m).
+    /// Updates of the generator in a step (m).
     pub generator_updates: u32,
 }
