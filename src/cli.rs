@@ -51,7 +51,7 @@ pub enum Verb {
     Ingest(ingest::What),
     /// Say what a dataset, a shard, a table, a checkpoint or a run is, and whether it is whole.
     Inspect(inspect::Arguments),
-    /// Train networks; goes on by itself where the run folder has a checkpoint.
+    /// Train a model; resumes from the newest checkpoint in RUN.
     Train(train::Arguments),
     /// Draw new records from a trained generator.
     Sample(sample::Arguments),

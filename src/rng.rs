@@ -9,11 +9,11 @@
 pub enum Stream {
     /// Initial weights.
     Weights = 1,
-    /// Latent noise of the discriminator's moves, and of both players where noise is shared.
+    /// Latent noise of the discriminator's phases, and of the generator's where noise is shared.
     Noise = 2,
-    /// Latent noise of the generator's moves where noise is fresh.
+    /// Latent noise of the generator's phases where noise is fresh.
     GeneratorNoise = 3,
-    /// Label flips of the discriminator's moves.
+    /// Label flips of the discriminator's phases.
     LabelFlip = 4,
     /// Latent noise of sampled records.
     Sample = 5,
@@ -29,7 +29,7 @@ pub enum Stream {
     Interpolation = 10,
     /// What an embedder does not get to see, and the noise on what it does.
     Veil = 11,
-    /// Latent noise of the embedder's moves.
+    /// Latent noise of the embedder's phases.
     EmbedderNoise = 12,
     /// Noise on maps before the discriminator.
     InstanceNoise = 13,
@@ -47,6 +47,12 @@ pub enum Stream {
     Rank = 19,
     /// Errors of simulated spectra that a retrieval is calibrated on.
     Observation = 20,
+    /// Masks of dropout layers, of which those of one forward follow each other.
+    Dropout = 21,
+    /// Noise on the latent vector of a variational model.
+    LatentNoise = 22,
+    /// Augmentation of records.
+    Augmentation = 23,
 }
 
 /// The source of all chance of a run.

@@ -24,7 +24,7 @@ use crate::rng::Draw;
 use crate::train::signals::StopFlag;
 use crate::train::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Training};
 
-/// Train networks; goes on by itself where the run folder has a checkpoint.
+/// Train a model; resumes from the newest checkpoint in RUN.
 ///
 /// USR1, USR2, TERM or HUP stop it after the step under way: a checkpoint is written, the exit code is 75, and the same
 /// command goes on from there, on any number of ranks up to batch.microbatches.

@@ -66,21 +66,16 @@ impl Batch {
     /// Where a record cannot be read, or is not one that an encoding takes.
     pub fn read(dataset: &Dataset, records: &[u64], encodings: &[Encoding], device: Device) -> Result<Self, DataError> {
         let manifest = dataset.manifest();
-        let mut microbatch = Microbatch::default();
-        for neighbours in records.chunk_by(|a, b| a + 1 == *b) {
-            let range = neighbours[0]..neighbours[0] + neighbours.len() as u64;
-            microbatch.labels.extend(dataset.read_labels(range.clone())?);
-            microbatch.ids.extend(dataset.read_ids(range.clone())?);
-            microbatch.present.extend(dataset.read_present(range)?);
-        }
+        let rows = dataset.read_rows(records)?;
         let (modalities, labels) = (manifest.modalities.len(), manifest.labels.len());
+        let mut microbatch =
+            Microbatch { present: rows.present, labels: rows.labels, ids: rows.ids, ..Microbatch::default() };
         let mut shapes = Vec::new();
         for (number, (modality, encoding)) in manifest.modalities.iter().zip(encodings).enumerate() {
-            let values = dataset.read_records(number, records)?;
             let shape = encoding.shape(&modality.shape);
             let mut images = vec![0.0; records.len() * shape.iter().product::<usize>()];
-            let each = values.chunks_exact(modality.len()).zip(images.chunks_exact_mut(shape.iter().product()));
-            for (row, (values, image)) in each.enumerate() {
+            let values = rows.values[number].chunks_exact(modality.len());
+            for (row, (values, image)) in values.zip(images.chunks_exact_mut(shape.iter().product())).enumerate() {
                 if microbatch.present[row * modalities + number] == 1 {
                     let labels = &microbatch.labels[row * labels..(row + 1) * labels];
                     encoding.encode(records[row], values, labels, image)?;
@@ -90,6 +85,19 @@ impl Batch {
             shapes.push(shape);
         }
         Ok(Self::new(&microbatch, &shapes, device))
+    }
+
+    /// The same on `device`.
+    #[must_use]
+    pub fn to_device(&self, device: Device) -> Self {
+        Self {
+            inputs: self.inputs.iter().map(|input| input.to_device(device)).collect(),
+            present: self.present.to_device(device),
+            labels: self.labels.to_device(device),
+            known: self.known.to_device(device),
+            ids: self.ids.clone(),
+            position: self.position,
+        }
     }
 
     /// Records without labels that have all modalities.

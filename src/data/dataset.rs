@@ -12,7 +12,7 @@ use super::DataError;
 use super::manifest::{Blocks, Manifest, ShardEntry};
 use super::modality::Modality;
 pub use super::shard::Block;
-use super::shard::Shard;
+use super::shard::{Rows, Shard};
 use super::split::{Split, VALIDATION};
 
 /// Files held open at once; a process may often have only 1024.
@@ -92,10 +92,29 @@ impl Dataset {
     /// The same of `records` in their order, `[n, ..shape]` flat.
     pub fn read_records(&self, modality: usize, records: &[u64]) -> Result<Vec<f32>, DataError> {
         let mut values = Vec::new();
-        for neighbours in records.chunk_by(|a, b| a + 1 == *b) {
-            values.extend(self.read(modality, neighbours[0]..neighbours[0] + neighbours.len() as u64)?);
+        for neighbours in neighbours(records) {
+            values.extend(self.read(modality, neighbours)?);
         }
         Ok(values)
+    }
+
+    /// Everything of `records`, in their order, in physical units.
+    pub fn read_rows(&self, records: &[u64]) -> Result<Rows, DataError> {
+        let modalities = &self.manifest.modalities;
+        let mut rows = Rows { values: vec![Vec::new(); modalities.len()], ..Rows::default() };
+        for neighbours in neighbours(records) {
+            self.each_row(neighbours, |block, row| {
+                for (number, (modality, values)) in modalities.iter().zip(&mut rows.values).enumerate() {
+                    let place = values.len();
+                    values.resize(place + modality.len(), 0.0);
+                    block.copy_row(number, row, &mut values[place..]);
+                    rows.present.push(u8::from(block.is_present(number, row)));
+                }
+                rows.labels.extend(block.labels(row));
+                rows.ids.push(block.id(row));
+            })?;
+        }
+        Ok(rows)
     }
 
     /// The split that a model is measured on during training.
@@ -120,16 +139,6 @@ impl Dataset {
         let mut values = Vec::new();
         self.each_row(records, |block, row| values.extend(block.labels(row)))?;
         Ok(values)
-    }
-
-    /// Which modalities records have, `[n, modalities]` flat: 1, or 0 where a record lacks one.
-    pub fn read_present(&self, records: Range<u64>) -> Result<Vec<u8>, DataError> {
-        let mut present = Vec::new();
-        let modalities = self.manifest.modalities.len();
-        self.each_row(records, |block, row| {
-            present.extend((0..modalities).map(|modality| u8::from(block.is_present(modality, row))));
-        })?;
-        Ok(present)
     }
 
     /// Names of records, `[n]`.
@@ -327,4 +336,10 @@ fn check_size(folder: &Path, entry: &ShardEntry) -> Result<(), DataError> {
         Err(source) => return Err(DataError::File { path, source }),
     };
     Err(DataError::Shard { shard: entry.file.clone(), reason })
+}
+
+/// Runs of neighbours among `records`, in their order.
+fn neighbours(records: &[u64]) -> impl Iterator<Item = Range<u64>> + '_ {
+    let runs = records.chunk_by(|a, b| a + 1 == *b);
+    runs.map(|run| run[0]..run[0] + run.len() as u64)
 }

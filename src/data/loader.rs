@@ -122,7 +122,7 @@ pub struct Microbatch {
     /// `[n]`, names of the records.
     pub ids: Vec<u64>,
     /// Rows of damaged blocks in windows that begin with it.
-    skipped_rows: u64,
+    pub(super) skipped_rows: u64,
 }
 
 /// Hands over this worker's microbatches in order, for ever. Knows no ranks.

@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use hdf5::types::{FixedAscii, TypeDescriptor};
+use hdf5::types::{FixedAscii, TypeDescriptor, VarLenUnicode};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::DataError;
@@ -112,14 +112,12 @@ impl Shard {
             let reason = format!("has format {format}, expected {FORMAT}{remedy}");
             return Err(DataError::Shard { shard: files::name_of(path), reason });
         }
-        let mut shard = Self::read(path, &file).map_err(hdf5_error(path))?;
-        shard.sealed = sealed;
-        Ok(shard)
+        Self::read(path, &file, sealed).map_err(hdf5_error(path))
     }
 
     /// What the HDF5 file says.
-    fn read(path: &Path, file: &hdf5::File) -> hdf5::Result<Self> {
-        let names = modality_names(file)?;
+    fn read(path: &Path, file: &hdf5::File, sealed: bool) -> hdf5::Result<Self> {
+        let names = modality_names(file, sealed)?;
         let arrays = names.iter().map(|name| file.dataset(name)).collect::<hdf5::Result<Vec<_>>>()?;
         if arrays.is_empty() {
             return Err("has no modality, expected at least 1".into());
@@ -132,7 +130,7 @@ impl Shard {
         let shard = Self {
             name: files::name_of(path),
             path: path.to_path_buf(),
-            sealed: false,
+            sealed,
             recipe: file.attr("recipe").and_then(|recipe| recipe.read_scalar()).ok(),
             rows: rows as u64,
             modalities: names.into_iter().zip(arrays.iter().map(shape_of)).collect(),
@@ -471,7 +469,7 @@ pub(super) fn to_bytes<T: Copy, const N: usize>(values: &[T], bytes: fn(T) -> [u
 }
 
 /// Names of the modalities, in order.
-fn modality_names(file: &hdf5::File) -> hdf5::Result<Vec<String>> {
+fn modality_names(file: &hdf5::File, sealed: bool) -> hdf5::Result<Vec<String>> {
     let attribute = file.attr("modalities")?;
     match attribute.dtype()?.to_descriptor()? {
         TypeDescriptor::FixedAscii(length) if length <= LONGEST_NAME => {
@@ -481,7 +479,11 @@ fn modality_names(file: &hdf5::File) -> hdf5::Result<Vec<String>> {
             let names = names.iter().map(text).collect::<Result<Vec<_>, _>>();
             names.map_err(|_| "attribute `modalities` has bytes that are no text, expected ASCII text".into())
         }
-        // Of variable length, it is not read: libhdf5 can hang on such text in a damaged file.
+        // As the first shards of this format have it. In a file that may be damaged libhdf5 can hang on such text.
+        TypeDescriptor::VarLenUnicode if sealed => {
+            let names: Vec<VarLenUnicode> = attribute.read_raw()?;
+            Ok(names.iter().map(ToString::to_string).collect())
+        }
         other => Err(format!("attribute `modalities` is {other}, expected ASCII text of a fixed length (S64)").into()),
     }
 }

@@ -111,28 +111,28 @@ impl Embedding {
         Self { settings, store, embedder, masking }
     }
 
-    /// What `generator` makes of latent numbers in step number `step`.
+    /// What `generator` makes of latent vectors in step number `step`.
     fn make(generator: &Generator, z: &Tensor, step: u64) -> Tensor {
         let moments = BatchMoments::default();
         generator.forward(z, if step < WARM_UP { Pass::Training(&moments) } else { Pass::Inference })
     }
 
-    /// How far latent numbers `z`, `[b, z]`, are from those embedded of the veiled maps that `generator` makes of them.
+    /// How far latent vectors `z`, `[b, z]`, are from those embedded of the masked maps that `generator` makes of them.
     pub fn latent_error(&self, generator: &Generator, z: &Tensor, step: u64, chance: &mut Chance) -> Tensor {
         let (maps, known) = tch::no_grad(|| self.masking.mask(&Self::make(generator, z, step), chance));
         let found = self.embedder.forward(&maps, &known, Pass::Training(&BatchMoments::default()));
         (found - z).square().mean(Kind::Float)
     }
 
-    /// How far `maps` are from what `generator` makes of them where they are veiled, and the mean square that is restrained.
-    pub fn veiled_error(&self, generator: &Generator, maps: &Tensor, step: u64, chance: &mut Chance) -> [Tensor; 2] {
-        let (veiled, known) = tch::no_grad(|| self.masking.mask(maps, chance));
-        let numbers = self.embedder.unbounded(&veiled, &known, Pass::Training(&BatchMoments::default()));
+    /// How far `maps` are from what `generator` makes of them where they are masked, and the mean square of the embedder's outputs.
+    pub fn masked_error(&self, generator: &Generator, maps: &Tensor, step: u64, chance: &mut Chance) -> [Tensor; 2] {
+        let (masked, known) = tch::no_grad(|| self.masking.mask(maps, chance));
+        let numbers = self.embedder.unbounded(&masked, &known, Pass::Training(&BatchMoments::default()));
         let made = Self::make(generator, &self.embedder.in_range(&numbers), step);
         [self.masking.distance(maps, &made), numbers.square().mean(Kind::Float)]
     }
 
-    /// How far `maps` are from what `generator` makes of their latent numbers, which are taken as they are.
+    /// How far `maps` are from what `generator` makes of their latent vectors, which are constants here.
     pub fn reconstruction_error(&self, generator: &Generator, maps: &Tensor, step: u64) -> Tensor {
         let z = tch::no_grad(|| self.embedder.forward(maps, &maps.ones_like(), Pass::Inference));
         self.masking.distance(maps, &Self::make(generator, &z, step))

@@ -33,9 +33,17 @@ pub struct Network<'a> {
     pub norm_momentum: f64,
     /// Singular vectors of spectral norms, of which each update of the network makes one power iteration.
     pub spectral: Vec<SpectralVectors>,
-    /// What batch moments of averaged weights are computed from: `Feed::Fresh` for records of the training split,
-    /// `Feed::SizeOnly` for noise.
-    pub recalibrated_on: Feed,
+    /// What batch moments of averaged weights are computed from. Without effect for a network without batch norm.
+    pub recalibrated_on: MomentsFrom,
+}
+
+/// What batch moments of averaged weights are computed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MomentsFrom {
+    /// Noise that the objective draws: for networks that make records.
+    Noise,
+    /// Records of the training split: for networks that look at records.
+    Records,
 }
 
 /// What a phase works on.
@@ -135,9 +143,9 @@ pub trait Objective {
     /// networks are being updated. `input` has records where the phase's feed has.
     fn begin<'a>(&'a self, phase: &Phase, context: &StepContext, input: Input) -> Box<dyn Forward + 'a>;
 
-    /// Batch moments of `network` with the weights that are in place, as inference uses them: running moments of
-    /// averaged weights are made of several of these. `index` tells them apart; `input` is what
-    /// [`Network::recalibrated_on`] says.
+    /// Batch moments of `network`, which has batch norm, with the weights that are in place, as inference uses them: running
+    /// moments of averaged weights are made of several of these. `index` tells them apart; `input` has records where
+    /// [`Network::recalibrated_on`] says so, else the size of a batch alone.
     fn recalibrate(&self, network: usize, draw: Draw, index: u64, input: Input) -> Vec<Tensor>;
 
     /// The networks with the weights that are in place, at work as in inference.

@@ -49,15 +49,18 @@ impl Stepper<'_> {
         self.early = None; // it has read other weights
         let live: Vec<_> = self.replicas.iter_mut().map(super::replica::Replica::put_average).collect();
         let (objective, draw, size) = (self.objective, self.draw, self.recalibration_size());
-        for (network, replica) in self.replicas.iter_mut().enumerate().filter(|(network, _)| live[*network].is_some()) {
-            let records = replica.needs_records();
-            assert!(!records || !self.recalibration.is_empty(), "there are records for batch moments");
-            let input = |index: u64| {
-                if records { Input::Records(&self.recalibration[index as usize]) } else { Input::Size(size) }
-            };
-            let batches = if records { self.recalibration.len() as u64 } else { RECALIBRATION_BATCHES };
-            let moments = |index| objective.recalibrate(network, draw, index, input(index));
-            replica.set_moments((0..batches).map(moments));
+        for (network, replica) in self.replicas.iter_mut().enumerate().filter(|(_, replica)| replica.has_moments()) {
+            if replica.needs_records() {
+                assert!(!self.recalibration.is_empty(), "there are records for batch moments");
+                let device = replica.space.parameters().tensor().device();
+                let batches = self.recalibration.iter().map(|batch| batch.to_device(device));
+                let moments =
+                    |(index, batch): (u64, Batch)| objective.recalibrate(network, draw, index, Input::Records(&batch));
+                replica.set_moments((0..).zip(batches).map(moments));
+            } else {
+                let moments = |index| objective.recalibrate(network, draw, index, Input::Size(size));
+                replica.set_moments((0..RECALIBRATION_BATCHES).map(moments));
+            }
         }
         let made = work(self);
         for (replica, live) in self.replicas.iter_mut().zip(&live) {

@@ -15,7 +15,7 @@ use crate::comm::tree::TreeSum;
 use crate::comm::{self, Communicator, DeviceSum, Pending, alarm};
 use crate::exit::Exit;
 use crate::nn::SpectralVectors;
-use crate::objective::{BackwardStats, Feed, Network};
+use crate::objective::{BackwardStats, MomentsFrom, Network};
 use crate::optim::{Adam, AdamSettings, Buffer, FlatSpace, Home, Lent};
 
 /// One network of a run.
@@ -34,7 +34,7 @@ pub(super) struct Replica {
     /// Moments of the forwards that counted since the last accepted step: their sum, and how many.
     pending: (Vec<f32>, usize),
     /// What moments of averaged weights are computed from.
-    pub recalibrated_on: Feed,
+    pub recalibrated_on: MomentsFrom,
     pub average: Option<Average>,
     /// Singular vectors of spectral norms, which are part of the state.
     spectral: Vec<SpectralVectors>,
@@ -173,6 +173,7 @@ impl Replica {
         }
         if let Some(stats) = stats {
             self.forwards = stats.moments.len();
+            assert_eq!(stats.metrics.len(), self.metrics.len(), "{} reports its metrics", self.name);
             let (metrics, moments) = self.space.gradient_mut()[count..].split_at_mut(self.metrics.len());
             for (slot, value) in metrics.iter_mut().zip(&stats.metrics) {
                 *slot = (value.double_value(&[]) * share) as f32;
@@ -314,9 +315,14 @@ impl Replica {
         self.pending.1 = 0;
     }
 
-    /// Whether averaged weights need batch moments of records.
+    /// Whether averaged weights have batch moments of their own.
+    pub fn has_moments(&self) -> bool {
+        self.average.is_some() && !self.norms.is_empty()
+    }
+
+    /// Whether these are computed from records.
     pub fn needs_records(&self) -> bool {
-        self.average.is_some() && !self.norms.is_empty() && self.recalibrated_on == Feed::Fresh
+        self.has_moments() && self.recalibrated_on == MomentsFrom::Records
     }
 
     /// Puts the averaged weights in place, where an average is kept, and gives what stood there.

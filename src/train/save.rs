@@ -1,21 +1,36 @@
 //! What a run leaves behind while it trains: checkpoints, `outcome.toml`, and warnings in the log.
 
+use std::time::Instant;
+
 use super::bad_step::NotFinite;
 use super::error::TrainError;
 use super::outcome::{Outcome, Status};
 use super::recorder::RunRecorder;
 use super::resume::{checkpoints, name_of};
-use super::run::Run;
 use super::settings::Training;
+use super::step::Stepper;
 use super::validation::{Measured, Score};
 use super::watch::PATIENCE;
 use crate::checkpoint::{self, Keep, State};
 use crate::comm::agree;
 use crate::exit::Exit;
 
-impl Run<'_> {
+/// Where a run stands.
+pub(super) struct Standing<'a> {
+    pub training: &'a Training<'a>,
+    pub started: Instant,
+    /// Steps made, and how many of them before this program began.
+    pub step: u64,
+    pub first_step: u64,
+    /// Records that a step takes, all ranks together.
+    pub records_per_step: u64,
+    /// The newest checkpoint: folder name and checksum.
+    pub newest: Option<(String, String)>,
+}
+
+impl Standing<'_> {
     /// Says early that a run goes wrong, and where it was still well.
-    pub(super) fn warn(&self, symptom: Option<&'static str>, measured: Option<&Measured>) {
+    pub fn warn(&self, symptom: Option<&'static str>, measured: Option<&Measured>) {
         if self.training.comm.rank() != 0 {
             return;
         }
@@ -34,33 +49,32 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a checkpoint of this step is there, since the run resumed from it.
+    pub fn is_saved(&self) -> bool {
+        self.step == self.first_step && self.newest.is_some()
+    }
+
     /// Writes a checkpoint: rank 0 does, all learn how it went.
-    pub(super) fn save(
+    pub fn save(
         &mut self,
+        stepper: &mut Stepper,
         measured: Option<&Measured>,
         recorder: Option<&mut RunRecorder>,
     ) -> Result<(), TrainError> {
         let Training { comm, schedule, ref identity, not_finite, .. } = *self.training;
-        if self.step == self.first_step && self.newest.is_some() {
-            return Ok(()); // it is where it came from
+        if self.is_saved() {
+            return Ok(());
         }
-        self.turn_to(|| format!("the checkpoint of step {}", self.step));
         let checkpoints = checkpoints(self.training);
-        let scores = measured
-            .iter()
-            .flat_map(|measured| &measured.scores)
-            .map(|(name, score)| ((*name).to_owned(), *score))
-            .collect();
+        let scores = measured.iter().flat_map(|measured| &measured.scores);
+        let scores = scores.map(|(name, score)| ((*name).to_owned(), *score)).collect();
         let best = schedule.best.filter(|_| schedule.validate_every > 0).map(Score::criterion);
-        let state = State {
-            scores,
-            best,
-            ..State::new(self.step, self.step * self.records_per_step(), identity.table().clone())
-        };
+        let position = self.step * self.records_per_step;
+        let state = State { scores, best, ..State::new(self.step, position, identity.table().clone()) };
         let written = if comm.rank() == 0 {
             let synced = recorder.map_or(Ok(()), RunRecorder::sync);
             synced.and_then(|()| {
-                let saved = self.stepper.with_records(|records| checkpoint::save(&checkpoints, state, records))?;
+                let saved = stepper.with_records(|records| checkpoint::save(&checkpoints, state, records))?;
                 let way_back = (not_finite == NotFinite::Rollback).then_some(schedule.checkpoint_every);
                 let keep = Keep { newest: schedule.keep_checkpoints, every: schedule.keep_every, way_back };
                 checkpoint::keep(&checkpoints, keep)?;
@@ -76,9 +90,9 @@ impl Run<'_> {
     }
 
     /// Says in `outcome.toml` where the run stands.
-    pub(super) fn tell(&self, status: Status, exit: Option<Exit>, reason: &str) -> Result<Outcome, TrainError> {
+    pub fn tell(&self, status: Status, exit: Option<Exit>, reason: &str) -> Result<Outcome, TrainError> {
         let seconds = self.started.elapsed().as_secs_f64();
-        let samples = ((self.step - self.first_step) * self.records_per_step()) as f64;
+        let samples = ((self.step - self.first_step) * self.records_per_step) as f64;
         let (checkpoint, checksum) = self.newest.clone().unwrap_or_default();
         let outcome = Outcome {
             status,

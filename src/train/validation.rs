@@ -74,7 +74,9 @@ pub fn add_in_batch_order(
     numbers: usize,
 ) -> Option<Vec<f64>> {
     let missing = || vec![f64::NAN; numbers];
-    let packed = mine.into_iter().flat_map(|sums| sums.unwrap_or_else(missing)).flat_map(f64::to_le_bytes);
+    let mine: Vec<Vec<f64>> = mine.into_iter().map(|sums| sums.unwrap_or_else(missing)).collect();
+    assert!(mine.iter().all(|sums| sums.len() == numbers), "the sums of a batch are {numbers} numbers");
+    let packed = mine.into_iter().flatten().flat_map(f64::to_le_bytes);
     let all = comm.gather(&packed.collect::<Vec<u8>>());
     let mut total = vec![0.0; numbers];
     for batch in 0..batches as usize {

@@ -97,9 +97,9 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let begun = Instant::now();
     let trained = Trained::open(session, &arguments.run, &arguments.which)?;
     let settings = settings(arguments, &trained)?;
+    let dataset = Arc::new(session.agree(open(&arguments.dataset, &trained.facts))?);
     let mask = session.agree(Mask::parse(&arguments.mask, trained.facts.modality.kind))?;
     let out = arguments.out.as_deref().map(|out| OutputDataset::lock(session, out)).transpose()?;
-    let dataset = Arc::new(session.agree(open(&arguments.dataset, &trained.facts))?);
     let word = mask.to_string();
     let draw = Draw::new(arguments.seed);
     let holes = session.agree(Holes::of(&dataset, mask, draw))?;

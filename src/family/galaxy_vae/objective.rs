@@ -7,7 +7,7 @@ use super::network::Autoencoder;
 use crate::data::Batch;
 use crate::infer::{Reconstruct, TrainedModel};
 use crate::nn::{BatchMoments, BatchNorm, Pass, Precision};
-use crate::objective::{BackwardStats, Feed, Forward, Input, Network, Objective, Phase, StepContext};
+use crate::objective::{BackwardStats, Feed, Forward, Input, MomentsFrom, Network, Objective, Phase, StepContext};
 use crate::rng::Draw;
 
 /// The mean squared error of reconstructed pixels, in the range of the network.
@@ -58,7 +58,7 @@ impl Objective for Reconstruction {
             norms: network.norms(),
             norm_momentum: BatchNorm::MOMENTUM,
             spectral: Vec::new(),
-            recalibrated_on: Feed::Fresh,
+            recalibrated_on: MomentsFrom::Records,
         }]
     }
 

@@ -29,11 +29,15 @@ pub(super) struct ReconstructionValidator {
 }
 
 impl ReconstructionValidator {
-    /// On the first records of the validation split.
+    /// On the first records of the validation split, which ranks read once to know that they can be read.
     pub fn new(validation: Validation) -> Result<Self, Disagreement<DataError>> {
         let Validation { comm, dataset, records, encodings, device, .. } = validation;
         let split = agree(comm, dataset.validation_split())?;
-        let records = split.ranges().flatten().take(records as usize).collect();
+        let records: Vec<u64> = split.ranges().flatten().take(records as usize).collect();
+        // A damaged record is found before the first step, not after an hour.
+        let batches = records.chunks(MADE_AT_ONCE as usize).skip(comm.rank()).step_by(comm.ranks());
+        let read = |batch| Batch::read(dataset, batch, encodings, Device::Cpu).map(drop);
+        agree(comm, batches.map(read).collect::<Result<Vec<()>, DataError>>())?;
         Ok(Self { dataset: Arc::clone(dataset), records, encodings: encodings.to_vec(), device })
     }
 }

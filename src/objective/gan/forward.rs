@@ -213,13 +213,13 @@ impl<'a> GanForward<'a> {
         let EmbedderSettings { latent, reconstruction, latent_l2, .. } = embedding.settings;
         // The gradient of the generator's weights is not computed.
         let frozen = Frozen::new(&gan.generator_store);
-        let veil = |turn: u32| context.chance(Stream::Veil, 2 * phase.turn + turn, 2 * phase.turns);
+        let mask = |turn: u32| context.chance(Stream::Veil, 2 * phase.turn + turn, 2 * phase.turns);
         let z = gan.noise(self.chance(Stream::EmbedderNoise), self.size);
-        let latent_error = embedding.latent_error(&gan.generator, &z, context.step, &mut veil(0));
+        let latent_error = embedding.latent_error(&gan.generator, &z, context.step, &mut mask(0));
         let mut loss = &latent_error * latent;
         let mut metrics = vec![latent_error.detach()];
         if reconstruction > 0.0 {
-            let [error, square] = embedding.veiled_error(&gan.generator, self.records(), context.step, &mut veil(1));
+            let [error, square] = embedding.masked_error(&gan.generator, self.records(), context.step, &mut mask(1));
             loss += &error * reconstruction + &square * latent_l2;
             metrics.extend([error.detach(), square.detach()]);
         }

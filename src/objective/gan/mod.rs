@@ -20,7 +20,7 @@ pub use settings::{GanSettings, Noise, Update};
 
 use super::embedder::{EmbedderSettings, Embedding};
 use super::masking::Masking;
-use super::{Feed, Forward, Input, Network, Objective, Phase, StepContext};
+use super::{Feed, Forward, Input, MomentsFrom, Network, Objective, Phase, StepContext};
 use crate::infer::{Generate, TrainedModel};
 use crate::nn::dcgan::{DcganSettings, Discriminator, Generator};
 use crate::nn::embedder::EmbedderSize;
@@ -151,7 +151,7 @@ impl Objective for Gan {
                 norms: self.discriminator.norms(),
                 norm_momentum: BatchNorm::MOMENTUM,
                 spectral: Vec::new(),
-                recalibrated_on: Feed::SizeOnly,
+                recalibrated_on: MomentsFrom::Noise,
             },
             Network {
                 name: "generator",
@@ -162,7 +162,7 @@ impl Objective for Gan {
                 norms: self.generator.norms(),
                 norm_momentum: BatchNorm::MOMENTUM,
                 spectral: Vec::new(),
-                recalibrated_on: Feed::SizeOnly,
+                recalibrated_on: MomentsFrom::Noise,
             },
         ];
         networks.extend(self.embedding.as_ref().map(|embedding| Network {
@@ -174,7 +174,7 @@ impl Objective for Gan {
             norms: Vec::new(),
             norm_momentum: BatchNorm::MOMENTUM,
             spectral: Vec::new(),
-            recalibrated_on: Feed::SizeOnly,
+            recalibrated_on: MomentsFrom::Noise,
         }));
         networks
     }
@@ -194,10 +194,7 @@ impl Objective for Gan {
     }
 
     fn recalibrate(&self, network: usize, draw: Draw, index: u64, input: Input) -> Vec<Tensor> {
-        if network == EMBEDDER {
-            return Vec::new(); // it has no batch norm
-        }
-        assert_eq!(network, GENERATOR, "no average is kept of the discriminator's weights");
+        assert_eq!(network, GENERATOR, "no other network has an average and batch norm");
         let noise = self.noise(draw.at(Stream::Moments, index, 0), input.size());
         let moments = BatchMoments::default();
         // As inference, for which the moments are, in single precision.

@@ -4,7 +4,7 @@ use skyforge::comm::{Communicator, Solo, Threads};
 use skyforge::data::Batch;
 use skyforge::infer::TrainedModel;
 use skyforge::nn::{BatchMoments, Linear, Pass, SpectralVectors, Weights};
-use skyforge::objective::{BackwardStats, Feed, Forward, Input, Network, Objective, Phase, StepContext};
+use skyforge::objective::{BackwardStats, Feed, Forward, Input, MomentsFrom, Network, Objective, Phase, StepContext};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::{Draw, Stream};
 use skyforge::train::{Cut, Ended, Stepper};
@@ -57,7 +57,7 @@ impl Objective for Identity {
             norms: Vec::new(),
             norm_momentum: 0.1,
             spectral: vec![self.vectors()],
-            recalibrated_on: Feed::SizeOnly,
+            recalibrated_on: MomentsFrom::Records,
         }]
     }
 
@@ -72,7 +72,7 @@ impl Objective for Identity {
     }
 
     fn recalibrate(&self, _: usize, _: Draw, _: u64, _: Input) -> Vec<Tensor> {
-        Vec::new()
+        unreachable!("there is no batch norm")
     }
 
     fn model(&self) -> &dyn TrainedModel {

@@ -11,7 +11,7 @@ use skyforge::infer::TrainedModel;
 use skyforge::nn::Precision;
 use skyforge::nn::dcgan::{DcganSettings, Norm};
 use skyforge::objective::gan::{Gan, GanSettings, Loss, Noise, Penalty, Update};
-use skyforge::objective::{BackwardStats, Feed, Forward, Input, Network, Objective, Phase, StepContext};
+use skyforge::objective::{BackwardStats, Feed, Forward, Input, MomentsFrom, Network, Objective, Phase, StepContext};
 use skyforge::optim::{AdamSettings, Buffer, Home};
 use skyforge::rng::{Draw, Stream};
 use skyforge::train::{Cut, Ended, ParameterMismatch, Stepper};
@@ -73,7 +73,7 @@ impl Objective for Toy {
                 norms: Vec::new(),
                 norm_momentum: 0.1,
                 spectral: Vec::new(),
-                recalibrated_on: Feed::SizeOnly,
+                recalibrated_on: MomentsFrom::Noise,
             })
             .collect()
     }

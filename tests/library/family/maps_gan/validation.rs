@@ -8,7 +8,7 @@ use skyforge::data::normalise::Transform;
 use skyforge::data::{Dataset, DatasetWriter, Header, Modality, Split};
 use skyforge::family::maps_gan::validation::{MapsValidator, SCORES};
 use skyforge::infer::{Generate, TrainedModel};
-use skyforge::objective::{Feed, Forward, Input, Network, Objective, Phase, StepContext};
+use skyforge::objective::{Feed, Forward, Input, MomentsFrom, Network, Objective, Phase, StepContext};
 use skyforge::optim::AdamSettings;
 use skyforge::rng::{Draw, Stream};
 use skyforge::train::{Cut, Measured, Stepper, Validator};
@@ -47,7 +47,7 @@ impl Objective for Maker {
             norms: Vec::new(),
             norm_momentum: 0.1,
             spectral: Vec::new(),
-            recalibrated_on: Feed::SizeOnly,
+            recalibrated_on: MomentsFrom::Noise,
         }]
     }
 
