@@ -137,7 +137,7 @@ fn a_codec_is_for_spectra_and_written_out_where_it_was_not_set() {
     wrong(
         &data,
         &["validation.every=20"],
-        "`validation.every` is 20, expected 0, since only maps are measured and `family.kind` is \"spectra_gan\"",
+        "`validation.every` is 20, expected 0, since nothing is measured where `family.kind` is \"spectra_gan\"",
     );
     // Without a codec in the file it is that of ExoGAN, in full.
     let text = fs::read_to_string(EXOGAN).expect("it is there");
