@@ -1,4 +1,4 @@
-//! A microbatch as networks take it: tensors on their device.
+//! A microbatch as it is loaded, and as networks take it: tensors on their device.
 //!
 //! Shapes: b = records, m = modalities, p = labels.
 
@@ -7,7 +7,23 @@ use tch::{Device, Kind, Tensor};
 use super::DataError;
 use super::dataset::Dataset;
 use super::encoding::Encoding;
-use super::loader::Microbatch;
+
+/// One leaf of the gradient sum, ready for the network.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Microbatch {
+    /// Position of its first record.
+    pub position: u64,
+    /// For each modality `[n, ...]`, images of records in the network's range; 0 where a record lacks it.
+    pub values: Vec<Vec<f32>>,
+    /// `[n, modalities]`, 1 where the record has the modality, else 0.
+    pub present: Vec<u8>,
+    /// `[n, p]`, NaN = unknown, as they are on disk.
+    pub labels: Vec<f32>,
+    /// `[n]`, names of the records.
+    pub ids: Vec<u64>,
+    /// Rows of damaged blocks in windows that begin with it.
+    pub(super) skipped_rows: u64,
+}
 
 /// Records on a device.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use super::DataError;
-use super::batch::Batch;
+use super::batch::{Batch, Microbatch};
 use super::dataset::{Block, Dataset};
 use super::encoding::Encoding;
 use super::modality::Modality;
@@ -106,23 +106,6 @@ impl BatchPlan {
             position - place + global + mine.start
         }
     }
-}
-
-/// One leaf of the gradient sum, ready for the network.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Microbatch {
-    /// Position of its first record.
-    pub position: u64,
-    /// For each modality `[n, ...]`, images of records in the network's range; 0 where a record lacks it.
-    pub values: Vec<Vec<f32>>,
-    /// `[n, modalities]`, 1 where the record has the modality, else 0.
-    pub present: Vec<u8>,
-    /// `[n, p]`, NaN = unknown, as they are on disk.
-    pub labels: Vec<f32>,
-    /// `[n]`, names of the records.
-    pub ids: Vec<u64>,
-    /// Rows of damaged blocks in windows that begin with it.
-    pub(super) skipped_rows: u64,
 }
 
 /// Hands over this worker's microbatches in order, for ever. Knows no ranks.

@@ -28,12 +28,12 @@ pub mod split;
 pub mod stage;
 pub mod writer;
 
-pub use batch::Batch;
+pub use batch::{Batch, Microbatch};
 pub use codec::{Codec, CodecFault};
 pub use dataset::{Block, Dataset};
 pub use encoding::Encoding;
 pub use label::{Label, LabelKind};
-pub use loader::{BatchPlan, Damaged, Loader, LoaderSettings, Microbatch};
+pub use loader::{BatchPlan, Damaged, Loader, LoaderSettings};
 pub use manifest::{Blocks, Header, Layout, Manifest, ShardEntry};
 pub use mask::{MapMask, MaskError};
 pub use modality::{Axis, Bands, Dtype, Field, Kind, Modality};
