@@ -521,10 +521,10 @@ impl Filler {
                 Encoding::Transform(transform) => {
                     transform.forward(values).map_err(|source| DataError::Domain { record, source })
                 }
-                Encoding::Codec(codec) => {
+                Encoding::Codec(_) => {
                     whole.resize(self.record_len[modality], 0.0);
                     block.copy_row(modality, row, whole);
-                    codec.encode(whole, to.labels, values).map_err(|source| DataError::Codec { record, source })
+                    encoding.encode(record, whole, to.labels, values)
                 }
             };
             if let Err(error) = encoded {

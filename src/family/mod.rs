@@ -8,6 +8,8 @@ pub mod galaxy_vae;
 pub mod maps_gan;
 pub mod spectra_gan;
 
+mod shared;
+
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
 

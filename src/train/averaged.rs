@@ -3,6 +3,7 @@
 //! Running moments of batch norm follow the weights of training. Those of averaged weights are computed afresh, from
 //! drawn noise or from records of the training split, the same on every rank.
 
+use super::replica::Replica;
 use super::step::Stepper;
 use crate::checkpoint::NetworkRecord;
 use crate::data::Batch;
@@ -20,7 +21,7 @@ impl Stepper<'_> {
 
     /// Whether such batches have to be given with [`Self::recalibrate_on`].
     pub(super) fn needs_records(&self) -> bool {
-        self.replicas.iter().any(super::replica::Replica::needs_records)
+        self.replicas.iter().any(Replica::needs_records)
     }
 
     /// Gives the records that running moments of averaged weights are computed from, the same on every rank.
@@ -47,7 +48,7 @@ impl Stepper<'_> {
     /// Does `work` with averaged weights in place, and running moments that go with them. Everything is left as it was.
     fn while_averaged<T>(&mut self, work: impl FnOnce(&Self) -> T) -> T {
         self.early = None; // it has read other weights
-        let live: Vec<_> = self.replicas.iter_mut().map(super::replica::Replica::put_average).collect();
+        let live: Vec<_> = self.replicas.iter_mut().map(Replica::put_average).collect();
         let (objective, draw, size) = (self.objective, self.draw, self.recalibration_size());
         for (network, replica) in self.replicas.iter_mut().enumerate().filter(|(_, replica)| replica.has_moments()) {
             if replica.needs_records() {

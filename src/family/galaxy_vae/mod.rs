@@ -11,7 +11,7 @@ use tch::{Tensor, nn};
 use self::network::Autoencoder;
 use self::objective::{Reconstruction, TrainedAutoencoder};
 use self::validation::{ReconstructionValidator, SCORES};
-use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, Validation};
+use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, Validation, shared};
 use crate::checkpoint::CheckpointError;
 use crate::comm::Disagreement;
 use crate::data::{DataError, Encoding, Kind, Label, Modality, Transform, modality};
@@ -19,9 +19,6 @@ use crate::infer::TrainedModel;
 use crate::objective::Objective;
 use crate::rng::Chance;
 use crate::train::{Score, Validator};
-
-/// Records of a microbatch below which batch norm is warned of.
-const FEW: usize = 8;
 
 /// A convolutional autoencoder of maps, trained on the mean squared error of their pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -95,16 +92,11 @@ impl Family for Settings {
         if !(0.0..1.0).contains(&self.ema) {
             return fault("ema", &self.ema, "a decay of at least 0 (none is kept) and below 1");
         }
-        if microbatch == 1 {
-            let wanted = "2 or more records in each microbatch, for batch norm";
-            return Err(SettingFault::new("batch.global", &global, wanted));
-        }
-        Ok(())
+        shared::check_batch_norm(global, microbatch)
     }
 
     fn advice(&self, microbatch: usize) -> Option<String> {
-        (microbatch < FEW)
-            .then(|| format!("microbatches of {microbatch} records: moments of batch norm are rough below {FEW}"))
+        shared::batch_norm_advice(microbatch)
     }
 
     fn encodings(
@@ -113,15 +105,7 @@ impl Family for Settings {
         labels: &[Label],
         transform: Option<Transform>,
     ) -> Result<Vec<Encoding>, Mismatch> {
-        let maps = modality::only(modalities, Kind::Map).map_err(Mismatch::Data)?;
-        let encoding = Encoding::Transform(transform.unwrap_or(maps.transform));
-        encoding.check(maps, labels).map_err(Mismatch::Data)?;
-        let side = self.side as usize;
-        if maps.shape != [1, side, side] {
-            let (shape, wanted) = (&maps.shape, [1, side, side]);
-            return Err(Mismatch::Data(format!("records are {shape:?}, expected {wanted:?} for family.side = {side}")));
-        }
-        Ok(vec![encoding])
+        shared::map_encodings(modalities, labels, transform, self.side)
     }
 
     fn build(&self, build: Build) -> Box<dyn Objective> {

@@ -5,11 +5,12 @@ pub mod validation;
 use tch::Tensor;
 
 use self::validation::{MapsValidator, SCORES};
-use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, Validation};
+use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, Validation, shared};
 use crate::checkpoint::CheckpointError;
 use crate::comm::Disagreement;
 use crate::data::{DataError, Encoding, Kind, Label, Modality, Transform, modality};
-use crate::infer::{Networks, TrainedModel};
+use crate::infer::TrainedModel;
+use crate::nn::dcgan::Norm;
 use crate::objective::Objective;
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSection, section::gan_section};
@@ -41,11 +42,14 @@ impl Family for Settings {
     }
 
     fn check(&self, global: usize, microbatch: usize) -> Result<(), SettingFault> {
-        self.gan().fault(global, microbatch).map_or(Ok(()), |fault| Err(fault.into()))
+        if let Some(fault) = self.gan().fault() {
+            return Err(fault.into());
+        }
+        if self.norm == Norm::None { Ok(()) } else { shared::check_batch_norm(global, microbatch) }
     }
 
     fn advice(&self, microbatch: usize) -> Option<String> {
-        self.gan().advice(microbatch)
+        if self.norm == Norm::Batch { shared::batch_norm_advice(microbatch) } else { None }
     }
 
     fn encodings(
@@ -54,11 +58,7 @@ impl Family for Settings {
         labels: &[Label],
         transform: Option<Transform>,
     ) -> Result<Vec<Encoding>, Mismatch> {
-        let maps = modality::only(modalities, Kind::Map).map_err(Mismatch::Data)?;
-        let encoding = Encoding::Transform(transform.unwrap_or(maps.transform));
-        encoding.check(maps, labels).map_err(Mismatch::Data)?;
-        self.gan().check_shape(&encoding, &maps.shape).map_err(Mismatch::Data)?;
-        Ok(vec![encoding])
+        shared::map_encodings(modalities, labels, transform, self.side)
     }
 
     fn build(&self, build: Build) -> Box<dyn Objective> {
@@ -73,12 +73,7 @@ impl Family for Settings {
     }
 
     fn open(&self, opening: Opening) -> Result<Box<dyn TrainedModel>, CheckpointError> {
-        let Opening { checkpoint, averaged, precision, device, .. } = opening;
-        let (gan, measurement) = (self.gan(), None); // maps are compared pixel by pixel
-        let embedder = gan.embedder_size();
-        let networks =
-            Networks::open(checkpoint, averaged, &gan.dcgan, embedder.as_ref(), measurement, device, precision)?;
-        Ok(Box::new(networks))
+        shared::open_gan(&self.gan(), opening, None) // maps are compared pixel by pixel
     }
 
     fn benchmark_encodings(&self, transform: Option<Transform>) -> Result<Vec<Encoding>, SettingFault> {

@@ -22,13 +22,12 @@ pub use fit::Spectrum;
 pub use mask::{AxisMask, SpectrumMask};
 pub use masking::SpectrumMasking;
 
-use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault};
+use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, shared};
 use crate::atmosphere::named_grid;
 use crate::checkpoint::CheckpointError;
 use crate::data::{Encoding, Kind, Label, Modality, Transform, modality};
-use crate::infer::networks::Measurement;
-use crate::infer::{Networks, TrainedModel};
-use crate::nn::dcgan::Output;
+use crate::infer::TrainedModel;
+use crate::nn::dcgan::{Norm, Output};
 use crate::objective::Objective;
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSection, section::gan_section};
@@ -110,11 +109,14 @@ impl Family for Settings {
             let wanted = "\"sigmoid\", since the pixels of a codec are in [0, 1]";
             return Err(SettingFault::new("family.output", &"tanh", wanted));
         }
-        self.gan().fault(global, microbatch).map_or(Ok(()), |fault| Err(fault.into()))
+        if let Some(fault) = self.gan().fault() {
+            return Err(fault.into());
+        }
+        if self.norm == Norm::None { Ok(()) } else { shared::check_batch_norm(global, microbatch) }
     }
 
     fn advice(&self, microbatch: usize) -> Option<String> {
-        self.gan().advice(microbatch)
+        if self.norm == Norm::Batch { shared::batch_norm_advice(microbatch) } else { None }
     }
 
     fn encodings(
@@ -133,7 +135,7 @@ impl Family for Settings {
         let wrong = |fault| SettingFault::new("family.codec", &"set", wanted(fault));
         let encoding = self.codec(&axis.wavelength_um).map_err(wrong)?;
         encoding.check(spectra, labels).map_err(Mismatch::Data)?;
-        self.gan().check_shape(&encoding, &spectra.shape).map_err(Mismatch::Data)?;
+        shared::check_side(&encoding, &spectra.shape, self.side)?;
         Ok(vec![encoding])
     }
 
@@ -146,13 +148,8 @@ impl Family for Settings {
     }
 
     fn open(&self, opening: Opening) -> Result<Box<dyn TrainedModel>, CheckpointError> {
-        let Opening { checkpoint, averaged, precision, device, encodings } = opening;
-        let measurement: Box<dyn Measurement> = Box::new(AspaTensors::new(&aspa_of(encodings), device));
-        let (gan, measurement) = (self.gan(), Some(measurement));
-        let embedder = gan.embedder_size();
-        let networks =
-            Networks::open(checkpoint, averaged, &gan.dcgan, embedder.as_ref(), measurement, device, precision)?;
-        Ok(Box::new(networks))
+        let depths = AspaTensors::new(&aspa_of(opening.encodings), opening.device);
+        shared::open_gan(&self.gan(), opening, Some(Box::new(depths)))
     }
 
     fn benchmark_encodings(&self, _: Option<Transform>) -> Result<Vec<Encoding>, SettingFault> {

@@ -6,9 +6,8 @@
 use tch::Device;
 
 use super::{Gan, GanSettings, Loss, Noise, Penalty, Update};
-use crate::data::Encoding;
 use crate::nn::Precision;
-use crate::nn::dcgan::{DcganSettings, Norm};
+use crate::nn::dcgan::DcganSettings;
 use crate::nn::embedder::EmbedderSize;
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::masking::Masking;
@@ -131,9 +130,6 @@ pub(crate) fn once() -> u32 {
     1
 }
 
-/// Records of a microbatch below which batch norm is warned of.
-const FEW: usize = 8;
-
 /// Values of the keys that every GAN has.
 #[derive(Clone, Debug)]
 pub struct GanSection<'a> {
@@ -188,9 +184,8 @@ impl GanSection<'_> {
         }
     }
 
-    /// Says what is wrong, if anything, for batches of `global` records in microbatches of `microbatch`: (full key, value,
-    /// what was wanted).
-    pub fn fault(&self, global: usize, microbatch: usize) -> Option<(String, String, String)> {
+    /// Says what is wrong, if anything: (full key, value, what was wanted).
+    pub fn fault(&self) -> Option<(String, String, String)> {
         let fault = |key: &str, value: &dyn std::fmt::Display, wanted: &str| {
             Some((format!("family.{key}"), value.to_string(), wanted.to_owned()))
         };
@@ -233,17 +228,7 @@ impl GanSection<'_> {
                 return fault(key, &updates, "1 where updates are simultaneous or share their noise");
             }
         }
-        if self.dcgan.norm != Norm::None && microbatch == 1 {
-            let wanted = "2 or more records in each microbatch, for batch norm";
-            return Some(("batch.global".into(), global.to_string(), wanted.into()));
-        }
         None
-    }
-
-    /// What works badly with microbatches of `microbatch` records, in words, if anything does.
-    pub fn advice(&self, microbatch: usize) -> Option<String> {
-        (self.dcgan.norm == Norm::Batch && microbatch < FEW)
-            .then(|| format!("microbatches of {microbatch} records: moments of batch norm are rough below {FEW}"))
     }
 
     /// New networks with weights drawn from `seed`; `masking` makes what hides parts of records from an embedder.
@@ -264,15 +249,5 @@ impl GanSection<'_> {
     /// The size of the embedder, if there is one.
     pub fn embedder_size(&self) -> Option<EmbedderSize> {
         self.embedder.map(|embedder| EmbedderSize { hidden: embedder.hidden })
-    }
-
-    /// Whether encoded records have the shape that the networks take; the error says what was wanted.
-    pub fn check_shape(&self, encoding: &Encoding, record: &[usize]) -> Result<(), String> {
-        let side = self.dcgan.side;
-        let (shape, wanted) = (encoding.shape(record), [1, side as usize, side as usize]);
-        if shape == wanted {
-            return Ok(());
-        }
-        Err(format!("records are {shape:?}, expected {wanted:?} for family.side = {side}"))
     }
 }
