@@ -37,6 +37,6 @@ pub mod statistics;
 pub mod family;
 // jobs and sites -> batch scripts
 pub mod launch;
-// The verbs, the only place that sees all rooms.
+// What the commands do, and the command line; the only rooms that see all others.
+pub mod app;
 pub mod cli;
-pub mod command;

@@ -41,9 +41,9 @@ const TABLE: &[(&str, &[&str])] = &[
     // A run's configuration is made of the rooms' own sections, and the reference lists all settings.
     ("config", &["data", "nn", "family", "optim", "checkpoint", "train", "simulate", "infer"]),
     ("launch", &["config"]),
-    ("command", &EVERY_ROOM),
-    ("cli", &["command"]),
-    ("main", &["cli", "command"]),
+    ("app", &EVERY_ROOM),
+    ("cli", &["app"]),
+    ("main", &["cli", "app"]),
 ];
 
 const EVERY_ROOM: [&str; 18] = [
@@ -257,7 +257,7 @@ fn the_table_has_no_circle_and_knows_all_its_names() {
 
 #[test]
 fn nobody_but_the_command_line_imports_the_verbs() {
-    let importers: Vec<&str> = TABLE.iter().filter(|row| row.1.contains(&"command")).map(|row| row.0).collect();
+    let importers: Vec<&str> = TABLE.iter().filter(|row| row.1.contains(&"app")).map(|row| row.0).collect();
     assert_eq!(importers, ["cli", "main"]);
 }
 
@@ -306,7 +306,7 @@ fn a_forbidden_import_is_found_however_it_is_written() {
         assert_eq!(complaints("objective", 2, text), ["`objective` imports `comm`"], "{text}");
     }
     assert_eq!(complaints("exit", 1, "use crate::rng::Draw;"), ["`exit` imports `rng`"]);
-    assert_eq!(complaints("main", 1, "use skyforge::{command, train};"), ["`main` imports `train`"]);
+    assert_eq!(complaints("main", 1, "use skyforge::{app, train};"), ["`main` imports `train`"]);
     assert_eq!(complaints("report", 1, "use super::train::metrics;"), ["`report` imports `train`"]);
     assert_eq!(complaints("attic", 2, ""), ["`attic` is not in the table of tests/library/rooms.rs"]);
     assert_eq!(complaints("data", 2, "use crate::Anything;"), ["`data` imports `Anything`"]);
@@ -326,10 +326,7 @@ fn what_is_allowed_and_what_is_only_said_is_no_complaint() {
     }
     assert_eq!(complaints("data", 3, "use super::super::shard::Shard;"), [""; 0]);
     assert_eq!(complaints("rng", 1, "mod tests { use super::*; use super::Draw; }"), [""; 0]);
-    assert_eq!(
-        complaints("main", 1, "use skyforge::exit::{Ends, Exit}; fn main() { skyforge::command::run() }"),
-        [""; 0]
-    );
+    assert_eq!(complaints("main", 1, "use skyforge::exit::{Ends, Exit}; fn main() { skyforge::app::run() }"), [""; 0]);
 }
 
 /// The folders of families.

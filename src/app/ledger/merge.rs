@@ -1,0 +1,68 @@
+//! `skyforge ledger merge`: every object once, in order, by the command whose work it is.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::drill;
+use crate::app::CommandError;
+use crate::app::output::say;
+use crate::app::{inpaint, retrieve};
+use crate::exit::Exit;
+use crate::ledger::merge::Merged;
+use crate::ledger::{self, Ledger};
+use crate::train::progress::{Progress, Task};
+
+/// Objects between two looks at the clock.
+const TOLD_EVERY: u64 = 64;
+
+/// Write every object of a finished ledger once, in order, into one table or dataset.
+///
+/// The same bytes whoever did what. Every checksum is checked; objects that nobody has done are refused with exit code 75.
+/// Objects in quarantine are counted.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  skyforge ledger merge runs/planets/ledger --out planets.parquet
+  skyforge ledger merge ledgers/maps --out data/filled")]
+pub struct Arguments {
+    /// The ledger's folder
+    ledger: PathBuf,
+    /// What is written
+    #[arg(long)]
+    out: PathBuf,
+    /// Ends with exit code 65 where objects are in quarantine
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+    let ledger = Ledger::open(&arguments.ledger)?;
+    let total = ledger.work().count();
+    let task = Task { unit: "object", total, start: 0, item: "objects", items_per_unit: 1 };
+    let mut progress = Progress::new(task, Instant::now());
+    let mut seen = 0;
+    let mut next = || {
+        seen += 1;
+        if seen % TOLD_EVERY == 0 || seen == total {
+            progress.update(Instant::now(), seen, None, &[]);
+        }
+    };
+    let Merged { objects, quarantined } = match ledger.work().command.as_str() {
+        retrieve::COMMAND => retrieve::merge(&ledger, &arguments.out, &mut next)?,
+        inpaint::COMMAND => inpaint::merge(&ledger, &arguments.out, &mut next)?,
+        drill::COMMAND => drill::merge(&ledger, &arguments.out, &mut next)?,
+        other => {
+            let fault =
+                format!("is the work of `{other}`, expected that of {} or {}", retrieve::COMMAND, inpaint::COMMAND);
+            return Err(CommandError::Wrong { path: arguments.ledger.join(ledger::FILE_NAME), fault });
+        }
+    };
+    drop(progress);
+    say(&format!("objects {objects}\nquarantined {quarantined}"))?;
+    if arguments.strict && quarantined > 0 {
+        let fault = format!("{quarantined} of {objects} objects are in quarantine, expected none");
+        return Err(CommandError::Wrong { path: arguments.ledger.clone(), fault });
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,45 @@
+//! `skyforge ledger retry`: another chance for what failed.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+
+use crate::app::CommandError;
+use crate::app::output::say;
+use crate::exit::Exit;
+use crate::ledger::Ledger;
+use crate::ledger::retry::retry_failed;
+use crate::train::progress::{Progress, Task};
+
+/// Give objects in quarantine another chance, and remove damaged results.
+///
+/// Every result is read and checked. Workers that are at work take what becomes free; else start some.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  skyforge ledger retry --failed runs/planets/ledger")]
+pub struct Arguments {
+    /// The ledger's folder
+    ledger: PathBuf,
+    /// All that failed; there is nothing else to try again, so it must be said
+    #[arg(long, required = true)]
+    failed: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+    let ledger = Ledger::open(&arguments.ledger)?;
+    let total = ledger.work().blocks().count() as u64;
+    let task = Task { unit: "block", total, start: 0, item: "blocks", items_per_unit: 1 };
+    let mut progress = Progress::new(task, Instant::now());
+    let mut seen = 0;
+    let retried = retry_failed(&ledger, || {
+        seen += 1;
+        progress.update(Instant::now(), u64::min(seen, total), None, &[]); // halves are no blocks of their own here
+    })?;
+    drop(progress);
+    for block in &retried.blocks {
+        log::warn!("objects {block}: their result was damaged, and is removed");
+    }
+    say(&format!("objects {}\ndamaged_blocks {}", retried.objects.len(), retried.blocks.len()))?;
+    Ok(Exit::Done)
+}
