@@ -4,7 +4,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::CommandError;
-use super::fits::Post;
 use super::session::Session;
 use crate::ledger::Worker;
 use crate::train::progress::{Progress, Task};
@@ -36,24 +35,28 @@ impl Counter {
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 const LOOK_SHARE: u32 = 1000;
 
-/// Tells how many objects of a ledger are done, and how many of them by this worker.
+/// Tells how many objects of a ledger are done, and how many of them by this worker. Of tasks that one launcher started the
+/// first one tells.
 pub struct LedgerCounter {
+    task: Option<Task>,
     told: Option<Progress>,
     mine: u64,
     next_look: Instant,
 }
 
 impl LedgerCounter {
-    /// For a worker that begins. Of tasks that one launcher started the first one tells.
-    pub fn new<I: Send + 'static>(post: &Post, worker: &Worker<I>) -> Result<Self, CommandError> {
-        let mut counter = Self { told: None, mine: 0, next_look: Instant::now() };
-        if post.session.is_first_task() {
-            counter.look(worker)?;
-            let ([unit, item], total) = (post.names, post.ledger.work().count());
-            let task = Task { unit, total, start: worker.done(), item, items_per_unit: 1 };
-            counter.told = Some(Progress::new(task, Instant::now()));
-        }
-        Ok(counter)
+    /// For `total` objects, each called `unit`, several `units`.
+    pub fn new(session: &Session, [unit, item]: [&'static str; 2], total: u64) -> Self {
+        let task = Task { unit, total, start: 0, item, items_per_unit: 1 };
+        Self { task: session.is_first_task().then_some(task), told: None, mine: 0, next_look: Instant::now() }
+    }
+
+    /// The worker begins.
+    pub fn start<I: Send + 'static>(&mut self, worker: &Worker<I>) -> Result<(), CommandError> {
+        let Some(task) = self.task else { return Ok(()) };
+        self.look(worker)?;
+        self.told = Some(Progress::new(Task { start: worker.done(), ..task }, Instant::now()));
+        Ok(())
     }
 
     /// Another object is done by this worker.

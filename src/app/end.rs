@@ -14,6 +14,8 @@ use crate::data::DataError;
 use crate::data::mask::MaskError;
 use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
+use crate::family::spectra_gan::retrieval::CalibrationError;
+use crate::infer::MapError;
 use crate::ingest::IngestError;
 use crate::launch::LaunchError;
 use crate::ledger::LedgerError;
@@ -70,6 +72,12 @@ pub enum CommandError {
     /// Statistics.
     #[error(transparent)]
     Statistics(#[from] StatisticsError),
+    /// What is made of records.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// A calibration.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationError),
     /// Shared work.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -130,6 +138,8 @@ impl Ends for CommandError {
             CommandError::Ingest(error) => error.exit(),
             CommandError::Checkpoint(error) => error.exit(),
             CommandError::Train(error) => error.exit(),
+            CommandError::Map(error) => error.exit(),
+            CommandError::Calibration(error) => error.exit(),
             CommandError::Ledger(error) => error.exit(),
             CommandError::Device(error) => error.exit(),
             CommandError::There(there) => there.exit(),

@@ -1,8 +1,6 @@
-//! Settings of latent fits as the command line gives them.
+//! Settings of latent fits as a user gives them.
 
 use std::path::Path;
-
-use clap::ValueEnum;
 
 use super::CommandError;
 use super::trained::Trained;
@@ -10,12 +8,21 @@ use crate::config::{ConfigError, Override, apply};
 use crate::family::spectra_gan::fit::exogan_settings;
 use crate::infer::latent_fit::{FitSettings, Start};
 
+/// What is asked of fits.
+#[derive(Clone, Debug)]
+pub struct FitRequest {
+    /// The settings from which they start.
+    pub preset: Preset,
+    /// Values that are set, as `KEY=VALUE`.
+    pub sets: Vec<String>,
+}
+
 /// Ready-made settings of a fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// From the embedder's latent numbers, where the run has one, by chi-square
+    /// From the embedder's latent vector, where the run has one, by chi-square.
     Skyforge,
-    /// As ExoGAN does it: 64 restarts from noise, 1001 iterations each, the sum of absolute differences
+    /// As ExoGAN does it: 64 restarts from noise, 1001 iterations each, the sum of absolute differences.
     Exogan,
 }
 
@@ -30,6 +37,30 @@ impl Preset {
     }
 }
 
+impl FitRequest {
+    /// The settings for `trained`, the run in `run`.
+    pub fn settings(&self, trained: &Trained, run: &Path) -> Result<FitSettings, CommandError> {
+        self.settings_from(self.preset.settings(trained.facts.has_embedder()), trained, run)
+    }
+
+    /// The same from other settings than those of the preset.
+    pub fn settings_from(
+        &self,
+        preset: FitSettings,
+        trained: &Trained,
+        run: &Path,
+    ) -> Result<FitSettings, CommandError> {
+        let settings = with(&preset, &self.sets)?;
+        if settings.start == Start::Noise || trained.facts.has_embedder() {
+            return Ok(settings);
+        }
+        let run = run.display();
+        Err(CommandError::Usage(format!(
+            "{run} has no embedder, expected start=noise, or a run with [family.embedder]"
+        )))
+    }
+}
+
 /// `settings` with what `--set` changes, checked.
 pub fn with(settings: &FitSettings, sets: &[String]) -> Result<FitSettings, CommandError> {
     let mut table = toml::Table::try_from(settings).expect("settings are a table");
@@ -41,13 +72,4 @@ pub fn with(settings: &FitSettings, sets: &[String]) -> Result<FitSettings, Comm
         None => Ok(settings),
         Some((key, value, wanted)) => Err(ConfigError::Value { key: key.into(), value, wanted: wanted.into() }.into()),
     }
-}
-
-/// Whether the run has the embedder from which fits are to begin.
-pub fn check_start(settings: &FitSettings, trained: &Trained, run: &Path) -> Result<(), CommandError> {
-    if settings.start == Start::Noise || trained.facts.has_embedder() {
-        return Ok(());
-    }
-    let run = run.display();
-    Err(CommandError::Usage(format!("{run} has no embedder, expected start=noise, or a run with [family.embedder]")))
 }

@@ -1,6 +1,7 @@
 //! The verbs, one file each: the only room that sees all others.
 
 pub mod bench;
+pub mod columns;
 pub mod doctor;
 pub mod evaluate;
 pub mod ingest;
@@ -8,6 +9,7 @@ pub mod inpaint;
 pub mod inspect;
 pub mod ledger;
 pub mod report;
+pub mod restore;
 pub mod retrieve;
 pub mod sample;
 pub mod simulate;
@@ -18,22 +20,22 @@ pub mod train;
 pub mod words;
 
 mod allocation;
+pub mod apply;
 mod counter;
 mod end;
-mod fit_settings;
-mod fit_spectra;
-mod fits;
+pub mod fit_settings;
 mod logging;
+mod new_records;
 mod objective;
 mod output;
 mod output_dataset;
 mod proof;
 mod provenance;
-mod records;
 mod session;
 mod shards;
 mod staging;
-mod trained;
+mod table_output;
+pub mod trained;
 
 pub use end::{CommandError, refuse, run, run_alone, run_in_any_world, run_once};
 pub use session::Session;

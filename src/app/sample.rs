@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::Args;
-
 use super::counter::Counter;
 use super::output_dataset::OutputDataset;
 use super::session::Session;
@@ -18,56 +16,46 @@ use crate::infer::Generate;
 use crate::nn::{MADE_AT_ONCE, Precision};
 use crate::rng::Draw;
 
-/// Draw new records from a trained generator.
-///
-/// They come as a dataset of the same format and unit as the training data. The same seed gives the same record
-/// number i, and the same bytes on disk, on any number of ranks.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge sample runs/maps --count 1024 --out data/generated")]
-pub struct Arguments {
-    /// The run folder
-    run: PathBuf,
-    /// How many records
-    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
-    count: u64,
-    /// The dataset folder, which must not hold one yet; RUN/samples where it is not given
-    #[arg(long)]
-    out: Option<PathBuf>,
-    /// All chance follows from it
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: u64,
-    #[command(flatten)]
-    which: Which,
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The run folder.
+    pub run: PathBuf,
+    /// How many records.
+    pub count: u64,
+    /// The dataset folder; `RUN/samples` where it is not given.
+    pub out: Option<PathBuf>,
+    /// Seed of all random numbers.
+    pub seed: u64,
+    /// Which checkpoint and weights.
+    pub which: Which,
 }
 
 /// Samples this rank's shards.
-pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let begun = Instant::now();
-    let trained = Trained::open(session, &arguments.run, &arguments.which)?;
+    let trained = Trained::open(session, &request.run, &request.which)?;
     Session::torch_threads(trained.facts.threads);
     let device = session.device(Choice::Auto, true)?;
     let model = session.agree(trained.model(device, Precision::Fp32))?;
     let Some(generator) = model.generator() else {
-        return Err(trained.cannot(&arguments.run, "makes no new records", "a run of a generative model"));
+        return Err(trained.cannot(&request.run, "makes no new records", "a run of a generative model"));
     };
     let Trained { checkpoint, facts, averaged } = &trained;
     let network = if *averaged { "generator_ema" } else { "generator" };
-    let sampler = Sampler { generator, draw: Draw::new(arguments.seed), encoding: facts.encoding() };
+    let sampler = Sampler { generator, draw: Draw::new(request.seed), encoding: facts.encoding() };
 
-    let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join("samples"));
+    let out = request.out.clone().unwrap_or_else(|| request.run.join("samples"));
     let out = OutputDataset::lock(session, &out)?;
     let mut source = toml::Table::from_iter([("made_by".to_owned(), toml::Value::from("sample"))]);
-    source.insert(
-        "run".into(),
-        std::path::absolute(&arguments.run).unwrap_or_default().to_string_lossy().as_ref().into(),
-    );
+    source
+        .insert("run".into(), std::path::absolute(&request.run).unwrap_or_default().to_string_lossy().as_ref().into());
     source.insert("step".into(), (checkpoint.state.step as i64).into());
     source.insert("checkpoint".into(), checkpoint.checksum().into());
     source.insert("weights".into(), network.into());
-    source.insert("seed".into(), (arguments.seed as i64).into());
+    source.insert("seed".into(), (request.seed as i64).into());
     let header = Header {
-        count: arguments.count,
+        count: request.count,
         modalities: vec![facts.modality.clone()],
         labels: facts.labels.clone(),
         splits: Splits::new(),
@@ -83,7 +71,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     shards::finish(session, writer, written)?;
     log::info!(
         "{} {many} of {network} after step {} in {:.1} s: {}",
-        arguments.count,
+        request.count,
         checkpoint.state.step,
         begun.elapsed().as_secs_f64(),
         out.folder().display()

@@ -9,10 +9,9 @@ use rayon::prelude::*;
 use super::CommandError;
 use super::counter::Counter;
 use super::output_dataset::OutputDataset;
-use super::records::Record;
 use super::session::Session;
 use crate::comm::tree::leaves_of;
-use crate::data::{DataError, Dataset, DatasetWriter, Header, ShardEntry, Splits, split};
+use crate::data::{DataError, Dataset, DatasetWriter, Header, Record, ShardEntry, Splits, split};
 use crate::exit::Ends;
 
 /// A dataset in the new folder `out`: this rank's shards, each by `make` on any of its threads, then the manifest.
@@ -41,7 +40,6 @@ pub fn write_evenly(
     session: &Session,
     out: &OutputDataset,
     header: Header,
-    [unit, units]: [&'static str; 2],
     make: impl FnOnce(Range<u64>, &mut dyn FnMut(Record) -> Result<(), CommandError>) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let (comm, count) = (session.comm(), header.count as usize);
@@ -55,12 +53,10 @@ pub fn write_evenly(
     let shards: Vec<usize> = (0..rows.len()).filter(|shard| mine.contains(&rows[*shard].start)).collect();
     let first = shards.first().map_or(mine.end, |shard| rows[*shard].start);
     let end = shards.last().map_or(mine.end, |shard| rows[*shard].end);
-    let counter = Counter::new(session, unit, units, mine.end - mine.start);
     let written = write_stream(&writer, &shards, |hand| {
         let mut head = Vec::new();
         let mut next = mine.start;
         let made = make(mine.clone(), &mut |record| {
-            counter.add(1);
             next += 1;
             if next > first {
                 return hand(record);
@@ -87,7 +83,6 @@ pub fn write_evenly(
         }
         handed
     });
-    drop(counter);
     finish(session, writer, written)
 }
 

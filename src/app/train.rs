@@ -57,7 +57,7 @@ pub struct Arguments {
 }
 
 /// Minutes of the command line.
-pub(super) fn minutes(text: &str) -> Result<f64, String> {
+pub fn minutes(text: &str) -> Result<f64, String> {
     let legal = |minutes: &f64| *minutes >= 0.0 && *minutes < 1e9;
     text.parse().ok().filter(legal).ok_or_else(|| "expected minutes, as in 55 or 0.5".into())
 }

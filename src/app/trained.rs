@@ -2,33 +2,29 @@
 
 use std::path::Path;
 
-use clap::{Args, ValueEnum};
 use tch::Device;
 
 use super::CommandError;
 use super::session::Session;
 use crate::checkpoint::{self, Checkpoint, CheckpointError};
 use crate::config::RunDescription;
-use crate::data::{Encoding, Label, Modality};
+use crate::data::{Dataset, Encoding, Label, Modality};
 use crate::family::{FamilySettings, Mismatch, Opening, SettingFault};
 use crate::files;
 use crate::infer::TrainedModel;
 use crate::nn::Precision;
 
-/// Which weights of a run.
-#[derive(Debug, Args)]
+/// Which checkpoint of a run, and which weights of it.
+#[derive(Clone, Debug)]
 pub struct Which {
-    /// Which checkpoint, as in step-0001000, or best: that of the best measured score; the newest whole one where it
-    /// is not given
-    #[arg(long)]
+    /// Its name, or `best`; the newest whole one where it is not given.
     pub checkpoint: Option<String>,
-    /// Which of the networks' weights
-    #[arg(long, value_enum, default_value_t = Weights::Auto)]
+    /// Which of the networks' weights.
     pub weights: Weights,
 }
 
 /// Which of the networks' weights are put to work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weights {
     /// Averaged ones where the run kept them.
     Auto,
@@ -68,6 +64,16 @@ impl Trained {
         let Self { checkpoint, facts, averaged } = self;
         let encodings = &facts.encodings;
         facts.family.open(Opening { checkpoint, averaged: *averaged, precision, device, encodings })
+    }
+
+    /// The dataset in `folder`, if its records are such as the networks learned from.
+    pub fn dataset(&self, folder: &Path) -> Result<Dataset, CommandError> {
+        let dataset = Dataset::open(folder)?;
+        let Facts { family, modality, encodings, .. } = &self.facts;
+        match family.check_records(dataset.manifest(), std::slice::from_ref(modality), encodings) {
+            Ok(()) => Ok(dataset),
+            Err(fault) => Err(CommandError::Wrong { path: folder.to_owned(), fault }),
+        }
     }
 
     /// That `run` cannot do what a command asks of it: `wanted` says what can.
@@ -140,6 +146,7 @@ fn open_checkpoint(run: &Path, which: &Which) -> Result<Checkpoint, CommandError
 
 /// What a checkpoint says of its networks and of the data that they learned from.
 pub struct Facts {
+    /// The family, with its settings.
     pub family: FamilySettings,
     /// Of a dataset of samples.
     pub modality: Modality,
@@ -147,6 +154,7 @@ pub struct Facts {
     pub labels: Vec<Label>,
     /// One a modality.
     pub encodings: Vec<Encoding>,
+    /// Threads of a rank of the run.
     pub threads: usize,
 }
 

@@ -42,7 +42,7 @@ const HEAD: usize = 20;
 /// Key of our own metadata.
 const KEY: &str = "skyforge";
 /// Rows of a group: what a reader can take at once.
-const GROUP: usize = 1 << 20;
+const GROUP: usize = 1 << 16;
 const PIECE: usize = 1 << 16;
 const WRITTEN_AT_ONCE: usize = 1 << 20;
 
@@ -83,7 +83,7 @@ pub fn write(path: &Path, table: &Table) -> Result<(), TableError> {
 /// - `fill`: hands over all rows in order, and says what is true of the whole
 pub fn write_rows<R, T, E: From<TableError>>(
     path: &Path,
-    to_table: fn(&[R], Metadata) -> Table,
+    to_table: impl Fn(&[R], Metadata) -> Table,
     fill: impl FnOnce(&mut dyn FnMut(R) -> Result<(), TableError>) -> Result<(T, Metadata), E>,
 ) -> Result<T, E> {
     write_by(path, &to_table(&[], Metadata::new()), |writer| {

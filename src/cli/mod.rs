@@ -1,11 +1,21 @@
 //! The command line.
 
+mod embed;
+mod inpaint;
+mod options;
+mod predict;
+mod restore;
+pub mod retrieve;
+mod sample;
+
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::app::columns::Numbers;
 use crate::app::{
-    self, bench, doctor, evaluate, ingest, inpaint, inspect, ledger, report, retrieve, sample, simulate, stacks,
-    status, submit, train, words,
+    self, bench, columns, doctor, evaluate, ingest, inspect, ledger, report, simulate, stacks, status, submit, train,
+    words,
 };
+use crate::app::{CommandError, Session};
 use crate::exit::Exit;
 
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
@@ -57,6 +67,12 @@ pub enum Verb {
     Sample(sample::Arguments),
     /// Retrieve the parameters of atmospheres from spectra.
     Retrieve(retrieve::Arguments),
+    /// Compute features of the records of a catalogue.
+    Embed(embed::Arguments),
+    /// Predict quantities of the records of a catalogue.
+    Predict(predict::Arguments),
+    /// Reconstruct the records of a dataset.
+    Restore(restore::Arguments),
     /// Look after a ledger, the folder of work that many workers share: show its progress, retry what failed, merge its results.
     #[command(
         subcommand,
@@ -96,39 +112,56 @@ pub enum Verb {
 
 impl Verb {
     /// Runs the command in this process and returns how the program ends.
-    pub fn run(&self) -> Exit {
+    pub fn run(self) -> Exit {
         use app::{run, run_alone, run_in_any_world, run_once};
         match self {
             // These share their work out over ranks.
-            Verb::Simulate(what) => run(|session| simulate::run(session, what)),
-            Verb::Ingest(ingest::What::Maps(arguments)) => run(|session| ingest::maps(session, arguments)),
-            Verb::Ingest(ingest::What::Spectra(arguments)) => run(|session| ingest::spectra(session, arguments)),
-            Verb::Train(arguments) => run(|session| train::run(session, arguments)),
-            Verb::Sample(arguments) => run(|session| sample::run(session, arguments)),
-            Verb::Bench(kind) => run(|session| bench::run(session, kind)),
+            Verb::Simulate(what) => run(|session| simulate::run(session, &what)),
+            Verb::Ingest(ingest::What::Maps(arguments)) => run(|session| ingest::maps(session, &arguments)),
+            Verb::Ingest(ingest::What::Spectra(arguments)) => run(|session| ingest::spectra(session, &arguments)),
+            Verb::Train(arguments) => run(|session| train::run(session, &arguments)),
+            Verb::Sample(arguments) => run(|session| app::sample::run(session, &arguments.request())),
+            Verb::Bench(kind) => run(|session| bench::run(session, &kind)),
             // Workers of a ledger need not know of each other, and the doctor says what is wrong with a world.
-            Verb::Doctor(arguments) => run_in_any_world(|session| doctor::run(session, arguments)),
+            Verb::Doctor(arguments) => run_in_any_world(|session| doctor::run(session, &arguments)),
             Verb::Ledger(ledger::What::Drill(arguments)) => {
-                run_in_any_world(|session| ledger::drill(session, arguments))
+                run_in_any_world(|session| ledger::drill(session, &arguments))
             }
-            Verb::Retrieve(arguments) if arguments.is_for_workers() => {
-                run_in_any_world(|session| retrieve::run(session, arguments))
+            Verb::Embed(arguments) => {
+                let request = arguments.request();
+                apply(request.workers.ledger.is_some(), |s| columns::run(s, &request, Numbers::Features))
             }
-            Verb::Inpaint(arguments) if arguments.is_for_workers() => {
-                run_in_any_world(|session| inpaint::run(session, arguments))
+            Verb::Predict(arguments) => {
+                let request = arguments.request();
+                apply(request.workers.ledger.is_some(), |s| columns::run(s, &request, Numbers::Predictions))
             }
-            Verb::Retrieve(arguments) => run(|session| retrieve::run(session, arguments)),
-            Verb::Inpaint(arguments) => run(|session| inpaint::run(session, arguments)),
+            Verb::Restore(arguments) => {
+                let request = arguments.request();
+                apply(request.workers.ledger.is_some(), |s| app::restore::run(s, &request))
+            }
+            Verb::Retrieve(arguments) => {
+                let request = arguments.request();
+                apply(request.is_for_workers(), |s| app::retrieve::run(s, &request))
+            }
+            Verb::Inpaint(arguments) => {
+                let request = arguments.request();
+                apply(request.workers.ledger.is_some(), |s| app::inpaint::run(s, &request))
+            }
             // These need no MPI, whatever the environment says of a launcher. Those that write do so once.
-            Verb::Evaluate(arguments) => run_once(|| evaluate::run(arguments)),
-            Verb::Report(arguments) => run_once(|| report::run(arguments)),
-            Verb::Ledger(what) => run_once(|| ledger::run(what)),
-            Verb::Submit(arguments) => run_once(|| submit::run(arguments, &Cli::command())),
-            Verb::Inspect(arguments) => run_alone(|| inspect::run(arguments)),
-            Verb::Status(arguments) => run_alone(|| status::run(arguments)),
-            Verb::TryStacks(arguments) => run_alone(|| stacks::run(arguments)),
-            Verb::Completions(arguments) => run_alone(|| words::completions(arguments, Cli::command())),
-            Verb::Man(arguments) => run_alone(|| words::man(arguments, Cli::command())),
+            Verb::Evaluate(arguments) => run_once(|| evaluate::run(&arguments)),
+            Verb::Report(arguments) => run_once(|| report::run(&arguments)),
+            Verb::Ledger(what) => run_once(|| ledger::run(&what)),
+            Verb::Submit(arguments) => run_once(|| submit::run(&arguments, &Cli::command())),
+            Verb::Inspect(arguments) => run_alone(|| inspect::run(&arguments)),
+            Verb::Status(arguments) => run_alone(|| status::run(&arguments)),
+            Verb::TryStacks(arguments) => run_alone(|| stacks::run(&arguments)),
+            Verb::Completions(arguments) => run_alone(|| words::completions(&arguments, Cli::command())),
+            Verb::Man(arguments) => run_alone(|| words::man(&arguments, Cli::command())),
         }
     }
+}
+
+/// Runs a command that is applied to many records: workers of a ledger need not know of each other.
+fn apply(is_for_workers: bool, command: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
+    if is_for_workers { app::run_in_any_world(command) } else { app::run(command) }
 }

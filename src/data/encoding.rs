@@ -8,6 +8,7 @@ use super::codec::Codec;
 use super::label::Label;
 use super::modality::Modality;
 use super::normalise::{DomainError, Transform};
+use super::records::Record;
 
 /// Physical units <-> images in a network's range.
 #[derive(Clone, Debug)]
@@ -49,6 +50,13 @@ impl Encoding {
                 codec.encode(values, labels, image).map_err(|source| DataError::Codec { record, source })
             }
         }
+    }
+
+    /// The image of a record of one modality, `modality`.
+    pub fn image(&self, number: u64, record: &Record, modality: &Modality) -> Result<Vec<f32>, DataError> {
+        let mut image = vec![0.0; self.shape(&modality.shape).iter().product()];
+        self.encode(number, &record.values, &record.labels, &mut image)?;
+        Ok(image)
     }
 
     /// The shape of an image of a record of shape `shape`.

@@ -17,7 +17,7 @@ use tch::{Device, Tensor};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::comm::{Communicator, Disagreement};
-use crate::data::{DataError, Dataset, Encoding, Label, Modality, Transform};
+use crate::data::{DataError, Dataset, Encoding, Label, Manifest, Modality, Transform};
 use crate::infer::TrainedModel;
 use crate::nn::Precision;
 use crate::objective::Objective;
@@ -173,6 +173,11 @@ pub trait Family: Debug {
         labels: &[Label],
         transform: Option<Transform>,
     ) -> Result<Vec<Encoding>, Mismatch>;
+
+    /// Refuses a dataset whose records are not such as the networks learned from; the error says what was wanted.
+    ///
+    /// - `learned`, `encodings`: one a modality of the records that the networks learned from
+    fn check_records(&self, manifest: &Manifest, learned: &[Modality], encodings: &[Encoding]) -> Result<(), String>;
 
     /// New networks with initial weights.
     fn build(&self, build: Build) -> Box<dyn Objective>;

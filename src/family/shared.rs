@@ -2,9 +2,9 @@
 
 use super::{Mismatch, Opening, SettingFault};
 use crate::checkpoint::CheckpointError;
-use crate::data::{Encoding, Kind, Label, Modality, Transform, modality};
+use crate::data::{Encoding, Kind, Label, Manifest, Modality, Transform, modality};
+use crate::infer::Networks;
 use crate::infer::networks::Measurement;
-use crate::infer::{Networks, TrainedModel};
 use crate::objective::gan::GanSection;
 
 /// Records of a microbatch below which batch norm is warned of.
@@ -48,14 +48,26 @@ pub(super) fn map_encodings(
     Ok(vec![encoding])
 }
 
+/// Refuses records that differ in shape or unit from those that the networks learned from, `learned`; the error says what was
+/// wanted.
+pub(super) fn check_maps(manifest: &Manifest, learned: &Modality) -> Result<(), String> {
+    let Modality { shape, unit, .. } = manifest.only(Kind::Map)?;
+    if *shape != learned.shape {
+        return Err(format!("has maps of shape {shape:?}, expected the run's {:?}", learned.shape));
+    }
+    if *unit != learned.unit {
+        return Err(format!("has maps in `{unit}`, expected the run's `{}`", learned.unit));
+    }
+    Ok(())
+}
+
 /// The networks of a GAN; `measurement` reads measured values out of images, where fits compare those and not pixels.
 pub(super) fn open_gan(
     gan: &GanSection,
     opening: Opening,
     measurement: Option<Box<dyn Measurement>>,
-) -> Result<Box<dyn TrainedModel>, CheckpointError> {
+) -> Result<Networks, CheckpointError> {
     let Opening { checkpoint, averaged, precision, device, .. } = opening;
     let embedder = gan.embedder_size();
-    let networks = Networks::open(checkpoint, averaged, &gan.dcgan, embedder.as_ref(), measurement, device, precision)?;
-    Ok(Box::new(networks))
+    Networks::open(checkpoint, averaged, &gan.dcgan, embedder.as_ref(), measurement, device, precision)
 }

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::Networks;
+use super::columns::BatchOutput;
 use crate::data::Batch;
 use crate::rng::Draw;
 
@@ -17,6 +18,16 @@ pub trait TrainedModel {
 
     /// Reconstructs records that it is given.
     fn reconstructor(&self) -> Option<&dyn Reconstruct> {
+        None
+    }
+
+    /// Computes features of records.
+    fn embedding(&self) -> Option<BatchOutput<'_>> {
+        None
+    }
+
+    /// Predicts quantities of records that it is given.
+    fn prediction(&self) -> Option<BatchOutput<'_>> {
         None
     }
 
@@ -35,6 +46,9 @@ pub trait Generate {
 
 /// A model that reconstructs records.
 pub trait Reconstruct {
+    /// Where its networks are.
+    fn device(&self) -> Device;
+
     /// What the model makes of `batch`, `[b, ...]` in the range of the networks. A reconstruction depends on its own
     /// record alone where batches have the same size.
     fn reconstruct(&self, batch: &Batch) -> Tensor;

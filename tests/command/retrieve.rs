@@ -27,7 +27,7 @@ fn a_retrieval_has_the_same_bytes_on_any_ranks() {
             fs::read(&table).expect("a table"),
             fs::read(retrieval::table::samples_path(&table)).expect("samples"),
             only(&within, "calibration-"),
-            fs::read(within.join("examples.json")).expect("examples"),
+            fs::read(table.with_extension("examples.json")).expect("examples"),
             fs::read(fits.join("shard-00000.h5")).expect("spectra"),
             fs::read(fits.join("manifest.toml")).expect("a manifest"),
         ];

@@ -7,12 +7,16 @@ use clap::Args;
 
 use super::drill;
 use crate::app::CommandError;
+use crate::app::columns::Numbers;
 use crate::app::output::say;
-use crate::app::{inpaint, retrieve};
+use crate::app::{columns, inpaint, new_records, restore, retrieve};
 use crate::exit::Exit;
 use crate::ledger::merge::Merged;
 use crate::ledger::{self, Ledger};
 use crate::train::progress::{Progress, Task};
+
+/// Commands whose ledgers become tables of numbers.
+const COLUMNS: [&str; 2] = [Numbers::Features.command(), Numbers::Predictions.command()];
 
 /// Objects between two looks at the clock.
 const TOLD_EVERY: u64 = 64;
@@ -50,11 +54,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     };
     let Merged { objects, quarantined } = match ledger.work().command.as_str() {
         retrieve::COMMAND => retrieve::merge(&ledger, &arguments.out, &mut next)?,
-        inpaint::COMMAND => inpaint::merge(&ledger, &arguments.out, &mut next)?,
+        inpaint::COMMAND => new_records::merge(&ledger, &arguments.out, inpaint::TOLD, &mut next)?,
+        restore::COMMAND => new_records::merge(&ledger, &arguments.out, restore::TOLD, &mut next)?,
+        command if COLUMNS.contains(&command) => columns::merge(&ledger, &arguments.out, &mut next)?,
         drill::COMMAND => drill::merge(&ledger, &arguments.out, &mut next)?,
         other => {
-            let fault =
-                format!("is the work of `{other}`, expected that of {} or {}", retrieve::COMMAND, inpaint::COMMAND);
+            let known = [COLUMNS[0], COLUMNS[1], restore::COMMAND, retrieve::COMMAND, inpaint::COMMAND].join(", ");
+            let fault = format!("is the work of `{other}`, expected that of one of {known}");
             return Err(CommandError::Wrong { path: arguments.ledger.join(ledger::FILE_NAME), fault });
         }
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, FromArgMatches};
 
 use crate::app::end::unreadable;
-use crate::app::{CommandError, doctor, retrieve, simulate, train};
+use crate::app::{CommandError, doctor, simulate, train};
 use crate::launch::job::in_folder;
 use crate::launch::{Job, Stage};
 use crate::ledger;
@@ -20,7 +20,10 @@ pub struct Found {
 }
 
 /// What verbs read, by the names of their arguments, where it must be there before they begin.
-const READS: [(&str, &[&str]); 7] = [
+const READS: [(&str, &[&str]); 10] = [
+    ("embed", &["run", "dataset"]),
+    ("predict", &["run", "dataset"]),
+    ("restore", &["run", "dataset"]),
     ("evaluate", &["records", "against"]),
     ("inpaint", &["run", "dataset"]),
     ("report", &["run"]),
@@ -79,7 +82,9 @@ fn check_words(job: &Job, stage: &Stage, folder: &Path, line: &clap::Command) ->
             let threads = config.sections().trainer.threads_per_rank as u32;
             Ok(Found { threads: Some(threads), told: vec![doctor::room(arguments.run(), config, data)?] })
         }
-        "retrieve" => read::<retrieve::Arguments>(matches).check_ahead().map(|()| Found::default()),
+        "retrieve" => {
+            read::<crate::cli::retrieve::Arguments>(matches).request().check_ahead().map(|()| Found::default())
+        }
         "simulate" => read::<simulate::What>(matches).check_ahead(promised).map(|()| Found::default()),
         _ => Ok(Found::default()),
     }

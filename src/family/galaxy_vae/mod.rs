@@ -14,7 +14,7 @@ use self::validation::{ReconstructionValidator, SCORES};
 use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, Validation, shared};
 use crate::checkpoint::CheckpointError;
 use crate::comm::Disagreement;
-use crate::data::{DataError, Encoding, Kind, Label, Modality, Transform, modality};
+use crate::data::{DataError, Encoding, Kind, Label, Manifest, Modality, Transform, modality};
 use crate::infer::TrainedModel;
 use crate::objective::Objective;
 use crate::rng::Chance;
@@ -106,6 +106,10 @@ impl Family for Settings {
         transform: Option<Transform>,
     ) -> Result<Vec<Encoding>, Mismatch> {
         shared::map_encodings(modalities, labels, transform, self.side)
+    }
+
+    fn check_records(&self, manifest: &Manifest, learned: &[Modality], _: &[Encoding]) -> Result<(), String> {
+        shared::check_maps(manifest, &learned[0])
     }
 
     fn build(&self, build: Build) -> Box<dyn Objective> {

@@ -108,6 +108,10 @@ impl TrainedModel for TrainedAutoencoder {
 }
 
 impl Reconstruct for TrainedAutoencoder {
+    fn device(&self) -> Device {
+        self.store.device()
+    }
+
     fn reconstruct(&self, batch: &Batch) -> Tensor {
         tch::no_grad(|| self.network.forward(batch.input(), Pass::Inference))
     }

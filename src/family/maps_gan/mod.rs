@@ -1,14 +1,16 @@
 //! CosmoGAN (Mustafa et al. 2019): a generator of convergence maps against a discriminator.
 
+mod model;
 pub mod validation;
 
 use tch::Tensor;
 
+use self::model::TrainedMapsGan;
 use self::validation::{MapsValidator, SCORES};
 use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, Validation, shared};
 use crate::checkpoint::CheckpointError;
 use crate::comm::Disagreement;
-use crate::data::{DataError, Encoding, Kind, Label, Modality, Transform, modality};
+use crate::data::{DataError, Encoding, Kind, Label, Manifest, Modality, Transform, modality};
 use crate::infer::TrainedModel;
 use crate::nn::dcgan::Norm;
 use crate::objective::Objective;
@@ -61,6 +63,10 @@ impl Family for Settings {
         shared::map_encodings(modalities, labels, transform, self.side)
     }
 
+    fn check_records(&self, manifest: &Manifest, learned: &[Modality], _: &[Encoding]) -> Result<(), String> {
+        shared::check_maps(manifest, &learned[0])
+    }
+
     fn build(&self, build: Build) -> Box<dyn Objective> {
         let masking = |settings: &EmbedderSettings| Box::new(PixelMasking::new(settings)) as Box<dyn Masking>;
         Box::new(self.gan().build(build.precision, masking, build.seed, build.device))
@@ -73,7 +79,8 @@ impl Family for Settings {
     }
 
     fn open(&self, opening: Opening) -> Result<Box<dyn TrainedModel>, CheckpointError> {
-        shared::open_gan(&self.gan(), opening, None) // maps are compared pixel by pixel
+        let networks = shared::open_gan(&self.gan(), opening, None)?; // maps are compared pixel by pixel
+        Ok(Box::new(TrainedMapsGan { networks, encoding: opening.encodings[0].clone() }))
     }
 
     fn benchmark_encodings(&self, transform: Option<Transform>) -> Result<Vec<Encoding>, SettingFault> {

@@ -7,8 +7,11 @@
 
 pub mod aspa;
 pub mod fit;
+pub mod inpaint;
 pub mod mask;
 pub mod masking;
+mod model;
+pub mod observation;
 pub mod retrieval;
 
 use std::sync::Arc;
@@ -22,10 +25,11 @@ pub use fit::Spectrum;
 pub use mask::{AxisMask, SpectrumMask};
 pub use masking::SpectrumMasking;
 
+use self::model::TrainedSpectraGan;
 use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, shared};
 use crate::atmosphere::named_grid;
 use crate::checkpoint::CheckpointError;
-use crate::data::{Encoding, Kind, Label, Modality, Transform, modality};
+use crate::data::{Encoding, Kind, Label, Manifest, Modality, Transform, modality};
 use crate::infer::TrainedModel;
 use crate::nn::dcgan::{Norm, Output};
 use crate::objective::Objective;
@@ -139,6 +143,10 @@ impl Family for Settings {
         Ok(vec![encoding])
     }
 
+    fn check_records(&self, manifest: &Manifest, _: &[Modality], encodings: &[Encoding]) -> Result<(), String> {
+        observation::check(manifest, &aspa_of(encodings))
+    }
+
     fn build(&self, build: Build) -> Box<dyn Objective> {
         let aspa = aspa_of(build.encodings);
         let masking = |settings: &EmbedderSettings| {
@@ -149,7 +157,8 @@ impl Family for Settings {
 
     fn open(&self, opening: Opening) -> Result<Box<dyn TrainedModel>, CheckpointError> {
         let depths = AspaTensors::new(&aspa_of(opening.encodings), opening.device);
-        shared::open_gan(&self.gan(), opening, Some(Box::new(depths)))
+        let networks = shared::open_gan(&self.gan(), opening, Some(Box::new(depths)))?;
+        Ok(Box::new(TrainedSpectraGan { networks }))
     }
 
     fn benchmark_encodings(&self, _: Option<Transform>) -> Result<Vec<Encoding>, SettingFault> {

@@ -6,14 +6,16 @@
 //! one, so that neither the place of a restart nor its neighbours change a bit of its fit.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
 use super::hmc;
 use super::loss::contextual;
 use super::settings::{Contextual, FitSettings, Start};
-use super::subject::{Aim, ModelVariance, Prepared, Subject};
+use super::subject::{Aim, Known, ModelVariance, Prepared, Subject};
 use crate::infer::Networks;
+use crate::infer::map_records::{Engine, Pull};
 use crate::nn::Pass;
 use crate::nn::dcgan::Latent;
 use crate::rng::Draw;
@@ -27,6 +29,7 @@ pub struct LatentFit<'a> {
     settings: FitSettings,
     variance: Option<ModelVariance>,
     draw: Draw,
+    watched: Range<u64>,
 }
 
 /// The way of a restart: at each look the iterations made, the loss, and the latent numbers of the least loss so far.
@@ -64,16 +67,6 @@ pub fn place_of_least(values: &[f32]) -> usize {
     (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])).expect("there is a restart")
 }
 
-/// What there is to fit next.
-pub enum Pull {
-    /// This object.
-    Subject(Box<Subject>),
-    /// Nothing yet, while objects are under way.
-    Later,
-    /// Nothing more.
-    End,
-}
-
 /// An object some of whose restarts are under way.
 struct Open {
     prepared: Prepared,
@@ -91,29 +84,32 @@ struct Tenant {
 }
 
 impl<'a> LatentFit<'a> {
-    /// For these networks. `variance` is that of the generator, beside the errors; all chance follows from `draw`.
+    /// For these networks. `variance` is that of the generator, beside the errors; all random numbers follow from `draw`.
     pub fn new(networks: &'a Networks, settings: FitSettings, variance: Option<ModelVariance>, draw: Draw) -> Self {
-        Self { networks, settings, variance, draw }
+        Self { networks, settings, variance, draw, watched: 0..0 }
     }
 
-    /// Fits what `next` gives until there is nothing more, and hands each object to `done`, in the order in which they are ready.
-    /// `watched` says of whom the paths are wanted.
-    pub fn run<E>(
-        &self,
-        next: impl FnMut() -> Result<Pull, E>,
-        watched: impl Fn(u64) -> bool,
-        done: impl FnMut(Fitted) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.run_until(|| false, next, watched, done)
+    /// The same, which keeps the paths of the restarts of these objects.
+    #[must_use]
+    pub fn watching(self, watched: Range<u64>) -> Self {
+        Self { watched, ..self }
     }
 
-    /// The same, but that nothing more comes of objects that are under way when `stop`, asked at each look, says so.
-    pub fn run_until<E>(
+    /// The networks that it fits.
+    pub fn networks(&self) -> &'a Networks {
+        self.networks
+    }
+}
+
+impl Engine for LatentFit<'_> {
+    type Prepared = Box<dyn Known>;
+    type Made = Fitted;
+
+    fn run<E>(
         &self,
         stop: impl Fn() -> bool,
-        mut next: impl FnMut() -> Result<Pull, E>,
-        watched: impl Fn(u64) -> bool,
-        mut done: impl FnMut(Fitted) -> Result<(), E>,
+        mut next: impl FnMut() -> Result<Pull<Box<dyn Known>>, E>,
+        mut done: impl FnMut(u64, Fitted) -> Result<(), E>,
     ) -> Result<(), E> {
         let count = slots_of(self.settings.slots);
         let mut slots = Slots::new(count, self.networks);
@@ -127,9 +123,8 @@ impl<'a> LatentFit<'a> {
                 match next()? {
                     Pull::End => exhausted = true,
                     Pull::Later => break,
-                    Pull::Subject(subject) => {
-                        let number = subject.number;
-                        let object = self.open(&subject);
+                    Pull::Record(number, known) => {
+                        let object = self.open(&Subject { number, known });
                         waiting.extend((0..self.settings.restarts).map(|restart| Tenant { number, restart }));
                         open.insert(number, object);
                     }
@@ -151,7 +146,7 @@ impl<'a> LatentFit<'a> {
             for (slot, place) in tenants.iter_mut().enumerate() {
                 let Some(Tenant { number, restart }) = *place else { continue };
                 let object = open.get_mut(&number).expect("who has a slot is open");
-                if watched(number) {
+                if self.watched.contains(&number) {
                     object.paths[restart].push((seen.age[slot] as u32, seen.loss[slot], seen.best_of(slot).to_vec()));
                 }
                 let age = seen.age[slot] as u32;
@@ -169,13 +164,15 @@ impl<'a> LatentFit<'a> {
                         return Ok(()); // trajectories take long
                     }
                     let object = open.remove(&number).expect("it is open");
-                    done(self.close(object))?;
+                    done(number, self.close(object))?;
                 }
             }
         }
         Ok(())
     }
+}
 
+impl LatentFit<'_> {
     fn open(&self, subject: &Subject) -> Open {
         let prepared = subject.prepare(self.networks, &self.settings, self.variance.as_ref(), self.draw);
         let (restarts, latents) = (self.settings.restarts, self.networks.model.latent_dim as usize);

@@ -6,6 +6,6 @@ mod loss;
 mod settings;
 mod subject;
 
-pub use engine::{Fitted, LOOK, LatentFit, Path, Pull, place_of_least};
+pub use engine::{Fitted, LOOK, LatentFit, Path, place_of_least};
 pub use settings::{Contextual, FitSettings, Start};
 pub use subject::{Aim, Known, KnownPixels, ModelVariance, Restarts, Subject, Target};

@@ -1,6 +1,7 @@
 //! The engine: what it finds, who leaves when, and that neighbours change nothing.
 
 use skyforge::infer::latent_fit::{Contextual, FitSettings, Fitted, KnownPixels, LOOK, LatentFit, Start, Subject};
+use skyforge::infer::map_records::Engine;
 use skyforge::nn::dcgan::{DcganSettings, Latent};
 use skyforge::rng::Draw;
 use tch::Tensor;
@@ -126,8 +127,8 @@ fn whoever_is_to_stop_leaves_what_is_under_way() {
     let mut subjects = (0..4).map(|record| map(&networks, record, true)).collect::<Vec<_>>().into_iter();
     let looks = std::cell::Cell::new(0);
     let stop = || looks.replace(looks.get() + 1) == 3;
-    let done = |_| panic!("nothing is ready so soon");
-    let result: Result<(), ()> = fit.run_until(stop, || Ok(pulled(subjects.next())), |_| false, done);
+    let done = |_, _| panic!("nothing is ready so soon");
+    let result: Result<(), ()> = fit.run(stop, || Ok(pulled(subjects.next())), done);
     result.expect("nothing fails");
     assert_eq!(looks.get(), 4);
 }
@@ -135,13 +136,13 @@ fn whoever_is_to_stop_leaves_what_is_under_way() {
 #[test]
 fn paths_go_down_to_where_a_restart_ends() {
     let networks = of_maps(&SMALL);
-    let fit = LatentFit::new(&networks, settings(), None, Draw::new(1));
+    let fit = LatentFit::new(&networks, settings(), None, Draw::new(1)).watching(1..2);
     let mut subjects = (0..2).map(|record| map(&networks, record, true)).collect::<Vec<_>>().into_iter();
     let mut seen = Vec::new();
     let result: Result<(), ()> = fit.run(
+        || false,
         || Ok(pulled(subjects.next())),
-        |number| number == 1,
-        |fitted| {
+        |_, fitted| {
             seen.push((fitted.number, latents(&fitted), fitted.iterations, fitted.misfit, fitted.paths));
             Ok(())
         },

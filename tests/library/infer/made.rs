@@ -2,7 +2,8 @@
 
 use skyforge::checkpoint::{Checkpoint, NetworkRecord, State, save};
 use skyforge::infer::Networks;
-use skyforge::infer::latent_fit::{Fitted, KnownPixels, LatentFit, Pull, Subject};
+use skyforge::infer::latent_fit::{Fitted, Known, KnownPixels, LatentFit, Subject};
+use skyforge::infer::map_records::{Engine, Pull};
 use skyforge::infer::networks::Measurement;
 use skyforge::nn::Precision;
 use skyforge::nn::dcgan::{DcganSettings, Discriminator, Generator};
@@ -59,8 +60,8 @@ pub fn pixels(networks: &Networks, record: u64) -> Vec<f32> {
 }
 
 /// The next of what there is to fit.
-pub fn pulled(subject: Option<Subject>) -> Pull {
-    subject.map_or(Pull::End, |subject| Pull::Subject(Box::new(subject)))
+pub fn pulled(subject: Option<Subject>) -> Pull<Box<dyn Known>> {
+    subject.map_or(Pull::End, |Subject { number, known }| Pull::Record(number, known))
 }
 
 /// What becomes of `subjects`, in the order of their numbers.
@@ -68,9 +69,9 @@ pub fn fitted(fit: &LatentFit, subjects: Vec<Subject>) -> Vec<Fitted> {
     let mut waiting = subjects.into_iter();
     let mut done = Vec::new();
     let result: Result<(), ()> = fit.run(
+        || false,
         || Ok(pulled(waiting.next())),
-        |_| false,
-        |fitted| {
+        |_, fitted| {
             done.push(fitted);
             Ok(())
         },

@@ -4,4 +4,5 @@ pub mod made;
 
 mod hmc;
 pub mod latent_fit;
+mod map_records;
 pub mod place;

@@ -40,7 +40,7 @@ pub struct Calibration {
 }
 
 /// A retrieval whose truth is known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trial {
     /// Where its restarts ended.
     pub posterior: Posterior,

@@ -1,14 +1,9 @@
-//! The first objects of a table with all that their figures need, for the report.
+//! A retrieved object with all that its figures in a report need.
 
-use std::path::Path;
-
-use crate::app::CommandError;
-use crate::app::fit_spectra::Observation;
-use crate::atmosphere::QUANTITIES;
-use crate::family::spectra_gan::retrieval::{Posterior, Reading, SHARES};
-use crate::files;
+use super::{Posterior, Reading, SHARES};
+use crate::family::spectra_gan::observation::Observation;
 use crate::infer::latent_fit;
-use crate::report::examples::{ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples};
+use crate::report::examples::{ExampleObject, ExampleSample, LatentPath};
 use crate::statistics::weighted;
 
 /// Of each restart.
@@ -124,16 +119,4 @@ fn main_direction(vectors: &[Vec<f64>]) -> Vec<f64> {
     }
     let length = dot(&direction, &direction).sqrt().max(1e-12);
     direction.iter().map(|value| value / length).collect()
-}
-
-/// Into the run, for its report.
-pub fn write(run: &Path, objects: Vec<ExampleObject>) -> Result<(), CommandError> {
-    let parameters =
-        QUANTITIES.iter().map(|quantity| ExampleParameter { name: quantity.name.into(), unit: quantity.unit.into() });
-    let examples = RetrievalExamples { parameters: parameters.collect(), objects };
-    let path = run.join("retrieval/examples.json");
-    let folder = path.parent().expect("it lies in a folder");
-    files::create_folder(folder).map_err(CommandError::io(folder))?;
-    let text = serde_json::to_string(&examples).expect("examples are numbers");
-    files::write_whole(&path, text.as_bytes()).map_err(CommandError::io(&path))
 }

@@ -1,10 +1,19 @@
-//! How far filled values are from those that the dataset has.
+//! Records that networks made anew, and how far their values are from those that the dataset has.
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Header, Kind};
+use crate::data::{Header, Kind, Record};
 
-/// Sums over filled values.
+/// A record as networks made it anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewRecord {
+    /// The record, with the id of the one that it was made of.
+    pub record: Record,
+    /// How far it is from that one, where that can be said.
+    pub deviation: Deviation,
+}
+
+/// Sums over values that were made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Deviation {
     /// How many they are.
@@ -30,6 +39,19 @@ impl Deviation {
         found
     }
 
+    /// Of `made` from all values that are `there`, beside their own mean.
+    pub fn of_all(there: &[f32], made: &[f32]) -> Self {
+        let mean = there.iter().map(|value| f64::from(*value)).sum::<f64>() / there.len() as f64;
+        let squares = |term: &dyn Fn(f64, f64) -> f64| {
+            there.iter().zip(made).map(|(there, made)| term(f64::from(*there), f64::from(*made)).powi(2)).sum()
+        };
+        Self {
+            values: there.len() as u64,
+            made: squares(&|there, made| made - there),
+            mean: squares(&|there, _| mean - there),
+        }
+    }
+
     /// Of more.
     pub fn add(&mut self, other: Self) {
         self.values += other.values;
@@ -38,7 +60,9 @@ impl Deviation {
     }
 
     /// Says it of a dataset with this header, where there is anything to compare with.
-    pub fn tell(self, header: &Header) {
+    ///
+    /// - `what`: how values were made, as in "filled in"; `beside`: where the mean is taken, as in "what is known"
+    pub fn tell(self, header: &Header, what: &str, beside: &str) {
         let Self { values, made, mean } = self;
         if values == 0 {
             return;
@@ -50,7 +74,7 @@ impl Deviation {
         };
         let root = |squares: f64| scale * (squares / values as f64).sqrt();
         log::info!(
-            "{values} values filled in, off by {:.4} {unit} (root mean square) from those of the dataset; the mean of what is known would be off by {:.4}",
+            "{values} values {what}, off by {:.4} {unit} (root mean square) from those of the dataset; the mean of {beside} would be off by {:.4}",
             root(made),
             root(mean)
         );

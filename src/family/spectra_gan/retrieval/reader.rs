@@ -1,17 +1,12 @@
-//! Rows of the tables that a retrieval leaves.
-
-use std::path::Path;
+//! How posteriors become rows of the tables that a retrieval leaves.
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::CommandError;
-use crate::app::fit_spectra::Observation;
+use super::table::{Interval, RetrievalRow, SampleRow};
+use super::{Calibration, DRAWS, Posterior, Reading, Widening, shift};
 use crate::atmosphere::QUANTITIES;
-use crate::catalog::Metadata;
-use crate::family::spectra_gan::Spectrum;
-use crate::family::spectra_gan::retrieval::{
-    Calibration, DRAWS, Interval, Posterior, Reading, RetrievalRow, SampleRow, Widening, shift, table,
-};
+use crate::family::spectra_gan::fit::Spectrum;
+use crate::family::spectra_gan::observation::Observation;
 use crate::rng::Draw;
 
 /// What was retrieved of one object.
@@ -24,6 +19,7 @@ pub struct Retrieved {
 }
 
 /// How posteriors become rows.
+#[derive(Clone, Copy)]
 pub struct Reader<'a> {
     /// What is known of the generator.
     pub calibration: Option<&'a Calibration>,
@@ -87,14 +83,4 @@ impl Reader<'_> {
             iterations: posterior.iterations.iter().map(|count| u64::from(*count)).sum(),
         }
     }
-}
-
-/// Writes the table and its samples.
-pub fn write(out: &Path, all: Vec<Retrieved>, metadata: Metadata) -> Result<(), CommandError> {
-    table::write(out, |hand| {
-        for Retrieved { row, samples } in all {
-            hand(row, samples)?;
-        }
-        Ok(((), metadata))
-    })
 }

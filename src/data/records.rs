@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Block, DataError, Dataset};
+use super::DataError;
+use super::dataset::Dataset;
+use super::shard::Block;
 
 /// Reads records in blocks, each of which is read once where they come in order.
 pub struct Records<'a> {
