@@ -7,6 +7,7 @@ mod alone;
 mod autoencoder;
 mod bad_input;
 mod bench;
+mod columns;
 mod disk;
 mod doctor;
 #[cfg(feature = "mpi")]
