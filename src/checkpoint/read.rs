@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, SafeTensors};
 use tch::{Tensor, nn};
 
-use super::write::{checksum_line, checksum_of};
+use super::checksum::{checksum_line, checksum_of};
 use super::{CHECKSUMS, CheckpointError, Criterion, FILES, FORMAT, Identity, NetworkSlots, STATE, State, at};
 use crate::optim::{Entry, FlatSpace};
 use crate::{files, one_line};

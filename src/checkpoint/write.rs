@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, View};
-use xxhash_rust::xxh3::xxh3_64;
 
+use super::checksum::{checksum_line, checksum_of};
 use super::{CHECKSUMS, Checkpoint, CheckpointError, FILES, NetworkRecord, State, at, folder};
 use crate::files;
 use crate::optim::Entry;
@@ -72,16 +72,6 @@ fn write_files(part: &Path, state: &State, players: &[NetworkRecord]) -> Result<
     files::write_synced(&path, sums.as_bytes()).map_err(at(&path))?;
     files::sync_parent(&path).map_err(at(part))?;
     Ok(checksum_of(sums.as_bytes()))
-}
-
-/// The checksum of a checkpoint: that of its CHECKSUMS.
-pub(super) fn checksum_of(sums: &[u8]) -> String {
-    format!("{:016x}", xxh3_64(sums))
-}
-
-/// One line of CHECKSUMS.
-pub(super) fn checksum_line(name: &str, bytes: &[u8]) -> String {
-    format!("XXH3_{:016x}  {name}\n", xxh3_64(bytes))
 }
 
 fn model_tensors<'a>(players: &[NetworkRecord<'a>]) -> Vec<(String, Numbers<'a>)> {

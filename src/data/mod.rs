@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod mask;
 pub mod modality;
 pub mod normalise;
+mod output_folder;
 pub mod output_lock;
 pub mod records;
 pub mod sampler;

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::DataError;
-use super::manifest::{FILE_NAME, Header, Layout, Manifest, ShardEntry};
-use super::output_lock;
+use super::manifest::{Header, Layout, Manifest, ShardEntry};
+use super::output_folder::{self, is_of_writer};
 use super::shard::{Block, Rows, Shard};
 use super::shard_writer::ShardWriter;
 use crate::files;
@@ -25,30 +25,10 @@ impl DatasetWriter {
     /// Makes the folder. One that already holds a dataset is refused; what a crash left behind is overwritten.
     pub fn create(folder: &Path, header: Header) -> Result<Self, DataError> {
         header.validate().map_err(DataError::Usage)?;
-        Self::check_folder(folder)?;
+        output_folder::check(folder)?;
         files::create_folder(folder).map_err(DataError::file(folder))?;
         let layout = header.layout();
         Ok(Self { folder: folder.to_path_buf(), header, layout })
-    }
-
-    /// Refuses a folder in which something else is, before any work is done; one that is not there is fine.
-    pub fn check_folder(folder: &Path) -> Result<(), DataError> {
-        let refused =
-            |what: &str| DataError::Usage(format!("{} {what}, expected a new or empty folder", folder.display()));
-        if folder.join(FILE_NAME).exists() {
-            return Err(refused("already holds a dataset"));
-        }
-        if !folder.exists() {
-            return Ok(());
-        }
-        files::expect_folder(folder, "a new or empty folder").map_err(DataError::file(folder))?;
-        for entry in fs::read_dir(folder).map_err(DataError::file(folder))? {
-            let name = entry.map_err(DataError::file(folder))?.file_name().to_string_lossy().into_owned();
-            if !is_ours(&name) && name != output_lock::FILE_NAME {
-                return Err(refused(&format!("holds {name}")));
-            }
-        }
-        Ok(())
     }
 
     /// Which records go to which shard.
@@ -142,7 +122,7 @@ impl DatasetWriter {
         for entry in fs::read_dir(&self.folder).map_err(DataError::file(&self.folder))? {
             let entry = entry.map_err(DataError::file(&self.folder))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if is_ours(&name) && !entries.iter().any(|shard| shard.file == name) {
+            if is_of_writer(&name) && !entries.iter().any(|shard| shard.file == name) {
                 files::remove_file(&entry.path()).map_err(DataError::file(&entry.path()))?;
             }
         }
@@ -154,9 +134,4 @@ impl DatasetWriter {
     fn path(&self, index: usize) -> PathBuf {
         self.folder.join(format!("shard-{index:05}.h5"))
     }
-}
-
-/// Whether a file is one that a writer of datasets leaves behind when it is cut off.
-fn is_ours(name: &str) -> bool {
-    name.starts_with("shard-") || name == "manifest.toml.part"
 }

@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::LedgerError;
-use super::claim::{Claim, Owner, fail};
+use super::claim::{Claim, fail};
 use super::ledger_file::Ledger;
+use super::owner::Owner;
 use super::sight::{Leaf, Sight, State};
 use super::watch::Watch;
 

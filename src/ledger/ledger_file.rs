@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::LedgerError;
 use super::block::Block;
-use super::claim::Owner;
 use super::disk::Disk;
+use super::owner::Owner;
 use crate::{files, one_line};
 
 /// The format that this program writes and reads.

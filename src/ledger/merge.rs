@@ -1,11 +1,10 @@
 //! All results, object by object.
 
 use super::LedgerError;
-use super::block::Block;
 use super::ledger_file::Ledger;
-use super::payloads::{Outcome, unpack};
+use super::outcomes::{given_up, quarantined, read_result};
+use super::payloads::Outcome;
 use super::sight::{Leaf, Sight, State};
-use super::status::{Quarantined, given_up, quarantined};
 
 /// What was merged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +45,7 @@ impl<'a> Finished<'a> {
     /// Its objects in quarantine, in order.
     pub fn quarantined(&self) -> Result<Vec<u64>, LedgerError> {
         let found = quarantined(self.ledger, &self.sight)?;
-        Ok(found.into_iter().map(|Quarantined { object, .. }| object).collect())
+        Ok(found.into_iter().map(|(object, _)| object).collect())
     }
 
     /// As `merge` does.
@@ -86,14 +85,4 @@ fn of_leaf(ledger: &Ledger, leaf: &Leaf) -> Result<Vec<Outcome>, LedgerError> {
         State::GivenUp => Ok(vec![Err(given_up(ledger, leaf)?)]),
         State::Free | State::Claimed => unreachable!("nothing is left"),
     }
-}
-
-/// What came of the objects of a block that was done; nothing where `retry` has made it free again.
-pub(super) fn read_result(ledger: &Ledger, block: Block) -> Result<Option<Vec<Outcome>>, LedgerError> {
-    let path = ledger.result(block);
-    let Some(seen) = ledger.disk().read(&path)? else { return Ok(None) };
-    unpack(ledger.key(), block, &seen.bytes).map(Some).map_err(|fault| LedgerError::Wrong {
-        path,
-        fault: format!("{fault}: `ledger retry --failed` removes it, so that a worker makes it again"),
-    })
 }

@@ -28,6 +28,8 @@ pub mod worker;
 mod claim;
 mod claimer;
 mod heart;
+mod outcomes;
+mod owner;
 mod patience;
 mod watch;
 

@@ -3,9 +3,8 @@
 use super::LedgerError;
 use super::block::Block;
 use super::ledger_file::Ledger;
-use super::merge::read_result;
+use super::outcomes::{quarantined_in, read_result};
 use super::sight::{Leaf, Sight, State, attempt_name};
-use super::status::quarantined_in;
 
 /// What may be done again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

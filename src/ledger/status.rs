@@ -8,10 +8,9 @@ use serde::Serialize;
 
 use super::LedgerError;
 use super::block::Block;
-use super::claim::Owner;
 use super::ledger_file::Ledger;
-use super::merge::read_result;
-use super::payloads::Outcome;
+use super::outcomes;
+use super::owner::Owner;
 use super::sight::{Leaf, Sight, State, attempt_name};
 
 /// The rate is that of the time before the newest result, as long as this, and longer where that holds few results.
@@ -103,7 +102,9 @@ impl<'a> Observer<'a> {
             of.map(|leaf| leaf.block.count()).sum::<u64>()
         };
         let (claimed, free, objects) = (in_state(State::Claimed), in_state(State::Free), ledger.work().count());
-        let quarantined = quarantined(ledger, &sight)?;
+        let quarantined = outcomes::quarantined(ledger, &sight)?.into_iter();
+        let quarantined: Vec<Quarantined> =
+            quarantined.map(|(object, reason)| Quarantined { object, reason }).collect();
         let open = || sight.leaves.iter().filter(|leaf| matches!(leaf.state, State::Free | State::Claimed));
         let workers = self.workers(&sight)?;
         let objects_per_second = self.objects_per_second(&sight);
@@ -202,36 +203,4 @@ impl Status {
     pub fn is_finished(&self) -> bool {
         self.claimed + self.free == 0
     }
-}
-
-/// All objects in quarantine, in order.
-pub(super) fn quarantined(ledger: &Ledger, sight: &Sight) -> Result<Vec<Quarantined>, LedgerError> {
-    let mut found = Vec::new();
-    for leaf in &sight.leaves {
-        match leaf.state {
-            State::GivenUp => found.push((leaf.block.first, given_up(ledger, leaf)?)),
-            State::Done { faulty: true } => {
-                let outcomes = read_result(ledger, leaf.block)?;
-                found.extend(quarantined_in(sight, leaf.block, outcomes.unwrap_or_default()));
-            }
-            State::Done { faulty: false } | State::Free | State::Claimed => {}
-        }
-    }
-    found.sort_unstable();
-    Ok(found.into_iter().map(|(object, reason)| Quarantined { object, reason }).collect())
-}
-
-/// The objects in quarantine among those of a block that is done.
-pub(super) fn quarantined_in(sight: &Sight, block: Block, outcomes: Vec<Outcome>) -> Vec<(u64, String)> {
-    let faults = block.objects().zip(outcomes).filter_map(|(object, outcome)| Some((object, outcome.err()?)));
-    faults.filter(|(object, _)| sight.speaks_for(block, *object)).collect()
-}
-
-/// Why an object was given up.
-pub(super) fn given_up(ledger: &Ledger, leaf: &Leaf) -> Result<String, LedgerError> {
-    let last = ledger.disk().path("failed", attempt_name(leaf.block, leaf.attempt - 1));
-    let seen = ledger.disk().read(&last)?;
-    let last = seen.map_or("nobody knows why".into(), |seen| String::from_utf8_lossy(&seen.bytes).into_owned());
-    let times = leaf.attempt;
-    Ok(format!("{times} worker{} lost with it alone, the last one so: {last}", if times == 1 { "" } else { "s" }))
 }

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::LedgerError;
-use super::claim::Owner;
 use super::ledger_file::Ledger;
+use super::owner::Owner;
 use super::sight::{Leaf, Sight, State, attempt_name};
 
 /// Claims that one look reads. Each is a file that is opened on a server which all workers ask, and there may be thousands; the next look

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use super::LedgerError;
 use super::block::Block;
-use super::claim::{Claim, Owner};
+use super::claim::Claim;
 use super::claimer::{Claimer, Found};
 use super::heart::Heart;
 use super::ledger_file::Ledger;
+use super::owner::Owner;
 use super::patience::{self, Patience};
 use super::payloads::{Outcome, pack};
 

@@ -6,7 +6,7 @@ use tch::{Tensor, nn};
 
 use super::description::{LayerDescription, Operation};
 use super::pass::Pass;
-use super::weights::layer_name;
+use super::tensor_name::layer_name;
 
 /// Batch norm over channels. Its running moments are state: a forward reads them (inference) or leaves them alone
 /// (training, where it records the moments of the batch).

@@ -11,7 +11,8 @@ use tch::{Device, Kind, Tensor, nn};
 
 use super::activation::Activation;
 use super::batch_norm::BatchNorm;
-use super::convolution::{Conv2d, ConvOptions};
+use super::conv_options::ConvOptions;
+use super::convolution::Conv2d;
 use super::description::{LayerDescription, NetworkDescription, Operation};
 use super::linear::Linear;
 use super::pass::{Pass, Precision};

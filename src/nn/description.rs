@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::convolution::ConvOptions;
-use super::weights::name_in;
+use super::conv_options::ConvOptions;
+use super::tensor_name::name_in;
 
 /// The layers of a network in order of use, each with its name; a layer works on what the one before returns.
 pub type NetworkDescription = Vec<(String, LayerDescription)>;

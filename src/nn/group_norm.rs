@@ -5,7 +5,7 @@
 use tch::{Kind, Tensor, nn};
 
 use super::description::{LayerDescription, Operation};
-use super::weights::layer_name;
+use super::tensor_name::layer_name;
 
 /// Normalises groups of neighbouring channels within each record. It has no state, and does the same in all passes.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use tch::{Kind, Tensor, nn};
 use super::description::{LayerDescription, Operation};
 use super::pass::Pass;
 use super::spectral_norm::SpectralVectors;
-use super::weights::{Weights, layer_name, name_in};
+use super::tensor_name::{layer_name, name_in};
+use super::weights::Weights;
 use crate::kernels;
 
 /// A kernel and its bias, and what they are in half precision where a network has it.

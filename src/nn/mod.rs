@@ -5,9 +5,11 @@
 //! `describe` lists its layers in order of use.
 
 // What all layers share.
+pub mod conv_options;
 pub mod description;
 mod kernel;
 pub mod pass;
+mod tensor_name;
 pub mod weights;
 // Layers.
 pub mod activation;
@@ -27,7 +29,8 @@ pub mod embedder;
 
 pub use activation::Activation;
 pub use batch_norm::BatchNorm;
-pub use convolution::{Conv1d, Conv2d, ConvOptions};
+pub use conv_options::ConvOptions;
+pub use convolution::{Conv1d, Conv2d};
 pub use description::{LayerDescription, NetworkDescription, Operation};
 pub use dropout::Dropout;
 pub use group_norm::GroupNorm;

@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 use tch::{Tensor, nn};
 
 use super::activation::Activation;
-use super::convolution::{Conv, ConvOptions};
+use super::conv_options::ConvOptions;
+use super::convolution::Conv;
 use super::description::{LayerDescription, NetworkDescription, Operation};
 use super::norm::{NormKind, NormLayer};
 use super::pass::Pass;
 use super::spectral_norm::SpectralVectors;
-use super::weights::{Weights, name_in};
+use super::tensor_name::name_in;
+use super::weights::Weights;
 
 /// What a block does to the side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 
 use tch::{Tensor, nn};
 
-use super::convolution::ConvOptions;
+use super::conv_options::ConvOptions;
 use super::description::{LayerDescription, Operation};
 use super::kernel::{Kernel, OwnKernel, WeightShape};
 use super::pass::Pass;

@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor, nn};
 
 use super::activation::Activation;
+use super::tensor_name::full_name;
 use crate::rng::{Chance, Draw, Stream};
 
 /// How the weights of layers are drawn, and whether they are under spectral norm.
@@ -109,19 +110,4 @@ fn orthogonal(chance: &mut Chance, rows: i64, columns: i64, gain: f64) -> Tensor
     let q = q * r.diagonal(0, 0, 1).sign();
     let q = if rows < columns { q.tr() } else { q };
     (q * gain).to_kind(Kind::Float).contiguous()
-}
-
-/// The name of a tensor in its network: `up1.weight`.
-fn full_name(path: &nn::Path, name: &str) -> String {
-    name_in(&layer_name(path), name)
-}
-
-/// The name in its network of a layer's tensor `name`.
-pub(super) fn name_in(layer: &str, name: &str) -> String {
-    if layer.is_empty() { name.to_owned() } else { format!("{layer}.{name}") }
-}
-
-/// The name of the layer whose tensors `path` holds: `up1`.
-pub(super) fn layer_name(path: &nn::Path) -> String {
-    path.components().collect::<Vec<&str>>().join(".")
 }

@@ -2,7 +2,6 @@
 
 use tch::{Kind, Tensor};
 
-use super::embedder::EmbedderSettings;
 use crate::rng::Chance;
 
 /// How records are masked before an embedder sees them, and compared with what a generator makes of it.
@@ -26,9 +25,9 @@ pub struct PixelMasking {
 }
 
 impl PixelMasking {
-    /// As `settings` say.
-    pub fn new(settings: &EmbedderSettings) -> Self {
-        Self { masked_fraction: settings.masked_fraction }
+    /// Masks a map with probability `masked_fraction`, 0 to 1.
+    pub fn new(masked_fraction: f64) -> Self {
+        Self { masked_fraction }
     }
 }
 

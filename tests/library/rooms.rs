@@ -1,8 +1,12 @@
 //! Who may import whom (`docs/architecture.md`): the arrows between the rooms go one way.
 
+mod circles;
+mod source_code;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use source_code::{source_folder, sources, without_comments_and_strings, words};
 
 /// Open to all, and importing nothing but what the table says.
 const GROUND: &[&str] = &["device", "exit", "files", "kernels", "machine", "one_line", "pages", "rng"];
@@ -143,84 +147,6 @@ fn names(words: &[&str]) -> Vec<String> {
         }
     }
     found
-}
-
-/// Identifiers, `::`, and every other sign on its own.
-fn words(code: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    let mut rest = code.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let is_word = |sign: char| sign.is_alphanumeric() || sign == '_';
-        let length = if is_word(first) {
-            rest.find(|sign| !is_word(sign)).unwrap_or(rest.len())
-        } else if rest.starts_with("::") {
-            2
-        } else {
-            first.len_utf8()
-        };
-        let (word, tail) = rest.split_at(length);
-        words.push(word);
-        rest = tail.trim_start();
-    }
-    words
-}
-
-/// Comments and the insides of strings are words about rooms, not imports.
-fn without_comments_and_strings(text: &str) -> String {
-    let mut code = String::new();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let skip = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if rest.starts_with("'\"'") {
-            3
-        } else if rest.starts_with("r#\"") {
-            rest.find("\"#").map_or(rest.len(), |end| end + 2)
-        } else if first == '"' {
-            string_length(rest)
-        } else {
-            code.push(first);
-            rest = &rest[first.len_utf8()..];
-            continue;
-        };
-        code.push(' ');
-        rest = &rest[skip..];
-    }
-    code
-}
-
-/// The length of the string that `text` begins with, both quotes counted.
-fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, sign) in text.char_indices().skip(1) {
-        match sign {
-            '"' if !escaped => return at + 1,
-            '\\' => escaped = !escaped,
-            _ => escaped = false,
-        }
-    }
-    text.len()
-}
-
-/// Every `.rs` file below `folder`, in the order of their paths.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).expect("the folder is there") {
-        let path = entry.expect("its entries can be read").path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
-}
-
-fn source_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
 #[test]
@@ -387,33 +313,5 @@ fn the_trainer_names_no_score() {
         // The variance of batch norm is no score.
         let named = named.into_iter().filter(|named| !named.contains("replica.rs"));
         assert_eq!(named.collect::<Vec<_>>(), [""; 0]);
-    }
-}
-
-/// For each file of `src/train` the files beside it that it imports.
-fn imports_within_train() -> Vec<(String, BTreeSet<String>)> {
-    let files = sources(&source_folder().join("train"));
-    let name = |path: &Path| path.file_stem().expect("a name").to_str().expect("our names are text").to_owned();
-    let names: BTreeSet<String> = files.iter().map(|path| name(path)).collect();
-    let of = |path: &PathBuf| {
-        let text = fs::read_to_string(path).expect("sources are text");
-        let code = without_comments_and_strings(&text);
-        let words: Vec<&str> = words(&code);
-        let pairs = words.windows(2).enumerate().filter(|(_, pair)| *pair == ["super", "::"]);
-        let imported = pairs.flat_map(|(at, _)| self::names(&words[at + 2..]));
-        (name(path), imported.filter(|name| names.contains(name)).collect())
-    };
-    files.iter().filter(|path| !path.ends_with("mod.rs")).map(of).collect()
-}
-
-#[test]
-fn files_of_the_trainer_import_each_other_in_one_direction() {
-    let mut left = imports_within_train();
-    assert!(left.iter().any(|(_, imports)| !imports.is_empty()), "{left:?}");
-    while !left.is_empty() {
-        let names: BTreeSet<String> = left.iter().map(|(name, _)| name.clone()).collect();
-        let free = left.iter().position(|(_, imports)| imports.is_disjoint(&names));
-        let free = free.unwrap_or_else(|| panic!("a circle among {left:?}"));
-        left.remove(free);
     }
 }

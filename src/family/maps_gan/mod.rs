@@ -68,7 +68,8 @@ impl Family for Settings {
     }
 
     fn build(&self, build: Build) -> Box<dyn Objective> {
-        let masking = |settings: &EmbedderSettings| Box::new(PixelMasking::new(settings)) as Box<dyn Masking>;
+        let masking =
+            |settings: &EmbedderSettings| Box::new(PixelMasking::new(settings.masked_fraction)) as Box<dyn Masking>;
         Box::new(self.gan().build(build.precision, masking, build.seed, build.device))
     }
 

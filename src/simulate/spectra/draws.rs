@@ -2,28 +2,13 @@
 
 use std::path::Path;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::settings::{LEGAL, MOST_TRACES, SpectrumSettings, traces};
+use super::settings::{LEGAL, MOST_TRACES, Order, SpectrumSettings, traces};
+use super::substreams::{PARAMETERS, SHUFFLE};
 use crate::atmosphere::{LEVELS, QUANTITIES};
 use crate::rng::{Draw, Stream};
 use crate::simulate::{SimulateError, read_text};
-
-/// How the parameters of the records are chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Order {
-    /// A grid of ten levels for each of the seven parameters: all ten million combinations, each once, in an order that
-    /// depends on the seed, so that any run of records is a fair sample.
-    #[default]
-    Grid,
-    /// Uniformly between the ends of each range, independently for each record.
-    Continuous,
-    /// The rows of `parameter_table`.
-    Table,
-}
 
 /// Points of the grid.
 pub const GRID_POINTS: u64 = (LEVELS as u64).pow(QUANTITIES.len() as u32);
@@ -40,11 +25,6 @@ pub struct Draws {
     ranges: [(f64, f64); QUANTITIES.len()],
     rows: Vec<Parameters>,
 }
-
-/// Places of chance inside `Stream::Simulation`: drawn parameters, noise, and the rounds of the shuffle.
-const PARAMETERS: u32 = 1;
-pub(super) const NOISE: u32 = 2;
-const SHUFFLE: u32 = 16;
 
 impl Draws {
     /// Those that `settings` ask for, `count` of them.

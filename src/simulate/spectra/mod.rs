@@ -16,6 +16,7 @@ pub mod opacities;
 pub mod rayleigh;
 pub mod sampling;
 pub mod settings;
+mod substreams;
 pub mod taurex;
 pub mod transit;
 mod voigt;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::draws::NOISE;
+use super::substreams::NOISE;
 use crate::data::spectral_axis::check_wavelengths;
 use crate::rng::{Draw, Stream};
 use crate::simulate::{SimulateError, read_text};

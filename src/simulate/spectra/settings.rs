@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::draws::Order;
 use super::noise::Noise;
 use super::opacities::BUILT_IN;
 use super::sampling::Sampling;
@@ -24,6 +23,20 @@ pub(super) const MOST_TRACES: f64 = 0.99;
 /// Sum of the four mixing ratios.
 pub(super) fn traces(parameters: &[f64; QUANTITIES.len()]) -> f64 {
     parameters[..4].iter().map(|log10| 10_f64.powf(*log10)).sum()
+}
+
+/// How the parameters of the records are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// A grid of ten levels for each of the seven parameters: all ten million combinations, each once, in an order that
+    /// depends on the seed, so that any run of records is a fair sample.
+    #[default]
+    Grid,
+    /// Uniformly between the ends of each range, independently for each record.
+    Continuous,
+    /// The rows of `parameter_table`.
+    Table,
 }
 
 /// Settings of simulated transmission spectra. Ranges are least and greatest values, in the units of

@@ -17,7 +17,7 @@ pub fn settings() -> GanSettings {
 
 fn with(embedder: &EmbedderSettings) -> Gan {
     let embedder = EmbedderSettings { hidden: 16, ..embedder.clone() };
-    let masking = Box::new(PixelMasking::new(&embedder));
+    let masking = Box::new(PixelMasking::new(embedder.masked_fraction));
     Gan::new(&SMALL, settings(), 1, Device::Cpu).with_embedder(&SMALL, embedder, masking, 1)
 }
 

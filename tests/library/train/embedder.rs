@@ -28,7 +28,7 @@ fn after_three_steps(comm: &dyn Communicator, update: Update, overlap: bool) -> 
         generator_updates: if update == Update::Alternating { 2 } else { 1 },
     };
     let embedder = EmbedderSettings { hidden: 8, reconstruction: 10.0, ..EmbedderSettings::default() };
-    let masking = Box::new(PixelMasking::new(&embedder));
+    let masking = Box::new(PixelMasking::new(embedder.masked_fraction));
     let gan = Gan::new(&SMALL, settings, 7, Device::Cpu).with_embedder(&SMALL, embedder, masking, 7);
     let cut = Cut { global: 16, microbatches: 4 };
     let mut stepper =

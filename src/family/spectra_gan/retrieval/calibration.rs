@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::adjustment::Adjustment;
-use super::posterior::{Posterior, SHARES, Widening};
+use super::posterior::{SHARES, Widening};
+use super::trial::Trial;
 use crate::atmosphere::QUANTITIES;
 use crate::rng::Draw;
 
@@ -37,19 +38,6 @@ pub struct Calibration {
     pub widening: [Widening; PARAMETERS],
     /// 99th percentile over spectra of chi-square over the number of observed points.
     pub chi_square_per_point_p99: f64,
-}
-
-/// A retrieval whose truth is known.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Trial {
-    /// Where its restarts ended.
-    pub posterior: Posterior,
-    /// What was fitted, `[w]`.
-    pub depths: Vec<f32>,
-    /// 1 where it was observed, `[w]`.
-    pub observed: Vec<f32>,
-    /// The parameters, NaN where unknown.
-    pub truth: [f32; PARAMETERS],
 }
 
 /// Mean square of residuals at each point, `[w]`.

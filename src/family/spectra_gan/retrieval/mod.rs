@@ -10,9 +10,10 @@ mod posterior;
 mod reader;
 mod retrieve;
 pub mod table;
+mod trial;
 
 pub use adjustment::{Adjustment, Lesson, Member, Scales, shift};
-pub use calibration::{Calibration, Trial, UNMEASURED, effective_points, model_variance, widen};
+pub use calibration::{Calibration, UNMEASURED, effective_points, model_variance, widen};
 pub use calibration_file::CalibrationError;
 pub use errors::{ERRORS_OF, Errors};
 pub use measure::Measure;
@@ -20,3 +21,4 @@ pub use posterior::{DRAWS, Posterior, Reading, SHARES, Widening};
 pub use reader::{Reader, Retrieved};
 pub use retrieve::{Extras, Retrieve, RetrievedObject};
 pub use table::{Interval, RetrievalRow, SampleRow};
+pub use trial::Trial;

@@ -5,7 +5,8 @@ use std::fs;
 
 use skyforge::atmosphere::QUANTITIES;
 use skyforge::simulate::spectra::SpectrumSettings;
-use skyforge::simulate::spectra::draws::{Draws, GRID_POINTS, Order};
+use skyforge::simulate::spectra::draws::{Draws, GRID_POINTS};
+use skyforge::simulate::spectra::settings::Order;
 
 fn draws(seed: u64, settings: &SpectrumSettings, count: u64) -> Draws {
     Draws::new(seed, settings, count).expect("they can be drawn")
