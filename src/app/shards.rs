@@ -10,9 +10,9 @@ use super::CommandError;
 use super::counter::Counter;
 use super::output_dataset::OutputDataset;
 use super::session::Session;
-use crate::comm::tree::leaves_of;
 use crate::data::{DataError, Dataset, DatasetWriter, Header, Record, ShardEntry, Splits, split};
 use crate::exit::Ends;
+use crate::infer::map_records::run_of_rank;
 
 /// A dataset in the new folder `out`: this rank's shards, each by `make` on any of its threads, then the manifest.
 pub fn write<E: Ends + Into<CommandError> + Send>(
@@ -42,12 +42,9 @@ pub fn write_evenly(
     header: Header,
     make: impl FnOnce(Range<u64>, &mut dyn FnMut(Record) -> Result<(), CommandError>) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
-    let (comm, count) = (session.comm(), header.count as usize);
+    let (comm, count) = (session.comm(), header.count);
     let writer = session.agree(DatasetWriter::create(out.folder(), header))?;
-    let run_of = |rank| {
-        let run = leaves_of(rank, comm.ranks(), count);
-        run.start as u64..run.end as u64
-    };
+    let run_of = |rank| run_of_rank(&(0..count), rank, comm.ranks());
     let mine = run_of(comm.rank());
     let rows = &writer.layout().shard_rows;
     let shards: Vec<usize> = (0..rows.len()).filter(|shard| mine.contains(&rows[*shard].start)).collect();

@@ -53,3 +53,19 @@ pub trait Reconstruct {
     /// record alone where batches have the same size.
     fn reconstruct(&self, batch: &Batch) -> Tensor;
 }
+
+impl TrainedModel for Networks {
+    fn generator(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+
+    fn latent_networks(&self) -> Option<&Networks> {
+        Some(self)
+    }
+}
+
+impl Generate for Networks {
+    fn generate(&self, draw: Draw, records: Range<u64>) -> Tensor {
+        self.generator.make(draw, records)
+    }
+}

@@ -1,16 +1,13 @@
 //! The networks of a checkpoint, as they are put to work: nothing of them learns any more.
 
 use std::any::Any;
-use std::ops::Range;
 
 use tch::{Device, Tensor, nn};
 
-use super::model::{Generate, TrainedModel};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::nn::Precision;
 use crate::nn::dcgan::{DcganSettings, Discriminator, Generator};
 use crate::nn::embedder::{Embedder, EmbedderSize};
-use crate::rng::Draw;
 
 /// Reads out of images what was measured, so that fits can be compared with it.
 pub trait Measurement: Any {
@@ -80,21 +77,5 @@ impl Networks {
     pub fn measurement_as<M: Measurement>(&self) -> Option<&M> {
         let measurement: &dyn Any = self.measurement.as_deref()?;
         measurement.downcast_ref()
-    }
-}
-
-impl TrainedModel for Networks {
-    fn generator(&self) -> Option<&dyn Generate> {
-        Some(self)
-    }
-
-    fn latent_networks(&self) -> Option<&Networks> {
-        Some(self)
-    }
-}
-
-impl Generate for Networks {
-    fn generate(&self, draw: Draw, records: Range<u64>) -> Tensor {
-        self.generator.make(draw, records)
     }
 }
