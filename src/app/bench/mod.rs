@@ -4,7 +4,6 @@ pub(super) mod allreduce;
 mod ledger;
 mod limit;
 mod loader;
-mod model;
 mod pace;
 mod scaling;
 mod spectra;

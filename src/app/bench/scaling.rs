@@ -6,7 +6,6 @@ use serde_json::json;
 use tch::Device;
 
 use super::allreduce::KnownSum;
-use super::model::{Forecast, Model, fit};
 use super::step::{Contestant, RunArguments};
 use super::workload::encodings;
 use super::{median, of_all};
@@ -19,6 +18,7 @@ use crate::config::RunConfig;
 use crate::device;
 use crate::exit::Exit;
 use crate::machine;
+use crate::train::scaling::{Forecast, Model, fit};
 
 /// A step on 1, 2, 4 .. of these ranks, and a model of more.
 ///

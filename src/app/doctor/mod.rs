@@ -4,6 +4,8 @@ mod facts;
 mod finding;
 mod folder;
 mod judge;
+mod plural;
+mod wanted;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,8 +20,9 @@ use super::output::say;
 use super::session::{Session, check_ranks};
 use crate::config::RunConfig;
 use crate::exit::{Ends, Exit};
-use facts::{Facts, Wanted};
+use facts::Facts;
 use finding::{Finding, Verdict};
+use wanted::Wanted;
 
 /// Check what a run needs, on all ranks.
 ///
