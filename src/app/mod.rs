@@ -1,4 +1,4 @@
-//! The verbs, one file each: the only room that sees all others.
+//! What the commands do, a file or folder each, without clap.
 
 pub mod bench;
 pub mod doctor;
@@ -12,10 +12,10 @@ pub mod retrieve;
 pub mod sample;
 pub mod simulate;
 pub mod stacks;
+pub mod staging;
 pub mod status;
 pub mod submit;
 pub mod train;
-pub mod words;
 
 mod allocation;
 mod counter;
@@ -32,9 +32,9 @@ mod provenance;
 mod records;
 mod session;
 mod shards;
-mod staging;
 mod trained;
 
-pub use end::{CommandError, refuse, run, run_alone, run_in_any_world, run_once};
+pub use end::{CommandError, is_first_task, run_alone, run_in_any_world, run_on_ranks, run_once};
+pub use output::say;
 pub use session::Session;
 pub use trained::Trained;

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
 use tch::Device;
 
 use super::objective::objective;
 use super::session::{Session, check_ranks};
-use super::staging::{self, StageArguments};
+use super::staging::{self, Scratch};
 use super::{CommandError, logging, provenance};
 use crate::checkpoint::Identity;
 use crate::comm::{Terms, alarm};
@@ -24,45 +23,27 @@ use crate::rng::Draw;
 use crate::train::signals::StopFlag;
 use crate::train::{Drill, Drills, Outcome, Run, RunLock, Schedule, Status, Training};
 
-/// Train a model; resumes from the newest checkpoint in RUN.
-///
-/// USR1, USR2, TERM or HUP stop it after the step under way: a checkpoint is written, the exit code is 75, and the same
-/// command goes on from there, on any number of ranks up to batch.microbatches.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps --data data/maps")]
-pub struct Arguments {
-    /// The configuration, TOML
-    config: PathBuf,
-    /// The run folder: made, or gone on with
-    #[arg(long)]
-    run: PathBuf,
-    /// The dataset; wins over data.path of the configuration
-    #[arg(long)]
-    data: Option<PathBuf>,
-    #[command(flatten)]
-    stage: StageArguments,
-    /// Stops by itself after so many minutes, as a signal would
-    #[arg(long, value_name = "MINUTES", allow_negative_numbers = true, value_parser = minutes)]
-    max_wall: Option<f64>,
-    /// Faults on purpose, as nan@7:2 at step 7 on rank 2 (without :RANK on rank 0): to see that they are survived. KIND
-    /// is nan (a gradient), panic, data (records that cannot be loaded), flip (a bit of the parameters after the step),
-    /// kill (SIGKILL), stop (as by a signal), hang (the rank does not go on) or slow (0.2 s more a step from then on);
-    /// may be given again
-    #[arg(long = "drill", value_name = "KIND@STEP[:RANK]")]
-    drills: Vec<Drill>,
-    /// Sets a value of the configuration, as in batch.global=64; may be given again
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
+/// What to train, and how this start of it differs from others.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub config: PathBuf,
+    pub run: PathBuf,
+    /// Wins over `data.path` of the configuration.
+    pub data: Option<PathBuf>,
+    pub scratch: Scratch,
+    pub max_wall_minutes: Option<f64>,
+    pub drills: Vec<Drill>,
+    /// `KEY=VALUE`, of the configuration.
+    pub sets: Vec<String>,
 }
 
 /// Minutes of the command line.
-pub(super) fn minutes(text: &str) -> Result<f64, String> {
+pub fn minutes(text: &str) -> Result<f64, String> {
     let legal = |minutes: &f64| *minutes >= 0.0 && *minutes < 1e9;
     text.parse().ok().filter(legal).ok_or_else(|| "expected minutes, as in 55 or 0.5".into())
 }
 
-impl Arguments {
+impl Request {
     fn overrides(&self) -> Result<Vec<Override>, ConfigError> {
         self.sets.iter().map(|set| set.parse()).collect()
     }
@@ -71,54 +52,49 @@ impl Arguments {
         let named = self.data.clone().or_else(|| config.sections().data.path.clone());
         named.ok_or_else(|| CommandError::Usage("no dataset is named, expected --data DATASET or `data.path`".into()))
     }
+}
 
-    /// The run folder.
-    pub(super) fn run(&self) -> &Path {
-        &self.run
+/// Checks what `run` would refuse on so many ranks; the dataset is looked at if it is there, else `promised` is asked
+/// whether it will be.
+pub fn check_ahead(
+    request: &Request,
+    ranks: usize,
+    promised: impl Fn(&Path) -> bool,
+) -> Result<(RunConfig, PathBuf), CommandError> {
+    let config = RunConfig::load(&request.config, &request.overrides()?)?;
+    check_ranks(ranks, config.cut().microbatches)?;
+    let data = request.dataset(&config)?;
+    if !data.exists() && promised(&data) {
+        return Ok((config, data));
     }
-
-    /// What `run` would refuse on so many ranks, found out ahead; the dataset is looked at if it is there, else `promised` is asked
-    /// whether it will be.
-    pub(super) fn check_ahead(
-        &self,
-        ranks: usize,
-        promised: impl Fn(&Path) -> bool,
-    ) -> Result<(RunConfig, PathBuf), CommandError> {
-        let config = RunConfig::load(&self.config, &self.overrides()?)?;
-        check_ranks(ranks, config.cut().microbatches)?;
-        let data = self.dataset(&config)?;
-        if !data.exists() && promised(&data) {
-            return Ok((config, data));
-        }
-        let dataset = Dataset::open(&data)?;
-        suited(&config, &dataset)?;
-        let records = dataset.split(&config.sections().data.split)?.records();
-        Drills::new(&self.drills, 0, ranks, schedule(&config, records).steps).map_err(CommandError::Usage)?;
-        Ok((config, data))
-    }
+    let dataset = Dataset::open(&data)?;
+    suited(&config, &dataset)?;
+    let records = dataset.split(&config.sections().data.split)?.records();
+    Drills::new(&request.drills, 0, ranks, schedule(&config, records).steps).map_err(CommandError::Usage)?;
+    Ok((config, data))
 }
 
 /// Trains on this rank, together with the others.
-pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let sets = arguments.overrides()?;
-    let config = session.agree(RunConfig::load(&arguments.config, &sets))?;
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
+    let sets = request.overrides()?;
+    let config = session.agree(RunConfig::load(&request.config, &sets))?;
     let cut = config.cut();
     check_ranks(session.ranks(), cut.microbatches)?;
-    let data = arguments.dataset(&config)?;
+    let data = request.dataset(&config)?;
     let dataset = Arc::new(session.agree(Dataset::open(&data))?);
     let encodings = session.agree(suited(&config, &dataset))?;
     let sections = config.sections();
     let records = dataset.split(&sections.data.split)?.records();
     let schedule = schedule(&config, records);
-    let drills = Drills::new(&arguments.drills, session.rank(), session.ranks(), schedule.steps);
+    let drills = Drills::new(&request.drills, session.rank(), session.ranks(), schedule.steps);
     let drills = drills.map_err(CommandError::Usage)?;
     session.agree(session.check_threads(sections.trainer.threads_per_rank))?;
     Session::torch_threads(sections.trainer.threads_per_rank);
     let device = session.device(sections.trainer.device, sections.trainer.share_gpu)?;
     device::set_deterministic(sections.trainer.deterministic);
-    let lock = if session.rank() == 0 { RunLock::take(&arguments.run).map(Some) } else { Ok(None) };
+    let lock = if session.rank() == 0 { RunLock::take(&request.run).map(Some) } else { Ok(None) };
     let lock = session.agree(lock)?;
-    let staged = staging::stage(session, Arc::clone(&dataset), &arguments.run, &arguments.stage);
+    let staged = staging::stage(session, Arc::clone(&dataset), &request.run, &request.scratch);
     let objective = objective(&config, &encodings, device);
     let validator = || {
         if sections.validation.every == 0 {
@@ -148,11 +124,11 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
             damaged: sections.data.damaged,
             encodings: encodings.clone(),
         },
-        folder: &arguments.run,
+        folder: &request.run,
         identity: Identity::of(&describe(&config, &dataset, &encodings, device)),
         changed_by_hand: sets.iter().flat_map(Override::keys).flat_map(|key| changed_by_hand(&key, &config)).collect(),
         stop: StopFlag::install(),
-        max_wall: arguments.max_wall.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
+        max_wall: request.max_wall_minutes.map(|minutes| Duration::from_secs_f64(60.0 * minutes)),
         not_finite: sections.trainer.not_finite,
         validator: &validator,
         drills,
@@ -163,7 +139,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
             if let Some(lock) = lock {
                 // Who asks for another run leaves this one as it is; else it has failed, whatever it was before.
                 if error.exit() != Exit::Usage {
-                    Outcome::fail(&arguments.run, error.exit(), &error.to_string());
+                    Outcome::fail(&request.run, error.exit(), &error.to_string());
                 }
                 lock.abandon();
             }
@@ -174,17 +150,17 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         log::info!("nothing to do: {} of {} steps are made", run.step(), schedule.steps);
         return Ok(Exit::Done);
     }
-    session.agree(prepare(session, arguments, &config, &dataset))?;
+    session.agree(prepare(session, request, &config, &dataset))?;
     let record = format!("communication-rank-{:04}.txt", session.rank());
     if let Some((bytes, seconds)) = staged.told {
         run.note([("staged_bytes", bytes as f64), ("staged_seconds", seconds)]);
     }
     run.watch(session.comm().watch(Terms {
-        record: arguments.run.join("log").join(record),
+        record: request.run.join("log").join(record),
         limit: Duration::from_secs_f64(sections.trainer.hang_seconds),
         key: "trainer.hang_seconds",
     }));
-    announce(session, arguments, &config, &run, schedule.steps);
+    announce(session, request, &config, &run, schedule.steps);
     let outcome = run.train()?;
     log::info!(
         "{} after step {} of {}: {} samples a second, checkpoint {} ({})",
@@ -199,7 +175,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
 }
 
 /// Says in the log what is going to be done, and what works badly.
-fn announce(session: &Session, arguments: &Arguments, config: &RunConfig, run: &Run, steps: u64) {
+fn announce(session: &Session, request: &Request, config: &RunConfig, run: &Run, steps: u64) {
     let cut = config.cut();
     if let Some((name, checksum)) = run.newest() {
         let life = session.allocation().life().map_or_else(String::new, |life| format!(", {life}"));
@@ -212,7 +188,7 @@ fn announce(session: &Session, arguments: &Arguments, config: &RunConfig, run: &
         cut.microbatches,
         session.ranks(),
         if session.ranks() == 1 { "rank" } else { "ranks" },
-        arguments.run.display()
+        request.run.display()
     );
     if let Some(advice) = config.sections().family.advice(cut.microbatch()) {
         log::warn!("{advice}");
@@ -289,13 +265,8 @@ pub(super) fn schedule(config: &RunConfig, records: u64) -> Schedule {
 }
 
 /// The run folder, with what the run is and where it came from.
-fn prepare(
-    session: &Session,
-    arguments: &Arguments,
-    config: &RunConfig,
-    dataset: &Dataset,
-) -> Result<(), CommandError> {
-    let run = &arguments.run;
+fn prepare(session: &Session, request: &Request, config: &RunConfig, dataset: &Dataset) -> Result<(), CommandError> {
+    let run = &request.run;
     files::create_folder(run).map_err(CommandError::io(run))?;
     logging::to_file(run, session.rank()).map_err(CommandError::io(run.join("log")))?;
     let (told, rank) = (run.clone(), session.rank());

@@ -119,7 +119,7 @@ impl Arguments {
     }
 
     /// What `run` would refuse before it opens anything, found out ahead.
-    pub(super) fn check_ahead(&self) -> Result<(), CommandError> {
+    pub fn check_ahead(&self) -> Result<(), CommandError> {
         fit_settings::with(&self.preset.settings(true), &self.sets)?;
         SpectrumMask::parse(&self.mask)?;
         Ok(())
