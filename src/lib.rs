@@ -38,5 +38,5 @@ pub mod family;
 // jobs and sites -> batch scripts
 pub mod launch;
 // What the commands do, and the command line; the only rooms that see all others.
-pub mod app;
+mod app;
 pub mod cli;

@@ -1,15 +1,10 @@
-//! The one binary: reads the command line, runs a verb, ends with an exit code.
+//! The one binary: runs a command, ends with an exit code.
 
-use clap::{CommandFactory, Parser};
-use skyforge::cli::Cli;
-use skyforge::{app, pages};
+use skyforge::{cli, pages};
 
 fn main() {
     pages::keep();
-    let code = match Cli::try_parse() {
-        Ok(cli) => cli.verb.run(),
-        Err(error) => app::refuse(&error, Cli::command()),
-    };
+    let code = cli::run();
     // Everything with a destructor, MPI among it, is gone by now.
     std::process::exit(code as i32);
 }

@@ -36,6 +36,13 @@ pub struct LedgerRequest {
     pub max_wall: Option<f64>,
 }
 
+impl LedgerRequest {
+    /// Whether each who runs the command is a worker.
+    pub fn is_for_workers(&self) -> bool {
+        self.ledger.is_some()
+    }
+}
+
 impl Application {
     /// Opens `run` for the dataset in `data`.
     pub fn open(session: &Session, run: &Path, which: &Which, data: &Path) -> Result<Self, CommandError> {

@@ -1,5 +1,6 @@
-//! The verbs, one file each: the only room that sees all others.
+//! What the commands do, a file or folder each, without clap.
 
+pub mod apply;
 pub mod bench;
 pub mod columns;
 pub mod doctor;
@@ -14,13 +15,12 @@ pub mod retrieve;
 pub mod sample;
 pub mod simulate;
 pub mod stacks;
+pub mod staging;
 pub mod status;
 pub mod submit;
 pub mod train;
-pub mod words;
 
 mod allocation;
-pub mod apply;
 mod counter;
 mod end;
 pub mod fit_settings;
@@ -33,10 +33,10 @@ mod proof;
 mod provenance;
 mod session;
 mod shards;
-mod staging;
 mod table_output;
 pub mod trained;
 
-pub use end::{CommandError, refuse, run, run_alone, run_in_any_world, run_once};
+pub use end::{CommandError, is_first_task, run_alone, run_in_any_world, run_on_ranks, run_once};
+pub use output::say;
 pub use session::Session;
 pub use trained::Trained;

@@ -8,7 +8,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::CommandError;
@@ -23,31 +22,19 @@ const MEMORY: u64 = 2 << 30;
 /// Numbers that are read at once.
 const AT_ONCE: usize = 1 << 22;
 
-/// Reads HDF5 files and says the number of each before.
-#[derive(Debug, Args)]
-pub struct Arguments {
-    /// Path of the dataset in each file
-    #[arg(long)]
-    dataset: Option<String>,
-    /// They hold spectra, to be read as this JSON says
-    #[arg(long)]
-    spectra: Option<String>,
-    /// The files
-    #[arg(required = true)]
-    inputs: Vec<PathBuf>,
-}
-
 /// Reads all, or says what is wrong with the first that cannot be read.
-pub fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+///
+/// - `dataset`: path of the dataset in each file
+/// - `spectra`: a `Reading` as JSON, where the files hold spectra
+pub fn run(inputs: &[PathBuf], dataset: Option<String>, spectra: Option<&str>) -> Result<Exit, CommandError> {
     // A damaged file can make libhdf5 ask for all there is.
     let pages = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = pages.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0);
     let limit = Rlimit { current: Some(4096 * pages + MEMORY), maximum: getrlimit(Resource::As).maximum };
     let _ = setrlimit(Resource::As, limit); // where less is allowed already, that holds
-    let reading: Option<Reading> =
-        arguments.spectra.as_ref().map(|json| serde_json::from_str(json).expect("`survive` wrote it"));
-    let choice = Choice { hdu: None, dataset: arguments.dataset.clone() };
-    for (number, path) in arguments.inputs.iter().enumerate() {
+    let reading: Option<Reading> = spectra.map(|json| serde_json::from_str(json).expect("`survive` wrote it"));
+    let choice = Choice { hdu: None, dataset };
+    for (number, path) in inputs.iter().enumerate() {
         say(&number.to_string())?;
         match &reading {
             None => read(&Input::open(path, &choice)?)?,

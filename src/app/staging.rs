@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::Args;
 use indicatif::HumanBytes;
 use rustix::fs::statvfs;
 use xxhash_rust::xxh3::xxh3_64;
@@ -17,17 +16,13 @@ use crate::data::Dataset;
 use crate::data::stage::{self, Copied};
 use crate::{files, machine};
 
-/// Whether and where to.
-#[derive(Debug, Args)]
-pub struct StageArguments {
-    /// Copies the dataset to this folder of each node first, and reads it there; auto takes the fastest of
-    /// $SLURM_TMPDIR, $TMPDIR, $LOCAL_SCRATCH, /local, /scratch and /dev/shm that has room. Where there is none, records
-    /// are read from where they are. Changes no bit of what is trained
-    #[arg(long, value_name = "FOLDER")]
-    scratch: Option<PathBuf>,
-    /// Leaves the copy there for the next start; else it is removed at the end
-    #[arg(long, requires = "scratch")]
-    keep_scratch: bool,
+/// Where a node keeps a copy of the dataset.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    /// A folder of each node, or `auto`; no copy is made where it is not given.
+    pub folder: Option<PathBuf>,
+    /// Whether the copy stays for the next start.
+    pub keep: bool,
 }
 
 /// Where `auto` looks; words with $ are the environment's.
@@ -48,8 +43,8 @@ pub struct Staged {
 }
 
 /// Copies on one rank of each node, if that is asked for. Called by all ranks.
-pub fn stage(session: &Session, dataset: Arc<Dataset>, run: &Path, arguments: &StageArguments) -> Staged {
-    let Some(place) = &arguments.scratch else { return Staged { dataset, told: None, remove: None } };
+pub fn stage(session: &Session, dataset: Arc<Dataset>, run: &Path, scratch: &Scratch) -> Staged {
+    let Some(place) = &scratch.folder else { return Staged { dataset, told: None, remove: None } };
     let begun = Instant::now();
     let leads = session.here().rank == 0;
     let copied = leads.then(|| copy(&dataset, run, place));
@@ -70,7 +65,7 @@ pub fn stage(session: &Session, dataset: Arc<Dataset>, run: &Path, arguments: &S
         }
         None => (String::new(), 0),
     };
-    let remove = (leads && !folder.is_empty() && !arguments.keep_scratch).then(|| PathBuf::from(&folder));
+    let remove = (leads && !folder.is_empty() && !scratch.keep).then(|| PathBuf::from(&folder));
     // The others of the node wait here.
     let (_, folders) = session.comm().here(&folder);
     let seconds = begun.elapsed().as_secs_f64();

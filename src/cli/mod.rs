@@ -1,27 +1,44 @@
-//! The command line.
+//! The command line, read by clap: arguments of each command, help, completions, manual pages.
+//!
+//! The arguments of a command become a request to `app`, which does the work and knows nothing of clap.
 
+mod bench;
+mod doctor;
 mod embed;
+mod ingest;
 mod inpaint;
-mod options;
+mod inspect;
+mod ledger;
 mod predict;
 mod restore;
-pub mod retrieve;
+mod retrieve;
 mod sample;
+mod shell;
+mod simulate;
+mod status;
+mod submit;
+mod train;
+mod try_stacks;
 
-use clap::{CommandFactory, Parser, Subcommand};
+mod help;
+mod one_of;
+mod options;
+mod refusal;
+mod stage;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use help::GROUPS;
 
 use crate::app::columns::Numbers;
-use crate::app::{
-    self, bench, columns, doctor, evaluate, ingest, inspect, ledger, report, simulate, stacks, status, submit, train,
-    words,
-};
-use crate::app::{CommandError, Session};
+use crate::app::{self, CommandError, Session, columns, evaluate, report};
+use crate::app::{run_alone, run_in_any_world, run_on_ranks, run_once};
 use crate::exit::Exit;
 
 /// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
 ///
-/// Results go to stdout, logs to stderr. Under mpirun or srun, simulate, ingest, train, sample, retrieve, inpaint and bench
-/// share their work out over the ranks, doctor looks at all of them. The other commands need no MPI; evaluate, report, submit and ledger run in the first of several tasks only.
+/// Results go to stdout, logs to stderr. Under mpirun or srun, simulate, ingest, train, sample, retrieve, inpaint,
+/// embed, predict, restore and bench share their work out over the ranks, doctor looks at all of them. The other commands need no MPI; evaluate, report, submit and ledger run in the first of several tasks only.
 #[derive(Debug, Parser)]
 #[command(
     name = "skyforge",
@@ -35,133 +52,124 @@ use crate::exit::Exit;
   skyforge evaluate runs/maps --against data/maps
   skyforge report runs/maps"
 )]
-pub struct Cli {
-    /// What to do.
+struct Cli {
     #[command(subcommand)]
-    pub verb: Verb,
+    command: Command,
 }
 
-/// The verbs.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
-    /// Make a dataset of a built-in sky.
-    #[command(
-        subcommand,
-        after_help = "Example:
-  mpirun -n 2 skyforge simulate maps --out data/maps --count 8192"
-    )]
-    Simulate(simulate::What),
-    /// Make a dataset of maps or spectra that are there.
-    #[command(
-        subcommand,
-        after_help = "Example:
-  mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa
-  skyforge ingest spectra planet.dat --out data/planet --grid exogan --wavelength-unit um --depth-unit fraction"
-    )]
-    Ingest(ingest::What),
-    /// Say what a dataset, a shard, a table, a checkpoint or a run is, and whether it is whole.
+enum Command {
+    #[command(subcommand)]
+    Simulate(simulate::Arguments),
+    #[command(subcommand)]
+    Ingest(ingest::Arguments),
     Inspect(inspect::Arguments),
-    /// Train a model; resumes from the newest checkpoint in RUN.
+
     Train(train::Arguments),
-    /// Draw new records from a trained generator.
+
     Sample(sample::Arguments),
-    /// Retrieve the parameters of atmospheres from spectra.
     Retrieve(retrieve::Arguments),
-    /// Compute features of the records of a catalogue.
-    Embed(embed::Arguments),
-    /// Predict quantities of the records of a catalogue.
-    Predict(predict::Arguments),
-    /// Reconstruct the records of a dataset.
-    Restore(restore::Arguments),
-    /// Look after a ledger, the folder of work that many workers share: show its progress, retry what failed, merge its results.
-    #[command(
-        subcommand,
-        after_help = "Example:
-  skyforge ledger status runs/planets/ledger
-  skyforge ledger retry --failed runs/planets/ledger
-  skyforge ledger merge runs/planets/ledger --out planets.parquet"
-    )]
-    Ledger(ledger::What),
-    /// Fill what is not known of maps or spectra.
     Inpaint(inpaint::Arguments),
-    /// Compare records, or retrieved parameters, with a reference.
+    Embed(embed::Arguments),
+    Predict(predict::Arguments),
+    Restore(restore::Arguments),
+
     Evaluate(evaluate::Arguments),
-    /// Write a run's report.html.
     Report(report::Arguments),
-    /// Hand a campaign to SLURM: its stages as batch jobs that follow one another.
+
     Submit(submit::Arguments),
-    /// Say how far a campaign, a run or a ledger is.
     Status(status::Arguments),
-    /// Time a part of the work on these ranks.
-    #[command(
-        subcommand,
-        after_help = "Example:
-  mpirun -n 2 skyforge bench step"
-    )]
-    Bench(bench::Kind),
-    /// Check what a run needs, on all ranks.
+    #[command(subcommand)]
+    Ledger(ledger::Arguments),
     Doctor(doctor::Arguments),
-    /// Read HDF5 files in a process that may die of it.
+    #[command(subcommand)]
+    Bench(bench::Arguments),
+    Completions(shell::Completions),
+    Man(shell::Man),
+
     #[command(hide = true)]
-    TryStacks(stacks::Arguments),
-    /// Print completions for a shell.
-    Completions(words::CompletionArguments),
-    /// Print the manual page, or write one for each verb.
-    Man(words::ManArguments),
+    TryStacks(try_stacks::Arguments),
 }
 
-impl Verb {
-    /// Runs the command in this process and returns how the program ends.
-    pub fn run(self) -> Exit {
-        use app::{run, run_alone, run_in_any_world, run_once};
+/// The command line as clap knows it, with the commands of its help in groups.
+pub fn command() -> clap::Command {
+    let line = help::without_long_abouts_of_commands(Cli::command());
+    let template = help::template(&line);
+    line.help_template(template)
+}
+
+/// Runs the command that this process was started with and returns how the program ends.
+pub fn run() -> Exit {
+    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => cli.command.run(),
+        Err(error) => refusal::refuse(&error, command()),
+    }
+}
+
+impl Command {
+    fn run(self) -> Exit {
         match self {
             // These share their work out over ranks.
-            Verb::Simulate(what) => run(|session| simulate::run(session, &what)),
-            Verb::Ingest(ingest::What::Maps(arguments)) => run(|session| ingest::maps(session, &arguments)),
-            Verb::Ingest(ingest::What::Spectra(arguments)) => run(|session| ingest::spectra(session, &arguments)),
-            Verb::Train(arguments) => run(|session| train::run(session, &arguments)),
-            Verb::Sample(arguments) => run(|session| app::sample::run(session, &arguments.request())),
-            Verb::Bench(kind) => run(|session| bench::run(session, &kind)),
+            Self::Simulate(arguments) => {
+                let sky = arguments.sky();
+                run_on_ranks(|session| app::simulate::run(session, &sky))
+            }
+            Self::Ingest(arguments) => arguments.run(),
+            Self::Train(arguments) => {
+                let request = arguments.request();
+                run_on_ranks(|session| app::train::run(session, &request))
+            }
+            Self::Sample(arguments) => {
+                let request = arguments.request();
+                run_on_ranks(|session| app::sample::run(session, &request))
+            }
+            Self::Bench(arguments) => arguments.run(),
             // Workers of a ledger need not know of each other, and the doctor says what is wrong with a world.
-            Verb::Doctor(arguments) => run_in_any_world(|session| doctor::run(session, &arguments)),
-            Verb::Ledger(ledger::What::Drill(arguments)) => {
-                run_in_any_world(|session| ledger::drill(session, &arguments))
-            }
-            Verb::Embed(arguments) => {
+            Self::Doctor(arguments) => {
                 let request = arguments.request();
-                apply(request.workers.ledger.is_some(), |s| columns::run(s, &request, Numbers::Features))
+                run_in_any_world(|session| app::doctor::run(session, &request))
             }
-            Verb::Predict(arguments) => {
+            Self::Embed(arguments) => {
                 let request = arguments.request();
-                apply(request.workers.ledger.is_some(), |s| columns::run(s, &request, Numbers::Predictions))
+                apply(request.workers.is_for_workers(), |session| columns::run(session, &request, Numbers::Features))
             }
-            Verb::Restore(arguments) => {
+            Self::Predict(arguments) => {
                 let request = arguments.request();
-                apply(request.workers.ledger.is_some(), |s| app::restore::run(s, &request))
+                apply(request.workers.is_for_workers(), |session| columns::run(session, &request, Numbers::Predictions))
             }
-            Verb::Retrieve(arguments) => {
+            Self::Restore(arguments) => {
                 let request = arguments.request();
-                apply(request.is_for_workers(), |s| app::retrieve::run(s, &request))
+                apply(request.workers.is_for_workers(), |session| app::restore::run(session, &request))
             }
-            Verb::Inpaint(arguments) => {
+            Self::Retrieve(arguments) => {
                 let request = arguments.request();
-                apply(request.workers.ledger.is_some(), |s| app::inpaint::run(s, &request))
+                apply(request.is_for_workers(), |session| app::retrieve::run(session, &request))
+            }
+            Self::Inpaint(arguments) => {
+                let request = arguments.request();
+                apply(request.workers.is_for_workers(), |session| app::inpaint::run(session, &request))
             }
             // These need no MPI, whatever the environment says of a launcher. Those that write do so once.
-            Verb::Evaluate(arguments) => run_once(|| evaluate::run(&arguments)),
-            Verb::Report(arguments) => run_once(|| report::run(&arguments)),
-            Verb::Ledger(what) => run_once(|| ledger::run(&what)),
-            Verb::Submit(arguments) => run_once(|| submit::run(&arguments, &Cli::command())),
-            Verb::Inspect(arguments) => run_alone(|| inspect::run(&arguments)),
-            Verb::Status(arguments) => run_alone(|| status::run(&arguments)),
-            Verb::TryStacks(arguments) => run_alone(|| stacks::run(&arguments)),
-            Verb::Completions(arguments) => run_alone(|| words::completions(&arguments, Cli::command())),
-            Verb::Man(arguments) => run_alone(|| words::man(&arguments, Cli::command())),
+            Self::Evaluate(arguments) => run_once(|| evaluate::run(&arguments)),
+            Self::Report(arguments) => run_once(|| report::run(&arguments)),
+            Self::Ledger(arguments) => arguments.run(),
+            Self::Submit(arguments) => run_once(|| app::submit::run(&arguments.request(), &stage::read)),
+            Self::Inspect(arguments) => {
+                let (path, look) = arguments.look();
+                run_alone(|| app::inspect::run(&path, &look))
+            }
+            Self::Status(status::Arguments { path, once, json }) => run_alone(|| app::status::run(&path, once, json)),
+            Self::TryStacks(try_stacks::Arguments { dataset, spectra, inputs }) => {
+                run_alone(|| app::stacks::run(&inputs, dataset, spectra.as_deref()))
+            }
+            Self::Completions(arguments) => run_alone(|| shell::completions(&arguments, command())),
+            Self::Man(arguments) => run_alone(|| shell::man(&arguments, command())),
         }
     }
 }
 
-/// Runs a command that is applied to many records: workers of a ledger need not know of each other.
+/// Runs a command that is applied to many records. Workers of a ledger need not know of each other.
 fn apply(is_for_workers: bool, command: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
-    if is_for_workers { app::run_in_any_world(command) } else { app::run(command) }
+    if is_for_workers { run_in_any_world(command) } else { run_on_ranks(command) }
 }

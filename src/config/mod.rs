@@ -164,18 +164,33 @@ impl RunConfig {
 
     /// What no section can check alone.
     fn check(&self) -> Result<(), ConfigError> {
-        let RunFile { batch, trainer, optimizer, data, .. } = &self.file;
-        if batch.microbatches == 0 || !batch.microbatches.is_power_of_two() {
-            return value("batch.microbatches", &batch.microbatches, "a power of two");
+        self.check_batch()?;
+        self.file.family.check(self.file.batch.global, self.cut().microbatch())?;
+        self.check_trainer()?;
+        self.check_validation()?;
+        if self.file.data.window_blocks == 0 {
+            return value("data.window_blocks", &0, "1 or more");
         }
-        if batch.global == 0 || batch.global % batch.microbatches != 0 {
-            let wanted = format!("a positive multiple of `batch.microbatches`: {}", batch.microbatches);
-            return value("batch.global", &batch.global, &wanted);
+        self.check_optimizer()
+    }
+
+    fn check_batch(&self) -> Result<(), ConfigError> {
+        let BatchSection { global, microbatches } = &self.file.batch;
+        if *microbatches == 0 || !microbatches.is_power_of_two() {
+            return value("batch.microbatches", microbatches, "a power of two");
         }
-        if batch.global > 1 << 20 {
-            return value("batch.global", &batch.global, "at most 1048576 records");
+        if *global == 0 || !global.is_multiple_of(*microbatches) {
+            let wanted = format!("a positive multiple of `batch.microbatches`: {microbatches}");
+            return value("batch.global", global, &wanted);
         }
-        self.file.family.check(batch.global, self.cut().microbatch())?;
+        if *global > 1 << 20 {
+            return value("batch.global", global, "at most 1048576 records");
+        }
+        Ok(())
+    }
+
+    fn check_trainer(&self) -> Result<(), ConfigError> {
+        let trainer = &self.file.trainer;
         match (trainer.steps, trainer.epochs) {
             (Some(_), Some(epochs)) => return value("trainer.epochs", &epochs, "not set, since trainer.steps is"),
             (None, None) => return value("trainer.steps", &"not set", "a number of steps, or trainer.epochs"),
@@ -203,14 +218,14 @@ impl RunConfig {
         if !(trainer.hang_seconds > 0.0 && trainer.hang_seconds < 1e9) {
             return value("trainer.hang_seconds", &trainer.hang_seconds, "a positive number of seconds");
         }
-        self.check_validation()?;
-        if data.window_blocks == 0 {
-            return value("data.window_blocks", &0, "1 or more");
-        }
+        Ok(())
+    }
+
+    fn check_optimizer(&self) -> Result<(), ConfigError> {
+        let (optimizer, networks) = (&self.file.optimizer, self.networks());
         if let Some((key, have, wanted)) = optimizer.fault() {
             return value(&key, &have, wanted);
         }
-        let networks = self.networks();
         if let Some(unknown) = optimizer.network.keys().find(|name| !networks.contains(&name.as_str())) {
             let wanted = format!("a network of {}: {}", self.file.family.kind(), networks.join(", "));
             return value(&format!("optimizer.network.{unknown}"), &"set", &wanted);

@@ -39,6 +39,15 @@ use crate::files;
 /// How HDF5 files begin.
 const HDF5: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
 
+/// A setting that is one of a few values, each with a name on the command line and in files.
+pub trait Named: Copy + 'static {
+    /// All values.
+    const ALL: &[Self];
+
+    /// The name of this one.
+    fn name(self) -> &'static str;
+}
+
 /// What can go wrong with what is to be ingested.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {

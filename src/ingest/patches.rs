@@ -5,8 +5,7 @@
 
 use std::ops::Range;
 
-use clap::ValueEnum;
-
+use super::Named;
 use crate::data::split;
 use crate::rng::{Draw, Stream};
 
@@ -14,7 +13,7 @@ use crate::rng::{Draw, Stream};
 const HELD_BACK: u64 = 2;
 
 /// Other views of a patch that are as likely as itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Augment {
     /// The patch alone.
     #[default]
@@ -34,9 +33,12 @@ impl Augment {
             Self::Dihedral => 8,
         }
     }
+}
 
-    /// Its name on the command line and in files.
-    pub fn name(self) -> &'static str {
+impl Named for Augment {
+    const ALL: &[Self] = &[Self::None, Self::Flips, Self::Dihedral];
+
+    fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Flips => "flips",

@@ -23,6 +23,7 @@ pub mod progress;
 mod recorder;
 mod resume;
 mod save;
+pub mod scaling;
 pub mod signals;
 mod straggler;
 pub mod tensorboard;

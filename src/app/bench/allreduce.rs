@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use clap::Args;
 use serde_json::json;
 
 use super::{figures, limit, median, of_all, range};
@@ -13,36 +12,25 @@ use crate::comm::tree::TreeSum;
 use crate::comm::{self, Communicator, agree};
 use crate::exit::Exit;
 
-/// The sum over ranks, beside the one of the ranks' library.
-///
-/// Rounds alternate; a round counts from when all ranks are ready to when the last one is done. The result is compared
-/// with the known answer. The tree's sum has the same bits on any number of ranks, the library's need not. The limit is
-/// what a plain copy of a rank's numbers takes while all ranks copy.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  mpirun -n 2 skyforge bench allreduce --numbers 5000000")]
-pub struct Arguments {
-    /// How many numbers each rank has, single precision
-    #[arg(long, default_value_t = 5_000_000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
-    numbers: u32,
-    /// How often each sum is made
-    #[arg(long, default_value_t = 31, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    rounds: u32,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
+/// Sums to time.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Numbers of each rank.
+    pub numbers: u32,
+    pub rounds: u32,
+    pub json: bool,
 }
 
 /// Times both on these ranks.
-pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let comm = session.comm();
     if comm.ranks() == 1 {
         return Err(CommandError::Usage("one rank has nobody to sum with, expected 2 or more: mpirun -n 2 ..".into()));
     }
-    let mut sum = KnownSum::new(comm, arguments.numbers as usize);
-    let mut buffer = vec![0.0; arguments.numbers as usize];
+    let mut sum = KnownSum::new(comm, request.numbers as usize);
+    let mut buffer = vec![0.0; request.numbers as usize];
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for round in 0..=arguments.rounds {
+    for round in 0..=request.rounds {
         let seconds = sum.make(comm)?;
         let others;
         fill(&mut buffer, comm.rank() + 1);
@@ -59,7 +47,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     }
     let copy = limit::copy(comm, 1) / comm.ranks() as f64;
     if session.rank() == 0 {
-        tell(arguments, comm.ranks(), &ours, &theirs, copy)?;
+        tell(request, comm.ranks(), &ours, &theirs, copy)?;
     }
     Ok(Exit::Done)
 }
@@ -128,8 +116,8 @@ fn timed<T: Send + 'static>(
     (of_all(comm, mine).into_iter().fold(0.0, f64::max), result)
 }
 
-fn tell(arguments: &Arguments, ranks: usize, ours: &[f64], theirs: &[f64], copy: f64) -> Result<(), CommandError> {
-    let Arguments { numbers, rounds, json } = *arguments;
+fn tell(request: &Request, ranks: usize, ours: &[f64], theirs: &[f64], copy: f64) -> Result<(), CommandError> {
+    let Request { numbers, rounds, json } = *request;
     let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
     let share_of_copy = 4.0 * f64::from(numbers) / copy / median(ours);
     if json {

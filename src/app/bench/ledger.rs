@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
-use clap::Args;
 use serde_json::{Map, json};
 
 use super::temporary::Temporary;
@@ -16,37 +15,21 @@ use crate::exit::Exit;
 use crate::ledger::disk::OPERATIONS;
 use crate::ledger::{Hand, Lease, Ledger, LedgerError, Next, Work, Worker};
 
-/// What it costs to share work out over a folder.
-///
-/// Workers do blocks of objects that take no time. Prints `ms_per_block NUMBER`, the time of a worker that goes into the
-/// ledger for each block, and `operations_per_block NUMBER`, what it asks of the file system; the median over rounds.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge bench ledger --blocks 10000 --workers 8
-  srun -n 64 skyforge bench ledger --folder /scratch/me --workers 1 --sync")]
-pub struct Arguments {
-    /// Blocks of all workers together
-    #[arg(long, default_value_t = 10_000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
-    blocks: u32,
-    /// Workers of each rank
-    #[arg(long, default_value_t = 8, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
-    workers: u16,
-    /// Bytes of a block's result
-    #[arg(long, default_value_t = 4096, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(..=1 << 28))]
-    bytes: u32,
-    /// Waits for the disk, as real work does
-    #[arg(long)]
-    sync: bool,
-    /// A folder, seen by all ranks, in which ledgers are made and removed; the system's for temporary files where it is
-    /// not given
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Rounds, each with a ledger of its own
-    #[arg(long, default_value_t = 3, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
-    rounds: u64,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
+/// Work to share out.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Blocks of all workers together.
+    pub blocks: u32,
+    /// Workers of each rank.
+    pub workers: u16,
+    /// Bytes of a block's result.
+    pub bytes: u32,
+    /// Whether workers wait for the disk.
+    pub sync: bool,
+    /// Where ledgers are made; the system's folder for temporary files where it is not given.
+    pub folder: Option<PathBuf>,
+    pub rounds: u64,
+    pub json: bool,
 }
 
 /// A round of all ranks.
@@ -56,13 +39,13 @@ struct Round {
 }
 
 /// Times on this rank, together with the others.
-pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let within = arguments.folder.clone().unwrap_or_else(std::env::temp_dir);
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
+    let within = request.folder.clone().unwrap_or_else(std::env::temp_dir);
     let folder = session.agree(Temporary::create(session, &within))?;
     let mut rounds = Vec::new();
-    for round in 0..arguments.rounds {
+    for round in 0..request.rounds {
         session.comm().gather(&[]);
-        let done = work_on(&folder.0.join(round.to_string()), arguments);
+        let done = work_on(&folder.0.join(round.to_string()), request);
         let Round { seconds, operations } = session.agree(done)?;
         rounds.push(Round {
             seconds: super::of_all(session.comm(), seconds).into_iter().fold(0.0, f64::max),
@@ -71,16 +54,16 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     }
     session.comm().gather(&[]); // nobody needs the folder any more
     if session.rank() == 0 {
-        tell(session, arguments, &rounds)?;
+        tell(session, request, &rounds)?;
     }
     Ok(Exit::Done)
 }
 
 /// All workers of this rank.
-fn work_on(folder: &Path, arguments: &Arguments) -> Result<Round, LedgerError> {
+fn work_on(folder: &Path, request: &Request) -> Result<Round, LedgerError> {
     let begun = Instant::now();
     let counts = thread::scope(|scope| {
-        let workers: Vec<_> = (0..arguments.workers).map(|_| scope.spawn(|| work(folder, arguments))).collect();
+        let workers: Vec<_> = (0..request.workers).map(|_| scope.spawn(|| work(folder, request))).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().expect("a worker ends"))
@@ -91,37 +74,37 @@ fn work_on(folder: &Path, arguments: &Arguments) -> Result<Round, LedgerError> {
 }
 
 /// One worker: what it asked of the file system.
-fn work(folder: &Path, arguments: &Arguments) -> Result<[u64; OPERATIONS.len()], LedgerError> {
+fn work(folder: &Path, request: &Request) -> Result<[u64; OPERATIONS.len()], LedgerError> {
     let work = Work {
         command: "bench".into(),
         first_object: 0,
-        end_object: arguments.blocks.into(),
+        end_object: request.blocks.into(),
         objects_per_block: 1,
         description: toml::Table::new(),
     };
     let ledger = Ledger::join(folder, work, Lease::default())?;
-    let ledger = if arguments.sync { ledger } else { ledger.without_sync() };
+    let ledger = if request.sync { ledger } else { ledger.without_sync() };
     let mut worker = Worker::start(&ledger, Hand::default(), |block| Ok(vec![(); block.count() as usize]));
     while let Next::Object(object, ()) = worker.next_object()? {
-        worker.finish(object, Ok(vec![0; arguments.bytes as usize]))?;
+        worker.finish(object, Ok(vec![0; request.bytes as usize]))?;
     }
     worker.end()?;
     Ok(ledger.disk().counts())
 }
 
-fn tell(session: &Session, arguments: &Arguments, rounds: &[Round]) -> Result<(), CommandError> {
-    let blocks = f64::from(arguments.blocks);
-    let workers = session.ranks() * usize::from(arguments.workers);
+fn tell(session: &Session, request: &Request, rounds: &[Round]) -> Result<(), CommandError> {
+    let blocks = f64::from(request.blocks);
+    let workers = session.ranks() * usize::from(request.workers);
     let of_a_worker = |round: &Round| 1e3 * round.seconds * workers as f64 / blocks;
     let ms: Vec<f64> = rounds.iter().map(of_a_worker).collect();
     let per_block =
         |kind: usize| median(&rounds.iter().map(|round| round.operations[kind] / blocks).collect::<Vec<_>>());
     let kinds: Vec<(&str, f64)> = OPERATIONS.iter().map(|kind| (kind.name(), per_block(*kind as usize))).collect();
     let operations: f64 = kinds.iter().map(|(_, count)| count).sum();
-    if arguments.json {
+    if request.json {
         let by_kind: Map<_, _> = kinds.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
         let all = json!({
-            "blocks": arguments.blocks, "workers": workers, "bytes": arguments.bytes, "sync": arguments.sync,
+            "blocks": request.blocks, "workers": workers, "bytes": request.bytes, "sync": request.sync,
             "rounds": rounds.len(), "ms_per_block": figures(&ms), "operations_per_block": operations,
             "operations": by_kind,
         });

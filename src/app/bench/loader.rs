@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::Args;
 use serde_json::json;
 
-use super::pace::{Pace, PaceArguments};
+use super::pace::{Pace, Rounds};
 use super::temporary::Temporary;
 use super::{figures, limit, median, range};
 use crate::app::output::say;
@@ -20,70 +19,52 @@ use crate::data::{
 use crate::exit::Exit;
 use crate::rng::{Draw, Stream};
 
-/// Shuffled records from disk, read, checked and transformed as in training.
-///
-/// Prints `samples_per_second NUMBER`, the median over rounds, records of all ranks. Each rank gets batches of its own.
-/// Beside it stands the share of what a plain copy and a plain `pread` of the same files move, on all ranks at once.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge bench loader --maps 200000
-  skyforge bench loader --data data/maps --split train")]
-pub struct Arguments {
-    /// A dataset; where it is not given: random maps in a temporary folder, which is removed
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Which of its splits
-    #[arg(long, default_value = "train", requires = "data")]
-    split: String,
-    /// How many random maps: of 64 px, 10,000 are 164 MB
-    #[arg(long, default_value_t = 10_000, allow_negative_numbers = true, conflicts_with = "data", value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
-    maps: u64,
-    /// Their side in pixels
-    #[arg(long, default_value_t = 64, allow_negative_numbers = true, conflicts_with = "data", value_parser = clap::value_parser!(u16).range(1..=8192))]
-    side: u16,
-    /// Leaves the random maps in this new folder
-    #[arg(long, conflicts_with = "data")]
-    keep: Option<PathBuf>,
-    /// Records of a batch, for each rank
-    #[arg(long, default_value_t = 64, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    batch: u32,
-    /// Batches of a round
-    #[arg(long, default_value_t = 2000, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
-    batches: u64,
-    #[command(flatten)]
-    pace: PaceArguments,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
+/// Batches to load.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Random maps are written where it is not given.
+    pub data: Option<PathBuf>,
+    pub split: String,
+    /// Random maps and their side in pixels.
+    pub maps: u64,
+    pub side: u16,
+    /// The new folder in which random maps stay.
+    pub keep: Option<PathBuf>,
+    /// Records of a batch, for each rank.
+    pub batch: u32,
+    /// Batches of a round.
+    pub batches: u64,
+    pub rounds: Rounds,
+    pub json: bool,
 }
 
 /// What `pread` is measured on: enough to be beyond any cache of a processor.
 const MOST_PREAD_BYTES: u64 = 1 << 30;
 
 /// Times on this rank, together with the others.
-pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let temporary = match (&arguments.data, &arguments.keep) {
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
+    let temporary = match (&request.data, &request.keep) {
         (None, None) => Some(session.agree(Temporary::create(session, &std::env::temp_dir()))?),
         _ => None,
     };
-    let folder = match (&arguments.data, &arguments.keep, &temporary) {
+    let folder = match (&request.data, &request.keep, &temporary) {
         (Some(folder), ..) | (_, Some(folder), _) => folder.clone(),
         (.., Some(temporary)) => temporary.0.clone(),
         _ => unreachable!("random maps have a folder"),
     };
-    if arguments.data.is_none() {
-        random_maps(session, &folder, arguments)?;
+    if request.data.is_none() {
+        random_maps(session, &folder, request)?;
     }
-    let result = time(session, arguments, &folder);
+    let result = time(session, request, &folder);
     session.comm().gather(&[]); // the folder goes when all have read
     drop(temporary);
     result
 }
 
-fn time(session: &Session, arguments: &Arguments, folder: &Path) -> Result<Exit, CommandError> {
+fn time(session: &Session, request: &Request, folder: &Path) -> Result<Exit, CommandError> {
     let dataset = Arc::new(session.agree(Dataset::open(folder))?);
-    let settings = LoaderSettings { split: arguments.split.clone(), ..LoaderSettings::default() };
-    let (rank, ranks, batch) = (session.rank(), session.ranks(), arguments.batch as usize);
+    let settings = LoaderSettings { split: request.split.clone(), ..LoaderSettings::default() };
+    let (rank, ranks, batch) = (session.rank(), session.ranks(), request.batch as usize);
     let plan = BatchPlan { global: ranks * batch, microbatches: ranks, mine: rank..rank + 1, seed: 1 };
     let mut loader = session.agree(Loader::new(Arc::clone(&dataset), &settings, plan, 0))?;
     // What the loader's threads have done before a round began is not counted: two windows, and a few batches.
@@ -95,13 +76,13 @@ fn time(session: &Session, arguments: &Arguments, folder: &Path) -> Result<Exit,
             loader.recycle(microbatch);
         }
         let begun = Instant::now();
-        for _ in 0..arguments.batches {
+        for _ in 0..request.batches {
             let microbatch = loader.next()?;
             loader.recycle(microbatch);
         }
-        Ok((arguments.batches * u64::from(arguments.batch)) as f64 / begun.elapsed().as_secs_f64())
+        Ok((request.batches * u64::from(request.batch)) as f64 / begun.elapsed().as_secs_f64())
     };
-    let mut pace = Pace::start(session, &arguments.pace)?;
+    let mut pace = Pace::start(session, request.rounds)?;
     if pace.warms_up() {
         session.agree(round())?;
     }
@@ -119,13 +100,13 @@ fn time(session: &Session, arguments: &Arguments, folder: &Path) -> Result<Exit,
     let pread = limit::pread(session.comm(), &files, MOST_PREAD_BYTES).map_err(CommandError::io(folder));
     let pread = session.agree(pread)?;
     if session.rank() == 0 && !rates.is_empty() {
-        tell(arguments, ranks, dataset.manifest(), &rates, [("copy", copy), ("pread", pread)])?;
+        tell(request, ranks, dataset.manifest(), &rates, [("copy", copy), ("pread", pread)])?;
     }
     Ok(Exit::Done)
 }
 
 fn tell(
-    arguments: &Arguments,
+    request: &Request,
     ranks: usize,
     manifest: &Manifest,
     rates: &[f64],
@@ -133,10 +114,10 @@ fn tell(
 ) -> Result<(), CommandError> {
     let record_bytes: u64 = manifest.modalities.iter().filter_map(Modality::bytes).sum();
     let bytes_per_second = median(rates) * record_bytes as f64;
-    if arguments.json {
+    if request.json {
         let mut all = json!({
-            "ranks": ranks, "records": manifest.count, "shape": manifest.modality().shape, "batch": arguments.batch,
-            "transform": manifest.modality().transform, "batches": arguments.batches, "rounds": rates.len(),
+            "ranks": ranks, "records": manifest.count, "shape": manifest.modality().shape, "batch": request.batch,
+            "transform": manifest.modality().transform, "batches": request.batches, "rounds": rates.len(),
             "samples_per_second": figures(rates), "bytes_per_second": bytes_per_second,
         });
         for (name, limit) in limits {
@@ -156,13 +137,13 @@ fn tell(
 }
 
 /// Normal pixels; maps begin at different places of one long draw, since this is about moving them.
-fn random_maps(session: &Session, folder: &Path, arguments: &Arguments) -> Result<(), CommandError> {
-    let side = usize::from(arguments.side);
+fn random_maps(session: &Session, folder: &Path, request: &Request) -> Result<(), CommandError> {
+    let side = usize::from(request.side);
     let header = Header {
-        count: arguments.maps,
+        count: request.maps,
         modalities: vec![Modality::maps([1, side, side], "1", Transform::default(), None)],
         labels: Vec::new(),
-        splits: split::by_shares(arguments.maps, 0.0, 0.0),
+        splits: split::by_shares(request.maps, 0.0, 0.0),
         source: toml::Table::from_iter([("made_by".into(), "bench loader".into())]),
     };
     let draw = Draw::new(0);

@@ -1,57 +1,23 @@
 //! `skyforge bench`: how fast the parts are, here and now.
 
-pub(super) mod allreduce;
-mod ledger;
+pub mod allreduce;
+pub mod ledger;
+pub mod loader;
+pub mod scaling;
+pub mod spectra;
+pub mod statistics;
+pub mod step;
+
 mod limit;
-mod loader;
-mod model;
 mod pace;
-mod scaling;
-mod spectra;
-mod statistics;
-mod step;
 mod temporary;
 mod workload;
 
-use clap::Subcommand;
+pub use pace::Rounds;
+
 use serde_json::{Value, json};
 
-use super::CommandError;
-use super::session::Session;
 use crate::comm::Communicator;
-use crate::exit::Exit;
-
-/// Time a part of the work on these ranks.
-#[derive(Debug, Subcommand)]
-pub enum Kind {
-    /// Training steps on random data.
-    Step(step::Arguments),
-    /// A step on 1, 2, 4 .. of these ranks, and a model of more.
-    Scaling(scaling::Arguments),
-    /// Shuffled records from disk.
-    Loader(loader::Arguments),
-    /// The sum over ranks, beside the one of the ranks' library.
-    Allreduce(allreduce::Arguments),
-    /// Spectra, histograms and tests of maps.
-    Statistics(statistics::Arguments),
-    /// Simulated transmission spectra.
-    Spectra(spectra::Arguments),
-    /// Work shared out over a folder.
-    Ledger(ledger::Arguments),
-}
-
-/// Times on this rank, together with the others.
-pub fn run(session: &Session, kind: &Kind) -> Result<Exit, CommandError> {
-    match kind {
-        Kind::Step(arguments) => step::run(session, arguments),
-        Kind::Scaling(arguments) => scaling::run(session, arguments),
-        Kind::Loader(arguments) => loader::run(session, arguments),
-        Kind::Statistics(arguments) => statistics::run(session, arguments),
-        Kind::Spectra(arguments) => spectra::run(session, arguments),
-        Kind::Ledger(arguments) => ledger::run(session, arguments),
-        Kind::Allreduce(arguments) => allreduce::run(session, arguments),
-    }
-}
 
 /// The middle one.
 pub(super) fn median(values: &[f64]) -> f64 {

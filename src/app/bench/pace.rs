@@ -5,7 +5,6 @@ use std::io::{self, BufRead, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 
-use clap::Args;
 use serde_json::json;
 
 use crate::app::CommandError;
@@ -13,14 +12,12 @@ use crate::app::output::say;
 use crate::app::session::Session;
 
 /// How rounds follow each other.
-#[derive(Debug, Args)]
-pub(super) struct PaceArguments {
-    /// Rounds, after one that warms up
-    #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
-    rounds: u64,
-    /// Begin each round when a line comes in on stdin, and print one JSON line after it; all ranks on one machine
-    #[arg(long, conflicts_with = "rounds")]
-    paced: bool,
+#[derive(Clone, Copy, Debug)]
+pub enum Rounds {
+    /// This many, after one that warms up.
+    Count(u64),
+    /// One for each line on stdin.
+    Paced,
 }
 
 /// What the next round waits for.
@@ -36,9 +33,9 @@ pub(super) enum Pace {
 
 impl Pace {
     /// Called by all ranks.
-    pub(super) fn start(session: &Session, arguments: &PaceArguments) -> Result<Self, CommandError> {
-        if !arguments.paced {
-            return Ok(Pace::Free(arguments.rounds));
+    pub(super) fn start(session: &Session, rounds: Rounds) -> Result<Self, CommandError> {
+        if let Rounds::Count(rounds) = rounds {
+            return Ok(Pace::Free(rounds));
         }
         if session.here().ranks < session.ranks() {
             return Err(CommandError::Usage("--paced on several machines, expected all ranks on one".into()));

@@ -1,13 +1,11 @@
 //! `skyforge bench scaling`: a step on one rank and on more, each with as much to do, and what that foretells.
 
-use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use tch::Device;
 
 use super::allreduce::KnownSum;
-use super::model::{Forecast, Model, fit};
-use super::step::{Contestant, RunArguments};
+use super::step::{BenchRun, Contestant};
 use super::workload::encodings;
 use super::{median, of_all};
 use crate::app::CommandError;
@@ -19,49 +17,29 @@ use crate::config::RunConfig;
 use crate::device;
 use crate::exit::Exit;
 use crate::machine;
+use crate::train::scaling::{Forecast, Model, fit};
 
-/// A step on 1, 2, 4 .. of these ranks, and a model of more.
-///
-/// Weak scaling: each rank has as many records whatever their number. Measured are a step's seconds, those of working
-/// and of waiting, with and without overlap, and sums of several sizes, from which come the start of a message (alpha)
-/// and the time of a byte (beta). From these a model tells of 8 to 1,024 ranks; numbers of another machine can be given
-/// in their place. What is measured and what is the model's is said, and what the model takes for granted.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  mpirun -n 4 skyforge bench scaling
-  srun --mpi=pmix -N 8 skyforge bench scaling --config configs/mass_maps_64.toml --json")]
-pub struct Arguments {
-    #[command(flatten)]
-    run: RunArguments,
-    /// Microbatches of each rank, a power of two
-    #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    microbatches_per_rank: u32,
-    /// Rounds of each number of ranks, after one that warms up
-    #[arg(long, default_value_t = 7, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-    /// Steps of a round
-    #[arg(long, default_value_t = 3, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
-    steps: u64,
-    /// For the model, in place of what was measured: milliseconds that a rank works on its share of a step
-    #[arg(long, value_parser = positive)]
-    compute_ms: Option<f64>,
-    /// The same: microseconds of a message's start
-    #[arg(long, value_parser = positive)]
-    latency_us: Option<f64>,
-    /// The same: gigabytes a second of a rank's wire, each way
-    #[arg(long, value_parser = positive)]
-    gigabytes_per_second: Option<f64>,
-    /// The same: spread of a step's work from rank to rank, over its mean
-    #[arg(long, value_parser = positive)]
-    jitter: Option<f64>,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
+/// Ranks to time and to predict.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub run: BenchRun,
+    pub microbatches_per_rank: u32,
+    /// Rounds of each number of ranks.
+    pub rounds: u32,
+    /// Steps of a round.
+    pub steps: u64,
+    /// For the model, in place of what was measured.
+    pub given: Given,
+    pub json: bool,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    let legal = |number: &f64| *number >= 0.0 && *number < 1e12;
-    text.parse().ok().filter(legal).ok_or_else(|| "expected a number, 0 or more".into())
+/// Numbers of another machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Given {
+    pub compute_ms: Option<f64>,
+    pub latency_us: Option<f64>,
+    pub gigabytes_per_second: Option<f64>,
+    pub jitter: Option<f64>,
 }
 
 /// Ranks that the model tells of.
@@ -94,12 +72,12 @@ struct Row {
 }
 
 /// Times on this rank, together with the others.
-pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    if !arguments.microbatches_per_rank.is_power_of_two() {
-        let asked = arguments.microbatches_per_rank;
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
+    if !request.microbatches_per_rank.is_power_of_two() {
+        let asked = request.microbatches_per_rank;
         return Err(CommandError::Usage(format!("--microbatches-per-rank is {asked}, expected a power of two")));
     }
-    let config = session.agree(arguments.run.load(&[]))?;
+    let config = session.agree(request.run.load(&[]))?;
     let trainer = &config.sections().trainer;
     session.agree(session.check_threads(trainer.threads_per_rank))?;
     let device = session.device(trainer.device, trainer.share_gpu)?;
@@ -110,7 +88,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let mut sums = Vec::new();
     for &ranks in &groups {
         let measured = First::of(session.comm(), ranks)
-            .map(|group| measure(session, &group, arguments, &config, device, rows.first()))
+            .map(|group| measure(session, &group, request, &config, device, rows.first()))
             .transpose();
         // The others wait here meanwhile.
         if let Some((row, numbers)) = session.agree(measured)? {
@@ -122,8 +100,8 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let times = First::of(session.comm(), most).map(|group| time_sums(&group)).transpose();
     let times = session.agree(times)?.unwrap_or_default();
     if session.rank() == 0 {
-        let model = model(arguments, &rows, sums, (most, &times));
-        tell(arguments, &config, &rows, &times, &model)?;
+        let model = model(request, &rows, sums, (most, &times));
+        tell(request, &config, &rows, &times, &model)?;
     }
     Ok(Exit::Done)
 }
@@ -132,12 +110,12 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
 fn measure(
     session: &Session,
     group: &dyn Communicator,
-    arguments: &Arguments,
+    request: &Request,
     config: &RunConfig,
     device: Device,
     one: Option<&Row>,
 ) -> Result<(Row, Vec<usize>), CommandError> {
-    let (ranks, share) = (group.ranks(), arguments.microbatches_per_rank as usize);
+    let (ranks, share) = (group.ranks(), request.microbatches_per_rank as usize);
     let microbatches = ranks * share;
     let batch = [
         format!("batch.microbatches={microbatches}"),
@@ -145,7 +123,7 @@ fn measure(
     ];
     let with = |overlap: bool| {
         let [microbatches, global] = batch.clone();
-        arguments.run.load(&[microbatches, global, format!("trainer.overlap={overlap}")])
+        request.run.load(&[microbatches, global, format!("trainer.overlap={overlap}")])
     };
     let configs = [with(config.sections().trainer.overlap)?, with(false)?];
     let encodings = encodings(config)?;
@@ -157,12 +135,12 @@ fn measure(
     // By form: seconds of a step of the slowest rank; of all ranks, without waiting and waiting.
     let mut slowest = Vec::new();
     let (mut compute, mut waiting) = (Vec::new(), [Vec::new(), Vec::new()]);
-    for round in 0..=arguments.rounds {
+    for round in 0..=request.rounds {
         for (form, contestant) in contestants.iter_mut().enumerate() {
             let before = contestant.spent();
-            contestant.rate(group, arguments.steps)?;
+            contestant.rate(group, request.steps)?;
             let after = contestant.spent();
-            let a_step = |part: usize| (after[part] - before[part]) / arguments.steps as f64;
+            let a_step = |part: usize| (after[part] - before[part]) / request.steps as f64;
             let (sums, seconds) = (of_all(group, a_step(1)), of_all(group, a_step(2)));
             if round == 0 {
                 continue; // it warms up
@@ -192,7 +170,7 @@ fn measure(
         samples_per_second: contestants[0].samples_per_step() / step_seconds,
         efficiency: one.map_or(1.0, |one| one.step_seconds / step_seconds),
         // A round is a mean of steps, which spread more.
-        jitter: (spread * arguments.steps as f64).sqrt() / mean,
+        jitter: (spread * request.steps as f64).sqrt() / mean,
     };
     Ok((row, numbers))
 }
@@ -211,18 +189,18 @@ fn time_sums(group: &dyn Communicator) -> Result<Vec<(usize, f64)>, CommandError
 }
 
 /// What the model is made of: of what was measured, rows that had a processor for each rank, if there are any.
-fn model(arguments: &Arguments, rows: &[Row], sums: Vec<usize>, (ranks, times): (usize, &[(usize, f64)])) -> Model {
+fn model(request: &Request, rows: &[Row], sums: Vec<usize>, (ranks, times): (usize, &[(usize, f64)])) -> Model {
     let (alpha, beta) = if times.is_empty() { (0.0, 0.0) } else { fit(ranks, times) };
     let fair = rows.iter().rev().find(|row| row.ranks_per_processor <= 1.0).unwrap_or(&rows[0]);
     let (hiding, plain) = (fair.waiting_seconds, fair.waiting_seconds_without_overlap);
     let hidden = if fair.ranks > 1 && plain > 0.0 { (1.0 - hiding / plain).clamp(0.0, 1.0) } else { 0.0 };
     Model {
-        compute_seconds: arguments.compute_ms.map_or(rows[0].step_seconds, |ms| 1e-3 * ms),
+        compute_seconds: request.given.compute_ms.map_or(rows[0].step_seconds, |ms| 1e-3 * ms),
         sums,
-        alpha_seconds: arguments.latency_us.map_or(alpha, |us| 1e-6 * us),
-        beta_seconds: arguments.gigabytes_per_second.map_or(beta, |rate| 1e-9 / rate),
+        alpha_seconds: request.given.latency_us.map_or(alpha, |us| 1e-6 * us),
+        beta_seconds: request.given.gigabytes_per_second.map_or(beta, |rate| 1e-9 / rate),
         hidden,
-        jitter: arguments.jitter.unwrap_or(fair.jitter),
+        jitter: request.given.jitter.unwrap_or(fair.jitter),
     }
 }
 
@@ -236,23 +214,23 @@ const ASSUMPTIONS: [&str; 5] = [
 ];
 
 fn tell(
-    arguments: &Arguments,
+    request: &Request,
     config: &RunConfig,
     rows: &[Row],
     times: &[(usize, f64)],
     model: &Model,
 ) -> Result<(), CommandError> {
-    let records = config.cut().microbatch() * arguments.microbatches_per_rank as usize;
+    let records = config.cut().microbatch() * request.microbatches_per_rank as usize;
     let foretold = FORETOLD.map(|ranks| model.forecast(ranks));
     let fitted: Vec<Forecast> = rows.iter().map(|row| model.forecast(row.ranks)).collect();
     let given = [
-        arguments.compute_ms.map(|_| "compute_seconds"),
-        arguments.latency_us.map(|_| "alpha_seconds"),
-        arguments.gigabytes_per_second.map(|_| "beta_seconds"),
-        arguments.jitter.map(|_| "jitter"),
+        request.given.compute_ms.map(|_| "compute_seconds"),
+        request.given.latency_us.map(|_| "alpha_seconds"),
+        request.given.gigabytes_per_second.map(|_| "beta_seconds"),
+        request.given.jitter.map(|_| "jitter"),
     ];
     let given: Vec<&str> = given.into_iter().flatten().collect();
-    if arguments.json {
+    if request.json {
         let sums: Vec<_> = times.iter().map(|(n, seconds)| json!({ "numbers": n, "seconds": seconds })).collect();
         let all = json!({
             "family": config.sections().family.kind(),
@@ -261,7 +239,7 @@ fn tell(
         });
         return say(&all.to_string());
     }
-    say(&format!("measured: {records} records a rank and step, medians of {} rounds", arguments.rounds))?;
+    say(&format!("measured: {records} records a rank and step, medians of {} rounds", request.rounds))?;
     say("ranks  hosts  ms a step  working  waiting  without overlap  samples/s  efficiency  model says")?;
     for (row, fitted) in rows.iter().zip(&fitted) {
         let Row { ranks, hosts, samples_per_second, efficiency, .. } = row;

@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use clap::Args;
 use serde_json::json;
 
-use super::pace::{Pace, PaceArguments};
+use super::pace::{Pace, Rounds};
 use super::{figures, median, range};
 use crate::app::output::say;
 use crate::app::session::Session;
@@ -13,31 +12,22 @@ use crate::app::{CommandError, simulate};
 use crate::exit::Exit;
 use crate::simulate::spectra::{Atmosphere, Draws, ForwardModel, SpectrumSettings, SpectrumWorkspace};
 
-/// Transmission spectra, as `simulate spectra` makes them.
-///
-/// Prints `spectra_per_second NUMBER`, the median over rounds, spectra of all ranks, one thread each. Reading opacities is not counted.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge bench spectra --set opacities=data/opacities --set sampling=binned")]
-pub struct Arguments {
-    /// Spectra of a round
-    #[arg(long, default_value_t = 1000, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    spectra: u64,
-    /// Sets a value, as for `simulate spectra`; may be given again
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
-    #[command(flatten)]
-    pace: PaceArguments,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
+/// Spectra to simulate.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Spectra of a round.
+    pub spectra: u64,
+    /// `KEY=VALUE`, of the settings of `simulate spectra`.
+    pub sets: Vec<String>,
+    pub rounds: Rounds,
+    pub json: bool,
 }
 
 /// Times on this rank, together with the others.
-pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let prepare = || -> Result<_, CommandError> {
-        let settings: SpectrumSettings = simulate::settings(&arguments.sets)?;
-        let draws = Draws::new(session.rank() as u64, &settings, arguments.spectra)?;
+        let settings: SpectrumSettings = simulate::settings(&request.sets)?;
+        let draws = Draws::new(session.rank() as u64, &settings, request.spectra)?;
         Ok((ForwardModel::new(&settings)?, draws))
     };
     let (model, draws) = session.agree(prepare())?;
@@ -45,14 +35,14 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let mut depth = vec![0.0; model.wavelength_um().len()];
     let mut round = || {
         let begun = Instant::now();
-        for record in 0..arguments.spectra {
+        for record in 0..request.spectra {
             // A planet that loses its atmosphere takes no time, and is refused where records are made.
             let _ = model.spectrum(&Atmosphere::new(&draws.parameters(record)), &mut workspace, &mut depth);
             std::hint::black_box(&depth);
         }
-        arguments.spectra as f64 / begun.elapsed().as_secs_f64()
+        request.spectra as f64 / begun.elapsed().as_secs_f64()
     };
-    let mut pace = Pace::start(session, &arguments.pace)?;
+    let mut pace = Pace::start(session, request.rounds)?;
     if pace.warms_up() {
         round();
     }
@@ -65,10 +55,10 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     if session.rank() != 0 || rates.is_empty() {
         return Ok(Exit::Done);
     }
-    if arguments.json {
+    if request.json {
         let told = json!({
             "ranks": session.ranks(), "points": model.wavelength_um().len(), "work_points": model.work_points(),
-            "rounds": rates.len(), "spectra": arguments.spectra, "spectra_per_second": figures(&rates),
+            "rounds": rates.len(), "spectra": request.spectra, "spectra_per_second": figures(&rates),
         });
         say(&told.to_string())?;
     } else {

@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use clap::Args;
 use serde_json::json;
 
-use super::pace::{Pace, PaceArguments};
+use super::pace::{Pace, Rounds};
 use super::{figures, limit, median, range};
 use crate::app::CommandError;
 use crate::app::output::say;
@@ -14,35 +13,23 @@ use crate::exit::Exit;
 use crate::rng::{Draw, Stream};
 use crate::statistics::Maps;
 use crate::statistics::ks::ks_tests;
-use crate::statistics::maps::SMALLEST_SIDE;
 use crate::statistics::pixel_histogram::{PixelBins, pixel_counts};
 use crate::statistics::power_spectrum::power_spectra;
 
-/// Spectra, histograms and Kolmogorov-Smirnov tests of random maps, as `evaluate` makes them.
-///
-/// Prints `seconds NUMBER`, the median over rounds, for all maps of a rank; each rank has as many. The tests hold the first
-/// half of the maps against the second. Beside it stands the time of one read of all maps, on all ranks at once.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge bench statistics --maps 2000 --side 256 --threads 1")]
-pub struct Arguments {
-    /// How many maps
-    #[arg(long, default_value_t = 2000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(2..=1 << 24))]
-    maps: u32,
-    /// Their side in pixels
-    #[arg(long, default_value_t = 256, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(SMALLEST_SIDE as i64..=8192))]
-    side: u16,
-    /// Bins of the histogram
-    #[arg(long, default_value_t = 50, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
-    bins: u16,
-    /// Threads of a rank; where it is not given: its processors
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-    #[command(flatten)]
-    pace: PaceArguments,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
+pub use crate::statistics::maps::SMALLEST_SIDE;
+
+/// Random maps to measure.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub maps: u32,
+    /// Pixels.
+    pub side: u16,
+    /// Bins of the histogram.
+    pub bins: u16,
+    /// Of a rank; its processors where it is not given.
+    pub threads: Option<u16>,
+    pub rounds: Rounds,
+    pub json: bool,
 }
 
 /// Seconds of one round: all, and its parts.
@@ -54,15 +41,15 @@ struct Round {
 const PARTS: [&str; 3] = ["spectrum", "histogram", "tests"];
 
 /// Times on this rank, together with the others.
-pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let threads = arguments.threads.map_or_else(rayon::current_num_threads, usize::from);
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
+    let threads = request.threads.map_or_else(rayon::current_num_threads, usize::from);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| CommandError::Usage(format!("--threads {threads}: {error}")));
     let pool = session.agree(pool)?;
-    let side = usize::from(arguments.side);
-    let values = random_maps(session.rank(), arguments.maps as usize, side);
+    let side = usize::from(request.side);
+    let values = random_maps(session.rank(), request.maps as usize, side);
     let maps = Maps::new(&values, side)?;
-    let bins = PixelBins::from_reference(maps, usize::from(arguments.bins));
+    let bins = PixelBins::from_reference(maps, usize::from(request.bins));
     let round = || {
         let mut since = Instant::now();
         let mut lap = || {
@@ -81,7 +68,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         let parts = [spectrum, histogram, lap()];
         Round { all: parts.iter().sum(), parts }
     };
-    let mut pace = Pace::start(session, &arguments.pace)?;
+    let mut pace = Pace::start(session, request.rounds)?;
     if pace.warms_up() {
         pool.install(round);
     }
@@ -96,7 +83,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let read = limit::read(session.comm(), &values, &pool);
     let read_seconds = (session.ranks() * 4 * values.len()) as f64 / read;
     if session.rank() == 0 && !rounds.is_empty() {
-        tell(session, arguments, threads, &rounds, read_seconds)?;
+        tell(session, request, threads, &rounds, read_seconds)?;
     }
     Ok(Exit::Done)
 }
@@ -116,7 +103,7 @@ fn random_maps(rank: usize, maps: usize, side: usize) -> Vec<f32> {
 
 fn tell(
     session: &Session,
-    arguments: &Arguments,
+    request: &Request,
     threads: usize,
     rounds: &[Round],
     read_seconds: f64,
@@ -124,9 +111,9 @@ fn tell(
     let all: Vec<f64> = rounds.iter().map(|round| round.all).collect();
     let part = |at: usize| rounds.iter().map(|round| round.parts[at]).collect::<Vec<f64>>();
     let share = read_seconds / median(&all);
-    if arguments.json {
+    if request.json {
         let mut told = json!({
-            "ranks": session.ranks(), "threads": threads, "maps": arguments.maps, "side": arguments.side,
+            "ranks": session.ranks(), "threads": threads, "maps": request.maps, "side": request.side,
             "rounds": rounds.len(), "seconds": figures(&all), "read_seconds": read_seconds, "share_of_read": share,
         });
         for (at, name) in PARTS.into_iter().enumerate() {

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::Args;
 use serde_json::json;
 use tch::{Device, Kind};
 
-use super::pace::{Pace, PaceArguments};
+use super::pace::{Pace, Rounds};
 use super::workload::{encodings, microbatch};
 use super::{figures, limit, median, range};
 use crate::app::CommandError;
@@ -23,51 +22,34 @@ use crate::objective::Objective;
 use crate::rng::Draw;
 use crate::train::{Ended, Stepper};
 
-/// Training steps on random data: maps or spectra, as family.kind of the configuration says.
-///
-/// Prints `samples_per_second NUMBER`, the median over rounds, records of all ranks. With --against the same is timed
-/// with other values of the configuration, round by round in turn, and the ratio of each pair of rounds is told.
-///
-/// Beside it stand the share of the time that rank 0 spends outside the networks and without waiting for sums, the share that ranks
-/// spend waiting for sums (their mean: the wire, and slower neighbours), and the share of the largest rate of matrix products (1x1 convolutions, all ranks at once) that the nominal work of a step
-/// makes, in single precision and in bf16.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  mpirun -n 2 skyforge bench step --set family.update=simultaneous --against trainer.overlap=false")]
-pub struct Arguments {
-    #[command(flatten)]
-    run: RunArguments,
-    /// Also times the configuration with this value besides; may be given again
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "paced")]
-    against: Vec<String>,
-    /// Steps of a round
-    #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
-    steps: u64,
-    #[command(flatten)]
-    pace: PaceArguments,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
+/// Steps to time.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub run: BenchRun,
+    /// `KEY=VALUE`, which the second of two configurations has besides.
+    pub against: Vec<String>,
+    /// Steps of a round.
+    pub steps: u64,
+    pub rounds: Rounds,
+    pub json: bool,
 }
 
-/// What is trained.
-#[derive(Debug, Args)]
-pub(super) struct RunArguments {
-    /// The configuration, TOML; where it is not given: that of full-width 64 px mass maps
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// Sets a value of the configuration, as in batch.global=64; may be given again
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
+/// The run whose steps are timed.
+#[derive(Clone, Debug)]
+pub struct BenchRun {
+    /// That of full-width mass maps of 64 px where it is not given.
+    pub config: Option<PathBuf>,
+    /// `KEY=VALUE`, of the configuration.
+    pub sets: Vec<String>,
 }
 
 const FULL_WIDTH: &str = include_str!("../../../configs/mass_maps_64.toml");
 
 /// Times on this rank, together with the others.
-pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let mut configs = vec![session.agree(arguments.run.load(&[]))?];
-    if !arguments.against.is_empty() {
-        configs.push(session.agree(arguments.run.load(&arguments.against))?);
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
+    let mut configs = vec![session.agree(request.run.load(&[]))?];
+    if !request.against.is_empty() {
+        configs.push(session.agree(request.run.load(&request.against))?);
     }
     for config in &configs {
         check_ranks(session.ranks(), config.cut().microbatches)?;
@@ -80,7 +62,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     if configs.iter().any(|config| place(config) != place(&configs[0])) {
         let wanted =
             "expected the same device, share_gpu, deterministic and threads_per_rank, which are the whole program's";
-        return Err(CommandError::Usage(format!("--against {}: {wanted}", arguments.against.join(" "))));
+        return Err(CommandError::Usage(format!("--against {}: {wanted}", request.against.join(" "))));
     }
     session.agree(session.check_threads(trainer.threads_per_rank))?;
     let device = session.device(trainer.device, trainer.share_gpu)?;
@@ -100,16 +82,16 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let products = || [Kind::Float, Kind::BFloat16].map(|kind| limit::products(session.comm(), kind));
     let before = (device == Device::Cpu).then(products);
     let mut rates = vec![Vec::new(); contestants.len()];
-    let mut pace = Pace::start(session, &arguments.pace)?;
+    let mut pace = Pace::start(session, request.rounds)?;
     if pace.warms_up() {
         for contestant in &mut contestants {
-            session.agree(contestant.rate(session.comm(), arguments.steps))?;
+            session.agree(contestant.rate(session.comm(), request.steps))?;
         }
     }
     let spent_before = contestants[0].spent();
     while pace.next() {
         for (contestant, rates) in contestants.iter_mut().zip(&mut rates) {
-            let rate = session.agree(contestant.rate(session.comm(), arguments.steps))?;
+            let rate = session.agree(contestant.rate(session.comm(), request.steps))?;
             rates.push(rate);
         }
         pace.tell(&json!({ "samples_per_second": rates[0].last() }))?;
@@ -127,7 +109,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
         let flops = objectives[0].flops_per_record();
         let shares = limits.map(|limits| limits.map(|limit| median(&rates[0]) * flops / limit));
         let family = configs[0].sections().family.kind();
-        tell(session, arguments, &rates, &Beside { family, outside, waiting, flops, limits, shares })?;
+        tell(session, request, &rates, &Beside { family, outside, waiting, flops, limits, shares })?;
     }
     Ok(Exit::Done)
 }
@@ -148,7 +130,7 @@ struct Beside {
     shares: Option<[f64; 2]>,
 }
 
-impl RunArguments {
+impl BenchRun {
     /// The configuration, with `more` values set last.
     pub(super) fn load(&self, more: &[String]) -> Result<RunConfig, ConfigError> {
         let sets = self.sets.iter().map(|set| set.parse());
@@ -229,12 +211,12 @@ impl<'a> Contestant<'a> {
     }
 }
 
-fn tell(session: &Session, arguments: &Arguments, rates: &[Vec<f64>], beside: &Beside) -> Result<(), CommandError> {
+fn tell(session: &Session, request: &Request, rates: &[Vec<f64>], beside: &Beside) -> Result<(), CommandError> {
     let ours = &rates[0];
     let ratios: Option<Vec<f64>> = rates.get(1).map(|others| ours.iter().zip(others).map(|(a, b)| a / b).collect());
-    if arguments.json {
+    if request.json {
         let mut all = json!({
-            "ranks": session.ranks(), "family": beside.family, "steps": arguments.steps, "rounds": ours.len(), "samples_per_second": figures(ours),
+            "ranks": session.ranks(), "family": beside.family, "steps": request.steps, "rounds": ours.len(), "samples_per_second": figures(ours),
             "outside_share": beside.outside, "waiting_share": beside.waiting, "flops_per_sample": beside.flops,
         });
         for (at, kind) in ["fp32", "bf16"].into_iter().enumerate() {
@@ -242,7 +224,7 @@ fn tell(session: &Session, arguments: &Arguments, rates: &[Vec<f64>], beside: &B
             all[format!("share_of_products_{kind}")] = beside.shares.map(|shares| shares[at]).into();
         }
         if let Some(ratios) = &ratios {
-            all["against"] = arguments.against.join(" ").into();
+            all["against"] = request.against.join(" ").into();
             all["against_samples_per_second"] = figures(&rates[1]);
             all["ratio"] = figures(ratios);
         }

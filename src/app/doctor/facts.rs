@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, getrlimit};
@@ -11,32 +11,14 @@ use tch::{Device, Kind, Tensor};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::folder::{self, Written};
+use super::wanted::{Failure, Wanted};
 use crate::app::allocation::{Allocation, World};
 use crate::app::train::suited;
 use crate::app::{CommandError, Session};
 use crate::config::RunConfig;
 use crate::data::Dataset;
 use crate::device::{self, Choice};
-use crate::exit::{Ends, Exit};
 use crate::machine;
-
-/// What a rank would fail with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Failure {
-    pub message: String,
-    exit: u8,
-}
-
-impl Failure {
-    fn of(error: impl Into<CommandError>) -> Self {
-        let error = error.into();
-        Self { message: error.to_string(), exit: error.exit() as u8 }
-    }
-
-    pub fn exit(&self) -> Exit {
-        Exit::from_code(self.exit)
-    }
-}
 
 /// Where a rank would work, and whether that can count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,26 +65,6 @@ pub(super) struct Facts {
     pub folder: Result<Written, String>,
     pub config: Option<Result<Input, Failure>>,
     pub data: Option<Result<Input, Failure>>,
-}
-
-/// What was asked for, as this rank reads it.
-pub(super) struct Wanted<'a> {
-    pub folder: &'a Path,
-    pub config_path: Option<&'a Path>,
-    pub config: Option<Result<RunConfig, Failure>>,
-    pub data: Option<PathBuf>,
-}
-
-impl<'a> Wanted<'a> {
-    pub fn new(folder: &'a Path, config_path: Option<&'a Path>, data: Option<&Path>) -> Self {
-        let config = config_path.map(|path| RunConfig::load(path, &[]).map_err(Failure::of));
-        let named = config.as_ref().and_then(|config| config.as_ref().ok()?.sections().data.path.clone());
-        Self { folder, config_path, config, data: data.map(Path::to_owned).or(named) }
-    }
-
-    pub fn known_config(&self) -> Option<&RunConfig> {
-        self.config.as_ref()?.as_ref().ok()
-    }
 }
 
 impl Facts {

@@ -7,9 +7,9 @@ use std::time::Instant;
 use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
 
-use super::facts::Wanted;
 use super::finding::Finding;
-use super::judge::verb;
+use super::plural::verb;
+use super::wanted::Wanted;
 use crate::app::Session;
 use crate::app::objective::objective;
 use crate::app::train::schedule;

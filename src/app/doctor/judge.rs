@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indicatif::HumanBytes;
 
-use super::facts::{Facts, Failure, Input};
+use super::facts::{Facts, Input};
 use super::finding::Finding;
+use super::plural::{NAMED, count, ranks, verb};
+use super::wanted::Failure;
 use crate::device as devices;
 use crate::exit::{Ends, Exit};
 
@@ -19,26 +21,6 @@ const STACK_BYTES: u64 = 8 << 20;
 const LOCKED_BYTES: u64 = 64 << 20;
 /// A file of a megabyte that takes longer, in seconds, makes each checkpoint a pause.
 const SLOW_SYNC: f64 = 5.0;
-/// Names in a list before it says how many more there are.
-const NAMED: usize = 8;
-
-/// "rank 3", "ranks 1, 2 and 5 more".
-fn ranks(some: &[usize]) -> String {
-    let names: Vec<String> = some.iter().take(NAMED).map(usize::to_string).collect();
-    let more = some.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{} {}{more}", if some.len() == 1 { "rank" } else { "ranks" }, names.join(", "))
-}
-
-/// "1 thread", "2 threads".
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
-/// The ranks with the right form of a verb.
-pub(super) fn verb(some: &[usize], one: &str, several: &str) -> String {
-    format!("{} {}", ranks(some), if some.len() == 1 { one } else { several })
-}
 
 /// Ranks for which something holds.
 fn those(all: &[Facts], holds: impl Fn(&Facts) -> bool) -> Vec<usize> {

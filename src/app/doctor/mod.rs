@@ -4,11 +4,12 @@ mod facts;
 mod finding;
 mod folder;
 mod judge;
+mod plural;
+mod wanted;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use serde_json::json;
 
 use super::CommandError;
@@ -18,29 +19,19 @@ use super::output::say;
 use super::session::{Session, check_ranks};
 use crate::config::RunConfig;
 use crate::exit::{Ends, Exit};
-use facts::{Facts, Wanted};
+use facts::Facts;
 use finding::{Finding, Verdict};
+use wanted::Wanted;
 
-/// Check what a run needs, on all ranks.
-///
-/// A line for each check: ok, warning or fault, what was found and what to do. Warnings end with exit code 0; a fault
-/// with that of a run that would fail of it, 69 where the ranks or their machines are at fault.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  mpirun -n 2 skyforge doctor --run runs/maps --config configs/small_mass_maps.toml --data data/maps")]
-pub struct Arguments {
-    /// The run folder, there or not; the current folder where it is not given
-    #[arg(long)]
-    run: Option<PathBuf>,
-    /// The configuration of the run, TOML
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// The dataset; data.path of the configuration where it is not given
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
+/// What to look at.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The current folder where it is not given.
+    pub run: Option<PathBuf>,
+    pub config: Option<PathBuf>,
+    /// `data.path` of the configuration where it is not given.
+    pub data: Option<PathBuf>,
+    pub json: bool,
 }
 
 /// Numbers that are summed over ranks.
@@ -67,9 +58,9 @@ pub(super) fn free_bytes(folder: &Path) -> Result<u64, CommandError> {
 }
 
 /// Looks on all ranks, tells on the first.
-pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    let folder = arguments.run.as_deref().unwrap_or(Path::new("."));
-    let wanted = Wanted::new(folder, arguments.config.as_deref(), arguments.data.as_deref());
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
+    let folder = request.run.as_deref().unwrap_or(Path::new("."));
+    let wanted = Wanted::new(folder, request.config.as_deref(), request.data.as_deref());
     let facts = Facts::see(session, &wanted);
     let facts = session.comm().gather(&serde_json::to_vec(&facts).expect("facts are JSON"));
     let facts: Vec<Facts> =
@@ -102,7 +93,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
     let exit = findings.iter().find(|finding| finding.verdict == Verdict::Fault).map_or(Exit::Done, |fault| fault.exit);
     let exit = session.comm().broadcast(&[exit as u8]);
     if session.is_first_task() {
-        tell(&findings, facts.len(), arguments.json)?;
+        tell(&findings, facts.len(), request.json)?;
     }
     Ok(Exit::from_code(exit[0]))
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Instant;
 
-use clap::Args;
 use rayon::prelude::*;
 
 use super::super::counter::Counter;
@@ -16,112 +16,82 @@ use crate::data::{Field, Header, Modality, Splits, Transform, split};
 use crate::exit::Exit;
 use crate::ingest::gather::Sources;
 use crate::ingest::patches::{Part, Way};
-use crate::ingest::{Augment, Choice, Cut, Gatherer, IngestError, Input, MapScan, Moments, Order, Sky, Survey, scan};
+use crate::ingest::{
+    Augment, Choice, Cut, Gatherer, IngestError, Input, MapScan, Moments, Named, Order, Sky, Survey, scan,
+};
 use crate::one_line;
 
-/// Square patches of maps: FITS images, HDF5 and NPY stacks [n, h, w].
-///
-/// Values stay in physical units. The same inputs, in the same order, give the same bytes on disk on any number of ranks.
-/// Shares of the sky are held back as the splits `validation` and `test`: whole maps (inputs are taken to be different pieces of the
-/// sky) or, where neither share is one map, the last rows of each. Records are mixed, since neighbours in the sky are alike.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa --stride 32 --augment dihedral --redshift 1 \\
-      --cosmology omega_m=0.26,sigma_8=0.8")]
-pub struct MapArguments {
-    /// Files: FITS (an image of 2 or 3 axes), HDF5 or NPY ([h, w], [n, h, w] or [n, 1, h, w])
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
-    /// The dataset folder, which must not hold one yet
-    #[arg(long)]
-    out: PathBuf,
-    /// Pixels on a side of a patch
-    #[arg(long, default_value_t = 64, allow_negative_numbers = true)]
-    side: usize,
-    /// Pixels from one patch to the next, --side where it is not given; less makes patches that overlap
-    #[arg(long, allow_negative_numbers = true)]
-    stride: Option<usize>,
-    /// Share of the sky in the split `validation`, by which checkpoints are compared
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05, allow_negative_numbers = true)]
-    validation: f64,
-    /// Share of the sky in the split `test`, for the final figures; the rest is the split `train`
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1, allow_negative_numbers = true)]
-    test: f64,
-    /// Versions of patches in the split `train`: mirror images (4 in all), or quarter turns too (8 in all)
-    #[arg(long, value_enum, default_value_t)]
-    augment: Augment,
-    /// FITS: which HDU, by number (0 is the primary) or EXTNAME; the first image where it is not given
-    #[arg(long, value_name = "N|NAME")]
-    hdu: Option<String>,
-    /// HDF5: path of the dataset; needed where the file's root holds several of maps
-    #[arg(long, value_name = "PATH")]
-    dataset: Option<String>,
-    /// Side of a pixel in arcmin, where files do not say it or say it wrong
-    #[arg(long, conflicts_with = "side_deg", allow_negative_numbers = true)]
-    pixel_arcmin: Option<f64>,
-    /// Side (width) of a whole input map in degrees, instead of --pixel-arcmin
-    #[arg(long, allow_negative_numbers = true)]
-    side_deg: Option<f64>,
-    /// Unit of the pixels; FITS says it as BUNIT, else there is none
-    #[arg(long)]
-    unit: Option<String>,
-    /// Redshift of the sources
-    #[arg(long, allow_negative_numbers = true)]
-    redshift: Option<f64>,
-    /// Cosmological parameters, as in omega_m=0.26,sigma_8=0.8; may be given again
-    #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parameter)]
-    cosmology: Vec<(String, f64)>,
-    /// Patches with bad pixels (blank, NaN, infinite): skip them, or fill the pixels by fill=VALUE
-    #[arg(long, default_value = "skip", value_name = "skip|fill=VALUE", value_parser = bad, allow_hyphen_values = true)]
-    bad: Bad,
-    /// Default transform for training: asinh or linear, fitted to what trains, identity, or a table such as
-    /// '{ kind = "log", shift = 0.04, scale = 0.6, offset = 2.1 }'
-    #[arg(long, default_value = "asinh", value_parser = wanted)]
-    transform: Wanted,
+/// Maps to cut into patches.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub inputs: Vec<PathBuf>,
+    pub out: PathBuf,
+    /// Pixels on a side of a patch.
+    pub side: usize,
+    /// Pixels from one patch to the next; `side` where it is not given.
+    pub stride: Option<usize>,
+    /// Shares of the sky in these splits.
+    pub validation: f64,
+    pub test: f64,
+    pub augment: Augment,
+    /// FITS: number or name of the HDU.
+    pub hdu: Option<String>,
+    /// HDF5: path of the dataset.
+    pub dataset: Option<String>,
+    pub pixel_arcmin: Option<f64>,
+    /// Width of a whole input.
+    pub side_deg: Option<f64>,
+    pub unit: Option<String>,
+    pub redshift: Option<f64>,
+    pub cosmology: Vec<(String, f64)>,
+    pub bad: BadPixels,
+    pub transform: TransformChoice,
 }
 
-/// What to do about bad pixels.
+/// What to do about patches with bad pixels.
 #[derive(Clone, Copy, Debug)]
-enum Bad {
+pub enum BadPixels {
+    /// Leave the patch out.
     Skip,
+    /// Give the pixels this value.
     Fill(f32),
 }
 
-/// A transform, or how to find one.
+/// A transform, or the kind of one that is fitted to the split for training.
 #[derive(Clone, Copy, Debug)]
-enum Wanted {
+pub enum TransformChoice {
     Asinh,
     Linear,
-    This(Transform),
+    Given(Transform),
 }
 
 /// What one rank found in one map.
 type Found = (u64, MapScan);
 
 /// Ingests this rank's shards of a dataset of patches.
-pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, CommandError> {
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let begun = Instant::now();
-    let out = OutputDataset::lock(session, &arguments.out)?; // looking at all maps may take long
-    let inputs = open(session, arguments)?;
-    let stride = arguments.stride.unwrap_or(arguments.side);
-    let MapArguments { validation, test, .. } = *arguments;
-    let cut = Cut { side: arguments.side, stride, validation, test, augment: arguments.augment };
+    let out = OutputDataset::lock(session, &request.out)?; // looking at all maps may take long
+    let inputs = open(session, request)?;
+    let stride = request.stride.unwrap_or(request.side);
+    let Request { validation, test, .. } = *request;
+    let cut = Cut { side: request.side, stride, validation, test, augment: request.augment };
     let shapes: Vec<[usize; 3]> = inputs.iter().map(Input::shape).collect();
     let survey = session.agree(Survey::new(cut, &shapes).map_err(|(input, fault)| match input {
         None => IngestError::Usage(fault),
         Some(input) => IngestError::Wrong { path: inputs[input].path.clone(), fault },
     }))?;
-    let sky = session.agree(sky(arguments, &inputs))?;
+    let sky = session.agree(sky(request, &inputs))?;
     let (scans, checksums) = look(session, &inputs, &survey)?;
     session.agree(no_file_twice(&inputs, &checksums))?;
 
-    let fill = match arguments.bad {
-        Bad::Skip => None,
-        Bad::Fill(value) => Some(value),
+    let fill = match request.bad {
+        BadPixels::Skip => None,
+        BadPixels::Fill(value) => Some(value),
     };
     let order = Order::new(&survey, &scans, fill.is_none());
     let about =
-        About { arguments, inputs: &inputs, survey: &survey, scans: &scans, order: &order, checksums: &checksums };
+        About { request, inputs: &inputs, survey: &survey, scans: &scans, order: &order, checksums: &checksums };
     let header = session.agree(about.header(&sky))?;
     let sources = Sources { inputs: &inputs, survey: &survey, scans: &scans, order: &order, fill };
     let dataset = shards::write(session, &out, header, ["patch", "patches"], |writer, shard, counter| {
@@ -145,18 +115,18 @@ pub fn maps(session: &Session, arguments: &MapArguments) -> Result<Exit, Command
         order.records(Part::Validation).count(),
         order.records(Part::Test).count(),
         (0..inputs.len()).map(|input| about.tally(input)).map(|tally| tally.skipped + tally.dropped).sum::<u64>(),
-        arguments.out.display(),
+        request.out.display(),
         dataset.checksum()
     );
     Ok(Exit::Done)
 }
 
 /// All inputs: each rank looks into some and tells the others, since opening thousands of files is work on a shared disk.
-fn open(session: &Session, arguments: &MapArguments) -> Result<Vec<Input>, CommandError> {
-    let choice = Choice { hdu: arguments.hdu.clone(), dataset: arguments.dataset.clone() };
-    let mine = arguments.inputs.iter().enumerate().skip(session.rank()).step_by(session.ranks());
+fn open(session: &Session, request: &Request) -> Result<Vec<Input>, CommandError> {
+    let choice = Choice { hdu: request.hdu.clone(), dataset: request.dataset.clone() };
+    let mine = request.inputs.iter().enumerate().skip(session.rank()).step_by(session.ranks());
     let paths: Vec<&Path> = mine.clone().map(|(_, path)| path.as_path()).collect();
-    session.agree(stacks::survive(&paths, &stacks::Read::Maps(arguments.dataset.clone())))?;
+    session.agree(stacks::survive(&paths, &stacks::Read::Maps(request.dataset.clone())))?;
     let opened =
         mine.map(|(number, path)| Ok((number, Input::open(path, &choice)?))).collect::<Result<Vec<_>, IngestError>>();
     let opened = session.agree(opened)?;
@@ -200,21 +170,19 @@ fn no_file_twice(inputs: &[Input], checksums: &[String]) -> Result<(), IngestErr
 }
 
 /// What is known of the sky: what the user says or, where that is nothing, what all files say alike.
-fn sky(arguments: &MapArguments, inputs: &[Input]) -> Result<Sky, IngestError> {
-    for (name, value) in [
-        ("--pixel-arcmin", arguments.pixel_arcmin),
-        ("--side-deg", arguments.side_deg),
-        ("--redshift", arguments.redshift),
-    ] {
+fn sky(request: &Request, inputs: &[Input]) -> Result<Sky, IngestError> {
+    for (name, value) in
+        [("--pixel-arcmin", request.pixel_arcmin), ("--side-deg", request.side_deg), ("--redshift", request.redshift)]
+    {
         if let Some(value) = value.filter(|value| !(*value > 0.0 && value.is_finite())) {
             return Err(IngestError::Usage(format!("{name} is {value}, expected a positive number")));
         }
     }
-    let mut pixel_arcmin = arguments.pixel_arcmin;
+    let mut pixel_arcmin = request.pixel_arcmin;
     for input in inputs {
-        let said = match arguments.side_deg {
+        let said = match request.side_deg {
             Some(side) => Some(side * 60.0 / input.shape()[2] as f64),
-            None if arguments.pixel_arcmin.is_some() => break,
+            None if request.pixel_arcmin.is_some() => break,
             None => input.sky.pixel_arcmin,
         };
         match (pixel_arcmin, said) {
@@ -229,18 +197,18 @@ fn sky(arguments: &MapArguments, inputs: &[Input]) -> Result<Sky, IngestError> {
     let alike = |same: &dyn Fn(&Sky) -> bool| inputs.iter().all(|input| same(&input.sky));
     let mut cosmology =
         if alike(&|sky| sky.cosmology == first.cosmology) { first.cosmology.clone() } else { BTreeMap::new() };
-    cosmology.extend(arguments.cosmology.iter().cloned());
+    cosmology.extend(request.cosmology.iter().cloned());
     let redshift = first.redshift.filter(|_| alike(&|sky| sky.redshift == first.redshift));
-    if let Some(other) = inputs.iter().find(|input| arguments.unit.is_none() && input.sky.unit != first.unit) {
+    if let Some(other) = inputs.iter().find(|input| request.unit.is_none() && input.sky.unit != first.unit) {
         let unit = |sky: &Sky| sky.unit.clone().unwrap_or_else(|| "nothing".into());
         let fault =
             format!("BUNIT is {}, expected {} as in the files before it, or --unit", unit(&other.sky), unit(&first));
         return Err(IngestError::Wrong { path: other.path.clone(), fault });
     }
     Ok(Sky {
-        unit: arguments.unit.clone().or(first.unit),
+        unit: request.unit.clone().or(first.unit),
         pixel_arcmin,
-        redshift: arguments.redshift.or(redshift),
+        redshift: request.redshift.or(redshift),
         cosmology,
     })
 }
@@ -260,7 +228,7 @@ struct Tally {
 
 /// All that a manifest tells of.
 struct About<'a> {
-    arguments: &'a MapArguments,
+    request: &'a Request,
     inputs: &'a [Input],
     survey: &'a Survey,
     scans: &'a [MapScan],
@@ -277,9 +245,9 @@ impl About<'_> {
             let in_splits: Vec<_> = Part::ALL.map(|part| self.survey.rows_for(part, map)).into();
             let all: usize = in_splits.iter().map(|rows| rows.len() * grid.columns).sum();
             let is_used = |patch: &&u32| in_splits.iter().any(|rows| rows.contains(&(**patch as usize / grid.columns)));
-            let bad = match self.arguments.bad {
-                Bad::Skip => scan.bad_patches.iter().filter(is_used).count(),
-                Bad::Fill(_) => 0,
+            let bad = match self.request.bad {
+                BadPixels::Skip => scan.bad_patches.iter().filter(is_used).count(),
+                BadPixels::Fill(_) => 0,
             };
             tally.patches += (all - bad) as u64;
             tally.skipped += bad as u64;
@@ -297,7 +265,7 @@ impl About<'_> {
             .filter(|(_, records)| !records.is_empty())
             .map(|(name, records)| (name, records.into()))
             .collect();
-        let MapArguments { validation, test, .. } = *self.arguments;
+        let Request { validation, test, .. } = *self.request;
         for (name, share) in [(split::VALIDATION, validation), (split::TEST, test)] {
             if share > 0.0 && !splits.contains_key(name) {
                 let fault = format!(
@@ -316,10 +284,10 @@ impl About<'_> {
             );
             return Err(IngestError::Wrong { path: self.inputs[0].path.clone(), fault });
         };
-        let transform = match self.arguments.transform {
-            Wanted::Asinh => moments.asinh(),
-            Wanted::Linear => moments.linear(),
-            Wanted::This(transform) => transform,
+        let transform = match self.request.transform {
+            TransformChoice::Asinh => moments.asinh(),
+            TransformChoice::Linear => moments.linear(),
+            TransformChoice::Given(transform) => transform,
         };
         let field = sky.pixel_arcmin.map(|pixel| Field { side_deg: pixel * side as f64 / 60.0, pixel_arcmin: pixel });
         let unit = sky.unit.as_deref().unwrap_or("1");
@@ -358,9 +326,9 @@ impl About<'_> {
         put("versions", (augment.versions() as i64).into());
         put(
             "bad",
-            match self.arguments.bad {
-                Bad::Skip => "skip".into(),
-                Bad::Fill(value) => format!("fill={value}").into(),
+            match self.request.bad {
+                BadPixels::Skip => "skip".into(),
+                BadPixels::Fill(value) => format!("fill={value}").into(),
             },
         );
         put("train_mean", moments.mean.into());
@@ -413,37 +381,38 @@ fn table<'a>(values: impl IntoIterator<Item = (&'a String, &'a f64)>) -> toml::T
     values.into_iter().map(|(name, value)| (name.clone(), (*value).into())).collect()
 }
 
-fn parameter(text: &str) -> Result<(String, f64), String> {
-    let wanted = "expected KEY=VALUE, as in omega_m=0.26";
-    let (key, value) = text.split_once('=').ok_or(wanted)?;
-    let value = value.trim().parse::<f64>().ok().filter(|value| value.is_finite()).ok_or(wanted)?;
-    Ok((key.trim().to_owned(), value))
+impl FromStr for BadPixels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let value = match text.split_once('=') {
+            None if text == "skip" => return Ok(Self::Skip),
+            Some(("fill", value)) => value.parse::<f32>().ok().filter(|value| value.is_finite()),
+            _ => None,
+        };
+        value.map(Self::Fill).ok_or_else(|| "expected skip, or fill=VALUE as in fill=0".into())
+    }
 }
 
-fn bad(text: &str) -> Result<Bad, String> {
-    let value = match text.split_once('=') {
-        None if text == "skip" => return Ok(Bad::Skip),
-        Some(("fill", value)) => value.parse::<f32>().ok().filter(|value| value.is_finite()),
-        _ => None,
-    };
-    value.map(Bad::Fill).ok_or_else(|| "expected skip, or fill=VALUE as in fill=0".into())
-}
+impl FromStr for TransformChoice {
+    type Err = String;
 
-fn wanted(text: &str) -> Result<Wanted, String> {
-    let transform = match text {
-        "asinh" => return Ok(Wanted::Asinh),
-        "linear" => return Ok(Wanted::Linear),
-        "identity" => Transform::Identity {},
-        _ => {
-            let table = format!("transform = {text}")
-                .parse::<toml::Table>()
-                .ok()
-                .and_then(|mut table| table.remove("transform"));
-            let table = table
-                .filter(toml::Value::is_table)
-                .ok_or("expected asinh, linear, identity, or a table with `kind`")?;
-            table.try_into().map_err(|error| one_line::message(&error))?
-        }
-    };
-    transform.validate().map(|()| Wanted::This(transform))
+    fn from_str(text: &str) -> Result<Self, String> {
+        let transform = match text {
+            "asinh" => return Ok(Self::Asinh),
+            "linear" => return Ok(Self::Linear),
+            "identity" => Transform::Identity {},
+            _ => {
+                let table = format!("transform = {text}")
+                    .parse::<toml::Table>()
+                    .ok()
+                    .and_then(|mut table| table.remove("transform"));
+                let table = table
+                    .filter(toml::Value::is_table)
+                    .ok_or("expected asinh, linear, identity, or a table with `kind`")?;
+                table.try_into().map_err(|error| one_line::message(&error))?
+            }
+        };
+        transform.validate().map(|()| Self::Given(transform))
+    }
 }

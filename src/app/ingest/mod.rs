@@ -1,33 +1,20 @@
 //! `skyforge ingest`: datasets of other people's skies.
 
-mod maps;
-mod spectra;
+pub mod maps;
+pub mod spectra;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use clap::Subcommand;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::Xxh3;
-
-pub use maps::maps;
-pub use spectra::spectra;
 
 use super::session::Session;
 use crate::ingest::IngestError;
 
 const HASHED_AT_ONCE: usize = 1 << 20;
-
-/// What is ingested.
-#[derive(Debug, Subcommand)]
-pub enum What {
-    /// Square patches of maps: FITS images, HDF5 and NPY stacks [n, h, w].
-    Maps(maps::MapArguments),
-    /// Spectra of exoplanets on one grid: text, ECSV, NPZ, HDF5 and the output of TauREx 3.
-    Spectra(spectra::SpectrumArguments),
-}
 
 /// What all ranks have, each with its number, in the order of these.
 fn in_order<N: Ord + Serialize + DeserializeOwned, T: Serialize + DeserializeOwned>(

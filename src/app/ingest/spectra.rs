@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::Args;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -17,86 +16,28 @@ use crate::atmosphere::labels;
 use crate::data::spectral_axis::OBSERVED;
 use crate::data::{Channel, Header, Modality, Rows, SpectralAxis, split};
 use crate::exit::Exit;
-use crate::ingest::IngestError;
-use crate::ingest::spectra::{
-    DepthUnit, Grid, Object, Points, Quantity, Reading, Role, StarRadius, TaurexSpectrum, WavelengthUnit, check_roles,
-    grid,
-};
+use crate::ingest::spectra::{DepthUnit, Grid, Object, Points, Reading, StarRadius, WavelengthUnit, check_roles, grid};
+use crate::ingest::{IngestError, Named};
 
 /// Objects that are looked at at once.
 const AT_ONCE: usize = 1 << 10;
 
-/// Spectra of exoplanets on one grid: text, ECSV, NPZ, HDF5 and the output of TauREx 3.
-///
-/// Each point of a table is the mean over a bin, and so is each point of the grid: what overlaps a grid bin is averaged by its share. Bins
-/// that are covered by less than --coverage are masked. Files joined by + are observations of one object by several instruments: they are
-/// averaged by inverse variance where they overlap. Records have the order of the inputs. A text's parameter file (the same name, ending in
-/// .par, as ExoGAN has it) or an archive's array `parameters` gives what is known of the atmosphere; the rest is unknown.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  skyforge ingest spectra planet.dat --out data/planet --grid exogan --wavelength-unit um --depth-unit fraction
-  skyforge ingest spectra wfc3.dat+irac.dat --out data/planet --grid exogan --wavelength-unit um --depth-unit ppm \\
-      --columns wavelength,width,depth,error
-  mpirun -n 2 skyforge ingest spectra training.npz --out data/training --grid exogan-362 --depth-unit fraction \\
-      --no-errors --test 0.1")]
-pub struct SpectrumArguments {
-    /// Files, or files of one object joined by +: text, ECSV, NPZ, HDF5
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
-    /// The dataset folder, which must not hold one yet
-    #[arg(long)]
-    out: PathBuf,
-    /// Wavelengths of the dataset: exogan (515 points), exogan-362, or a file with a column of micrometres
-    #[arg(long, value_name = "NAME|FILE")]
-    grid: String,
-    /// Unit of wavelengths where files do not say it
-    #[arg(long, value_enum)]
-    wavelength_unit: Option<WavelengthUnit>,
-    /// Unit of depths and errors where files do not say it
-    #[arg(long, value_enum)]
-    depth_unit: Option<DepthUnit>,
-    /// What depths are: (Rp/Rs)^2 or Rp/Rs
-    #[arg(long, value_enum, default_value = "depth")]
-    quantity: Quantity,
-    /// Text: what each column is; 3 are wavelength, depth, error, and 4 have error-below, error-above
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "ROLE,..")]
-    columns: Option<Vec<Role>>,
-    /// ECSV, NPZ, HDF5: name of the wavelengths [wavelength, wavelength_um, ..]
-    #[arg(long, value_name = "NAME")]
-    wavelength: Option<String>,
-    /// ECSV, NPZ, HDF5: name of the full widths of bins [width, width_um, ..]; half-way to the neighbours where there is none
-    #[arg(long, value_name = "NAME")]
-    width: Option<String>,
-    /// ECSV, NPZ, HDF5: name of the depths, of one or many objects [depth, depth_ppm, ..; radius_ratio]
-    #[arg(long, value_name = "NAME")]
-    depth: Option<String>,
-    /// ECSV, NPZ, HDF5: name of the errors, or of those below and above [error; error_below and error_above]
-    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', num_args = 1..=2)]
-    error: Vec<String>,
-    /// Spectra without errors, such as simulated ones: records hold the depth alone, and must cover the whole grid
-    #[arg(long)]
-    no_errors: bool,
-    /// NaN means that a point was not observed; else it is refused
-    #[arg(long)]
-    mask_nan: bool,
-    /// Share of a grid bin that must be observed
-    #[arg(long, default_value_t = 0.5, allow_negative_numbers = true)]
-    coverage: f64,
-    /// Parameter file of an input, instead of the .par beside it; once for each input, in their order
-    #[arg(long, value_name = "FILE")]
-    truth: Vec<PathBuf>,
-    /// Multiplies depths by the square of the star's radius in the Sun's, as ExoGAN does: a number, or `said` by the file or its .par
-    #[arg(long, value_name = "R_SUN|said", value_parser = star_radius, allow_negative_numbers = true)]
-    star_radius: Option<StarRadius>,
-    /// TauREx: which spectrum; an instrument's where there is one, else the binned, else the native one
-    #[arg(long, value_enum)]
-    taurex: Option<TaurexSpectrum>,
-    /// Share of the spectra, those before the ones for the test, in the split `validation`, by which checkpoints are compared
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true)]
-    validation: f64,
-    /// Share of the spectra, the last ones, in the split `test`, for the final figures; the rest is the split `train`
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0, allow_negative_numbers = true)]
-    test: f64,
+/// Spectra to bring onto one grid.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Files, or files of one object joined by +.
+    pub inputs: Vec<PathBuf>,
+    pub out: PathBuf,
+    /// Name of a grid, or a file with a column of micrometres.
+    pub grid: String,
+    pub reading: Reading,
+    /// Share of a grid bin that must be observed.
+    pub coverage: f64,
+    /// Parameter file of each input, in their order; none where those beside the inputs are read.
+    pub truth: Vec<PathBuf>,
+    /// Shares of the spectra in these splits.
+    pub validation: f64,
+    pub test: f64,
 }
 
 /// One input: the files of the same objects.
@@ -139,15 +80,15 @@ struct Way<'a> {
 }
 
 /// Ingests this rank's shards of a dataset of spectra.
-pub fn spectra(session: &Session, arguments: &SpectrumArguments) -> Result<Exit, CommandError> {
+pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let begun = Instant::now();
-    session.agree(check(arguments))?;
-    let out = OutputDataset::lock(session, &arguments.out)?; // looking at all files may take long
-    let inputs = session.agree(inputs(arguments))?;
-    let grid = session.agree(grid(&arguments.grid))?;
-    let way = Way { inputs: &inputs, reading: reading(arguments), grid, coverage: arguments.coverage };
+    session.agree(check(request))?;
+    let out = OutputDataset::lock(session, &request.out)?; // looking at all files may take long
+    let inputs = session.agree(inputs(request))?;
+    let grid = session.agree(grid(&request.grid))?;
+    let way = Way { inputs: &inputs, reading: request.reading.clone(), grid, coverage: request.coverage };
     let found = look(session, &way)?;
-    tell_of_units(session, arguments, &found);
+    tell_of_units(session, request, &found);
 
     let ends: Vec<u64> = found
         .iter()
@@ -156,7 +97,7 @@ pub fn spectra(session: &Session, arguments: &SpectrumArguments) -> Result<Exit,
             Some(*end)
         })
         .collect();
-    let header = way.header(session, arguments, &found);
+    let header = way.header(session, request, &found);
     let dataset = shards::write(session, &out, header, ["spectrum", "spectra"], |writer, shard, counter| {
         let mut opened = None;
         writer.write_blocks(shard, |records, rows| {
@@ -171,55 +112,38 @@ pub fn spectra(session: &Session, arguments: &SpectrumArguments) -> Result<Exit,
         100.0 * found.iter().map(|input| input.observed).sum::<u64>() as f64 / (count * points) as f64,
         found.iter().map(|input| input.files.len()).sum::<usize>(),
         begun.elapsed().as_secs_f64(),
-        arguments.out.display(),
+        request.out.display(),
         dataset.checksum()
     );
     Ok(Exit::Done)
 }
 
 /// What no file is needed for.
-fn check(arguments: &SpectrumArguments) -> Result<(), IngestError> {
+fn check(request: &Request) -> Result<(), IngestError> {
     let usage = |fault: String| Err(IngestError::Usage(fault));
-    if !(arguments.coverage > 0.0 && arguments.coverage <= 1.0) {
-        return usage(format!("--coverage is {}, expected a share of more than 0 and at most 1", arguments.coverage));
+    if !(request.coverage > 0.0 && request.coverage <= 1.0) {
+        return usage(format!("--coverage is {}, expected a share of more than 0 and at most 1", request.coverage));
     }
-    split::check_shares(arguments.validation, arguments.test, true).map_err(IngestError::Usage)?;
-    if !(arguments.truth.is_empty() || arguments.truth.len() == arguments.inputs.len()) {
-        let (found, wanted) = (arguments.truth.len(), arguments.inputs.len());
+    split::check_shares(request.validation, request.test, true).map_err(IngestError::Usage)?;
+    if !(request.truth.is_empty() || request.truth.len() == request.inputs.len()) {
+        let (found, wanted) = (request.truth.len(), request.inputs.len());
         return usage(format!("--truth is given {found} times, expected once for each input: {wanted}"));
     }
-    if let Some(roles) = &arguments.columns {
-        check_roles(roles, !arguments.no_errors).map_err(IngestError::Usage)?;
+    if let Some(roles) = &request.reading.columns {
+        check_roles(roles, request.reading.errors).map_err(IngestError::Usage)?;
     }
     Ok(())
 }
 
-fn reading(arguments: &SpectrumArguments) -> Reading {
-    Reading {
-        wavelength: arguments.wavelength.clone(),
-        width: arguments.width.clone(),
-        depth: arguments.depth.clone(),
-        error: arguments.error.clone(),
-        columns: arguments.columns.clone(),
-        wavelength_unit: arguments.wavelength_unit,
-        depth_unit: arguments.depth_unit,
-        quantity: arguments.quantity,
-        errors: !arguments.no_errors,
-        nan_is_masked: arguments.mask_nan,
-        taurex: arguments.taurex,
-        star_radius: arguments.star_radius.unwrap_or_default(),
-    }
-}
-
 /// The files of each input: those joined by +, unless there is a file with that very name.
-fn inputs(arguments: &SpectrumArguments) -> Result<Vec<Input>, IngestError> {
-    let mut truth = arguments.truth.iter().cloned();
+fn inputs(request: &Request) -> Result<Vec<Input>, IngestError> {
+    let mut truth = request.truth.iter().cloned();
     let split = |path: &PathBuf| {
         let parts: Vec<PathBuf> = match path.to_str() {
             Some(text) if text.contains('+') && !path.exists() => text.split('+').map(PathBuf::from).collect(),
             _ => vec![path.clone()],
         };
-        if parts.len() > 1 && arguments.no_errors {
+        if parts.len() > 1 && !request.reading.errors {
             let fault = format!("{} joins spectra, expected errors to weight them by: no --no-errors", path.display());
             return Err(IngestError::Usage(fault));
         }
@@ -228,7 +152,7 @@ fn inputs(arguments: &SpectrumArguments) -> Result<Vec<Input>, IngestError> {
         }
         Ok(Input { paths: parts, truth: truth.next() })
     };
-    arguments.inputs.iter().map(split).collect()
+    request.inputs.iter().map(split).collect()
 }
 
 /// Every input is looked through by one rank, before anything is written.
@@ -252,7 +176,7 @@ fn look(session: &Session, way: &Way) -> Result<Vec<Found>, CommandError> {
 }
 
 /// Where an option and a file differ in a unit, the file is right, which is said.
-fn tell_of_units(session: &Session, arguments: &SpectrumArguments, found: &[Found]) {
+fn tell_of_units(session: &Session, request: &Request, found: &[Found]) {
     let said = |option: Option<&'static str>, of: &dyn Fn(&FoundFile) -> String, what: &str| {
         let Some(option) = option else { return };
         let files: Vec<&FoundFile> =
@@ -263,8 +187,12 @@ fn tell_of_units(session: &Session, arguments: &SpectrumArguments, found: &[Foun
         }
     };
     if session.rank() == 0 {
-        said(arguments.wavelength_unit.map(WavelengthUnit::name), &|file| file.wavelength_unit.clone(), "wavelengths");
-        said(arguments.depth_unit.map(DepthUnit::name), &|file| file.depth_unit.clone(), "depths");
+        said(
+            request.reading.wavelength_unit.map(WavelengthUnit::name),
+            &|file| file.wavelength_unit.clone(),
+            "wavelengths",
+        );
+        said(request.reading.depth_unit.map(DepthUnit::name), &|file| file.depth_unit.clone(), "depths");
     }
 }
 
@@ -350,7 +278,7 @@ impl Way<'_> {
         Ok(())
     }
 
-    fn header(&self, session: &Session, arguments: &SpectrumArguments, found: &[Found]) -> Header {
+    fn header(&self, session: &Session, request: &Request, found: &[Found]) -> Header {
         let count: u64 = found.iter().map(|input| input.objects).sum();
         let channels = if self.reading.errors { OBSERVED.to_vec() } else { vec![Channel::Depth] };
         Header {
@@ -360,23 +288,19 @@ impl Way<'_> {
                 wavelength_um: self.grid.wavelength_um.clone(),
             })],
             labels: labels(),
-            splits: shards::splits(session, count, arguments.validation, arguments.test),
-            source: self.source(arguments, found),
+            splits: shards::splits(session, count, request.validation, request.test),
+            source: self.source(request, found),
         }
     }
 
     /// How the dataset was made.
-    fn source(&self, arguments: &SpectrumArguments, found: &[Found]) -> toml::Table {
+    fn source(&self, request: &Request, found: &[Found]) -> toml::Table {
         let mut source = toml::Table::new();
         let mut put = |key: &str, value: toml::Value| source.insert(key.to_owned(), value);
         put("made_by", "ingest spectra".into());
-        put("grid", file_name(Path::new(&arguments.grid)).into());
+        put("grid", file_name(Path::new(&request.grid)).into());
         put("coverage", self.coverage.into());
-        let quantity = match self.reading.quantity {
-            Quantity::Depth => "depth",
-            Quantity::RadiusRatio => "radius-ratio",
-        };
-        put("quantity", quantity.into());
+        put("quantity", self.reading.quantity.name().into());
         match self.reading.star_radius {
             StarRadius::Kept => {}
             StarRadius::Is(radius) => drop(put("star_radius", radius.into())),
@@ -410,12 +334,4 @@ fn put(points: &Points, to: &mut [f32]) {
             to[3 * n + at] = 1.0;
         }
     }
-}
-
-fn star_radius(text: &str) -> Result<StarRadius, String> {
-    if text == "said" {
-        return Ok(StarRadius::Said);
-    }
-    let radius = text.parse::<f64>().ok().filter(|radius| *radius > 0.0 && radius.is_finite());
-    radius.map(StarRadius::Is).ok_or_else(|| "expected a positive number of solar radii, or said".into())
 }

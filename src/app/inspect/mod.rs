@@ -12,7 +12,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use serde_json::Value;
 
 use super::CommandError;
@@ -23,26 +22,14 @@ use crate::exit::Exit;
 use crate::files;
 use crate::report::{ExampleMaps, grid_png};
 
-/// Say what a dataset, a shard, a table, a checkpoint or a run is, and whether it is whole.
-///
-/// Every checksum is checked; what is damaged is named, with exit code 65. Ranges of a dataset's values come from blocks
-/// all over it, or with --all from every one.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge inspect data/maps --png maps.png
-  skyforge inspect runs/maps/checkpoints/step-0001000")]
-pub struct Arguments {
-    /// A dataset, checkpoint or run folder, a shard's .h5 file, or a table's .parquet file
-    path: PathBuf,
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
-    /// Ranges of all values
-    #[arg(long)]
-    all: bool,
-    /// Draws the first maps of a dataset or shard
-    #[arg(long, value_name = "FILE")]
-    png: Option<PathBuf>,
+/// What to show, and how.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub json: bool,
+    /// Whether ranges are those of all values.
+    pub all: bool,
+    /// Where a picture of the first maps goes.
+    pub png: Option<PathBuf>,
 }
 
 /// A thing on disk.
@@ -59,15 +46,14 @@ struct Found {
 const DRAWN: u64 = 16;
 
 /// Describes what is at the path.
-pub fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
-    tell(arguments)?;
+pub fn run(path: &Path, look: &Look) -> Result<Exit, CommandError> {
+    tell(path, look)?;
     Ok(Exit::Done)
 }
 
-fn tell(arguments: &Arguments) -> Result<(), CommandError> {
-    let path = &arguments.path;
-    let Found { mut told, damaged, maps } = look(path, arguments.all)?;
-    if let Some(png) = &arguments.png {
+fn tell(path: &Path, look: &Look) -> Result<(), CommandError> {
+    let Found { mut told, damaged, maps } = find(path, look.all)?;
+    if let Some(png) = &look.png {
         let none = || {
             CommandError::Usage(format!(
                 "--png: {} has no square maps, nor spectra with the seven parameters, expected a dataset of them",
@@ -79,21 +65,21 @@ fn tell(arguments: &Arguments) -> Result<(), CommandError> {
     }
     told["whole"] = damaged.is_empty().into();
     told["damaged"] = damaged.clone().into();
-    say(&if arguments.json { told.to_string() } else { plain::lines(&told, &["tensors"]) })?;
+    say(&if look.json { told.to_string() } else { plain::lines(&told, &["tensors"]) })?;
     match damaged.split_first() {
         None => Ok(()),
         Some((first, rest)) => {
             let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
             let place = format!("{}/", path.display());
             Err(CommandError::Wrong {
-                path: path.clone(),
+                path: path.to_owned(),
                 fault: format!("{}{more}", first.strip_prefix(&place).unwrap_or(first)),
             })
         }
     }
 }
 
-fn look(path: &Path, all: bool) -> Result<Found, CommandError> {
+fn find(path: &Path, all: bool) -> Result<Found, CommandError> {
     if !path.exists() {
         files::expect_file(path, "a dataset, shard, table, checkpoint or run").map_err(CommandError::io(path))?;
     }

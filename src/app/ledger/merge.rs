@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::Args;
-
 use super::drill;
 use crate::app::CommandError;
 use crate::app::columns::Numbers;
@@ -21,26 +19,17 @@ const COLUMNS: [&str; 2] = [Numbers::Features.command(), Numbers::Predictions.co
 /// Objects between two looks at the clock.
 const TOLD_EVERY: u64 = 64;
 
-/// Write every object of a finished ledger once, in order, into one table or dataset.
-///
-/// The same bytes whoever did what. Every checksum is checked; objects that nobody has done are refused with exit code 75.
-/// Objects in quarantine are counted.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge ledger merge runs/planets/ledger --out planets.parquet
-  skyforge ledger merge ledgers/maps --out data/filled")]
-pub struct Arguments {
-    /// The ledger's folder
-    ledger: PathBuf,
-    /// What is written
-    #[arg(long)]
-    out: PathBuf,
-    /// Ends with exit code 65 where objects are in quarantine
-    #[arg(long)]
-    strict: bool,
+/// A ledger to merge.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub ledger: PathBuf,
+    pub out: PathBuf,
+    /// Whether objects in quarantine are an error.
+    pub strict: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+/// Writes every object once, in order, by the command whose work it is.
+pub fn run(arguments: &Request) -> Result<Exit, CommandError> {
     let ledger = Ledger::open(&arguments.ledger)?;
     let total = ledger.work().count();
     let task = Task { unit: "object", total, start: 0, item: "objects", items_per_unit: 1 };

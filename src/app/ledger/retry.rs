@@ -1,9 +1,7 @@
 //! `skyforge ledger retry`: another chance for what failed.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
-
-use clap::Args;
 
 use crate::app::CommandError;
 use crate::app::output::say;
@@ -12,22 +10,9 @@ use crate::ledger::Ledger;
 use crate::ledger::retry::retry_failed;
 use crate::train::progress::{Progress, Task};
 
-/// Give objects in quarantine another chance, and remove damaged results.
-///
-/// Every result is read and checked. Workers that are at work take what becomes free; else start some.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge ledger retry --failed runs/planets/ledger")]
-pub struct Arguments {
-    /// The ledger's folder
-    ledger: PathBuf,
-    /// All that failed; there is nothing else to try again, so it must be said
-    #[arg(long, required = true)]
-    failed: bool,
-}
-
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
-    let ledger = Ledger::open(&arguments.ledger)?;
+/// Retries all objects that failed.
+pub fn run(ledger: &Path) -> Result<Exit, CommandError> {
+    let ledger = Ledger::open(ledger)?;
     let total = ledger.work().blocks().count() as u64;
     let task = Task { unit: "block", total, start: 0, item: "blocks", items_per_unit: 1 };
     let mut progress = Progress::new(task, Instant::now());

@@ -1,11 +1,10 @@
 //! `skyforge ledger status`: how far a ledger is.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use clap::Args;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::app::CommandError;
@@ -20,28 +19,12 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Objects in quarantine and workers that are named; `--json` names all.
 const NAMED: usize = 20;
 
-/// Say how far a ledger is: what is done, who does what, what cannot be done and why.
-///
-/// On a terminal it follows the work to its end; Ctrl-C leaves the work alone.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge ledger status runs/planets/ledger")]
-pub struct Arguments {
-    /// The ledger's folder
-    ledger: PathBuf,
-    /// Looks once, on a terminal too
-    #[arg(long)]
-    once: bool,
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
-    let ledger = Ledger::open(&arguments.ledger)?;
-    let live = io::stdout().is_terminal() && !arguments.json && !arguments.once;
+/// Shows the progress of `ledger`: on a terminal up to its end, unless it is to look once.
+pub fn run(ledger: &Path, once: bool, as_json: bool) -> Result<Exit, CommandError> {
+    let ledger = Ledger::open(ledger)?;
+    let live = io::stdout().is_terminal() && !as_json && !once;
     let status = if live { follow(&ledger)? } else { Status::take(&ledger)? };
-    say(&if arguments.json { json(&status) } else { lines(&ledger, &status) })?;
+    say(&if as_json { json(&status) } else { lines(&ledger, &status) })?;
     Ok(Exit::Done)
 }
 

@@ -1,12 +1,11 @@
 //! `skyforge simulate`: datasets of built-in skies.
 
-pub mod carbon_monoxide;
-pub mod maps;
-pub mod spectra;
+mod carbon_monoxide;
+mod maps;
+mod spectra;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
 use super::counter::Counter;
@@ -18,33 +17,44 @@ use crate::data::{Dataset, DatasetWriter, Header, ShardEntry, split};
 use crate::exit::{Ends, Exit};
 
 /// The built-in skies.
-#[derive(Debug, Subcommand)]
-pub enum What {
-    /// Weak-lensing convergence maps: lognormal or Gaussian fields of a chosen angular power spectrum.
-    Maps(maps::Arguments),
-    /// Transmission spectra of exoplanets with their seven parameters.
-    Spectra(spectra::Arguments),
-    /// The table of cross sections of carbon monoxide, computed from molecular constants, for `spectra`.
-    CarbonMonoxide(carbon_monoxide::Arguments),
+#[derive(Clone, Debug)]
+pub enum Sky {
+    /// Convergence maps.
+    Maps(Request),
+    /// Transmission spectra.
+    Spectra(Request),
+    /// The cross sections of carbon monoxide, on the grid of the finest table in the folder `like`.
+    CarbonMonoxide { like: String, out: PathBuf },
 }
 
-/// Makes what is asked for, together with the other ranks.
-pub fn run(session: &Session, what: &What) -> Result<Exit, CommandError> {
-    match what {
-        What::Maps(arguments) => maps::run(session, arguments),
-        What::Spectra(arguments) => spectra::run(session, arguments),
-        What::CarbonMonoxide(arguments) => carbon_monoxide::run(session, arguments),
+/// A dataset to simulate.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub out: PathBuf,
+    pub count: u64,
+    pub seed: u64,
+    /// Shares of the records in these splits.
+    pub validation: f64,
+    pub test: f64,
+    /// `KEY=VALUE`, of the sky's settings.
+    pub sets: Vec<String>,
+}
+
+/// Simulates this rank's share.
+pub fn run(session: &Session, sky: &Sky) -> Result<Exit, CommandError> {
+    match sky {
+        Sky::Maps(request) => maps::run(session, request),
+        Sky::Spectra(request) => spectra::run(session, request),
+        Sky::CarbonMonoxide { like, out } => carbon_monoxide::run(session, like, out),
     }
 }
 
-impl What {
-    /// What `run` would refuse of the settings, found out ahead; of what is not there `promised` is asked whether it will be.
-    pub(super) fn check_ahead(&self, promised: impl Fn(&Path) -> bool) -> Result<(), CommandError> {
-        match self {
-            What::Maps(arguments) => arguments.check_ahead(),
-            What::Spectra(arguments) => arguments.check_ahead(promised),
-            What::CarbonMonoxide(_) => Ok(()),
-        }
+/// Checks what `run` would refuse of the settings; `promised` tells whether a path that is not there will be.
+pub fn check_ahead(sky: &Sky, promised: impl Fn(&Path) -> bool) -> Result<(), CommandError> {
+    match sky {
+        Sky::Maps(request) => maps::check_ahead(request),
+        Sky::Spectra(request) => spectra::check_ahead(request, promised),
+        Sky::CarbonMonoxide { .. } => Ok(()),
     }
 }
 

@@ -1,11 +1,9 @@
 //! `skyforge simulate spectra`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use clap::Args;
-
-use super::{check_shares, settings, write};
+use super::{Request, check_shares, settings, write};
 use crate::app::session::Session;
 use crate::app::{CommandError, shards};
 use crate::atmosphere;
@@ -16,64 +14,27 @@ use crate::simulate::SimulateError;
 use crate::simulate::spectra::draws::Parameters;
 use crate::simulate::spectra::{Atmosphere, Draws, ForwardModel, SpectrumSettings, SpectrumWorkspace};
 
-/// Transmission spectra of exoplanets with their seven parameters.
-///
-/// Isothermal atmospheres of hydrogen and helium with H2O, CO2, CO and CH4. The parameters are the points of ExoGAN's grid (ten levels of
-/// each of seven, ten million in all, in an order that depends on the seed) or anywhere between. The same seed gives the same
-/// record number i, and the same bytes on disk, on any number of ranks; shards that an earlier, cut off attempt has finished are kept.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  scripts/get_opacities data/opacities
-  mpirun -n 2 skyforge simulate spectra --out data/spectra --count 100000 --set opacities=data/opacities
-
-Keys of --set: grid (exogan, exogan-362, or a text file of um), sampling (native, binned), opacities (built-in, or a folder of tables),
-order (grid, continuous, table), parameter_table, first, log10_h2o, log10_co2, log10_co, log10_ch4, planet_mass, planet_radius, temperature (ranges, as in
-temperature=[1000,2000]), star_radius, helium_to_hydrogen, layers, bottom_pa, top_pa, rayleigh, cloud_top_pa, noise_ppm,
-noise_table")]
-pub struct Arguments {
-    /// The dataset folder, which must not hold one yet
-    #[arg(long)]
-    out: PathBuf,
-    /// How many spectra; the whole grid has 10000000
-    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
-    count: u64,
-    /// All chance follows from it
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: u64,
-    /// Share of the spectra in the split `validation`, by which checkpoints are compared
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05, allow_negative_numbers = true)]
-    validation: f64,
-    /// Share of the spectra in the split `test`, for the final figures; the rest is the split `train`
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05, allow_negative_numbers = true)]
-    test: f64,
-    /// Sets a value, as in order=continuous, noise_ppm=20, opacities=data/opacities; may be given again
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
-}
-
-impl Arguments {
-    /// All that comes before the first spectrum; without opacities that are not there and that are `promised`.
-    pub(super) fn check_ahead(&self, promised: impl Fn(&Path) -> bool) -> Result<(), CommandError> {
-        check_shares(self.validation, self.test)?;
-        let settings: SpectrumSettings = settings(&self.sets)?;
-        let opacities = Path::new(&settings.opacities);
-        if !opacities.exists() && promised(opacities) {
-            Draws::new(self.seed, &settings, self.count)?;
-            return Ok(());
-        }
-        prepare(self).map(drop)
+/// Checks all that comes before the first spectrum; opacities that are not there but `promised` are left out.
+pub(super) fn check_ahead(request: &Request, promised: impl Fn(&Path) -> bool) -> Result<(), CommandError> {
+    check_shares(request.validation, request.test)?;
+    let settings: SpectrumSettings = settings(&request.sets)?;
+    let opacities = Path::new(&settings.opacities);
+    if !opacities.exists() && promised(opacities) {
+        Draws::new(request.seed, &settings, request.count)?;
+        return Ok(());
     }
+    prepare(request).map(drop)
 }
 
 /// Simulates this rank's shards of a dataset of spectra.
-pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandError> {
-    check_shares(arguments.validation, arguments.test)?;
-    let (model, draws) = session.agree(prepare(arguments))?;
+pub(super) fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
+    check_shares(request.validation, request.test)?;
+    let (model, draws) = session.agree(prepare(request))?;
     tell(&model);
     let begun = Instant::now();
-    let maker = Maker { model: &model, draws: &draws, seed: arguments.seed };
-    let header = header(session, arguments, &model, &draws);
-    let dataset = write(session, &arguments.out, header, ["spectrum", "spectra"], |writer, shard, counter| {
+    let maker = Maker { model: &model, draws: &draws, seed: request.seed };
+    let header = header(session, request, &model, &draws);
+    let dataset = write(session, &request.out, header, ["spectrum", "spectra"], |writer, shard, counter| {
         let mut workspace = SpectrumWorkspace::default();
         writer.write_blocks(shard, |records, rows| {
             maker.make(records.start, rows, &mut workspace)?;
@@ -84,18 +45,18 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Exit, Comm
     let seconds = begun.elapsed().as_secs_f64();
     log::info!(
         "{} spectra of {} points in {seconds:.1} s, {:.0} a second: {}, checksum {}",
-        arguments.count,
+        request.count,
         model.wavelength_um().len(),
-        arguments.count as f64 / seconds,
-        arguments.out.display(),
+        request.count as f64 / seconds,
+        request.out.display(),
         dataset.checksum()
     );
     Ok(Exit::Done)
 }
 
-fn prepare(arguments: &Arguments) -> Result<(ForwardModel, Draws), CommandError> {
-    let settings: SpectrumSettings = settings(&arguments.sets)?;
-    let draws = Draws::new(arguments.seed, &settings, arguments.count)?;
+fn prepare(request: &Request) -> Result<(ForwardModel, Draws), CommandError> {
+    let settings: SpectrumSettings = settings(&request.sets)?;
+    let draws = Draws::new(request.seed, &settings, request.count)?;
     let model = ForwardModel::new(&settings)?;
     for parameters in draws.lightest() {
         model.holds(&Atmosphere::new(&parameters)).map_err(|pressure| lost(&parameters, pressure))?;
@@ -165,16 +126,16 @@ impl Maker<'_> {
     }
 }
 
-fn header(session: &Session, arguments: &Arguments, model: &ForwardModel, draws: &Draws) -> Header {
+fn header(session: &Session, request: &Request, model: &ForwardModel, draws: &Draws) -> Header {
     let channels = if model.noise().is_some() { OBSERVED.to_vec() } else { vec![Channel::Depth] };
     let mut source = model.describe(draws);
-    source.insert("seed".into(), (arguments.seed as i64).into());
+    source.insert("seed".into(), (request.seed as i64).into());
     let axis = SpectralAxis { channels, wavelength_um: model.wavelength_um().to_vec() };
     Header {
-        count: arguments.count,
+        count: request.count,
         modalities: vec![Modality::spectra(axis)],
         labels: atmosphere::labels(),
-        splits: shards::splits(session, arguments.count, arguments.validation, arguments.test),
+        splits: shards::splits(session, request.count, request.validation, request.test),
         source,
     }
 }

@@ -1,14 +1,13 @@
-//! `skyforge status`: how far a campaign, a run or a ledger is.
+//! `skyforge status`: the progress of a campaign, a run or a ledger.
 
 mod campaign;
 mod progress;
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -21,25 +20,6 @@ use crate::ledger;
 /// Between two looks on a terminal at files, and where SLURM is asked too, which all users of a cluster do.
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_OF_QUEUE: Duration = Duration::from_secs(15);
-
-/// Say how far a campaign, a run or a ledger is.
-///
-/// What is done, how fast, how long the rest takes, and what failed for which reason: from the files, and from squeue and sacct where they
-/// answer. On a terminal it follows the work to its end; Ctrl-C leaves the work alone.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge status runs/exogan
-  watch -n 60 skyforge status --once runs/exogan/run")]
-pub struct Arguments {
-    /// The folder of a campaign, a run or a ledger
-    path: PathBuf,
-    /// Looks once, on a terminal too
-    #[arg(long)]
-    once: bool,
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
-}
 
 /// What was seen.
 #[derive(Debug, Serialize)]
@@ -85,25 +65,25 @@ impl Seen {
     }
 }
 
-/// Says how far it is.
-pub fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
-    tell(arguments)?;
+/// Shows the progress of what is at `path`: on a terminal up to its end, unless it is to look once.
+pub fn run(path: &Path, once: bool, json: bool) -> Result<Exit, CommandError> {
+    tell(path, once, json)?;
     Ok(Exit::Done)
 }
 
-fn tell(arguments: &Arguments) -> Result<(), CommandError> {
-    let mut seen = Seen::look(&arguments.path)?;
-    if arguments.json {
+fn tell(path: &Path, once: bool, json: bool) -> Result<(), CommandError> {
+    let mut seen = Seen::look(path)?;
+    if json {
         return say(&serde_json::to_string(&seen).expect("names and numbers are JSON"));
     }
-    if io::stdout().is_terminal() && !arguments.once {
+    if io::stdout().is_terminal() && !once {
         let view = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
         view.set_style(ProgressStyle::with_template("{msg}").expect("the template is well formed"));
         while !seen.is_over() {
             view.set_message(seen.lines());
             view.tick();
             sleep(seen.pause());
-            seen = Seen::look(&arguments.path)?;
+            seen = Seen::look(path)?;
         }
         view.finish_and_clear();
     }

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, FromArgMatches};
-
-use crate::app::end::unreadable;
+use super::stage_command::{Ahead, ReadStage};
 use crate::app::{CommandError, doctor, simulate, train};
 use crate::launch::job::in_folder;
 use crate::launch::{Job, Stage};
@@ -19,30 +17,13 @@ pub struct Found {
     pub told: Vec<String>,
 }
 
-/// What verbs read, by the names of their arguments, where it must be there before they begin.
-const READS: [(&str, &[&str]); 10] = [
-    ("embed", &["run", "dataset"]),
-    ("predict", &["run", "dataset"]),
-    ("restore", &["run", "dataset"]),
-    ("evaluate", &["records", "against"]),
-    ("inpaint", &["run", "dataset"]),
-    ("report", &["run"]),
-    ("retrieve", &["run", "spectra", "calibrate"]),
-    ("sample", &["run"]),
-    ("merge", &["ledger"]),
-    ("retry", &["ledger"]),
-];
-
 /// Checks one stage of `job` whose campaign is in `folder`.
-pub fn check(job: &Job, stage: &Stage, folder: &Path, line: &clap::Command) -> Result<Found, CommandError> {
-    check_words(job, stage, folder, line).map_err(super::at_stage(&stage.name))
+pub fn check(job: &Job, stage: &Stage, folder: &Path, read: ReadStage) -> Result<Found, CommandError> {
+    check_command(job, stage, folder, read).map_err(super::at_stage(&stage.name))
 }
 
-fn check_words(job: &Job, stage: &Stage, folder: &Path, line: &clap::Command) -> Result<Found, CommandError> {
-    let words = stage.words(folder);
-    let parsed = line.clone().no_binary_name(true).try_get_matches_from(&words);
-    let parsed = parsed.map_err(|error| CommandError::Usage(unreadable(&error, line.clone(), &words)))?;
-    let (verb, matches) = parsed.subcommand().expect("a verb is wanted");
+fn check_command(job: &Job, stage: &Stage, folder: &Path, read: ReadStage) -> Result<Found, CommandError> {
+    let command = read(&stage.words(folder)).map_err(CommandError::Usage)?;
     let proof = PathBuf::from(in_folder(&stage.produces, folder));
     let produces = |wanted: PathBuf| {
         let fault = format!("`produces` is {}, expected {}", proof.display(), wanted.display());
@@ -57,11 +38,10 @@ fn check_words(job: &Job, stage: &Stage, folder: &Path, line: &clap::Command) ->
         .collect();
     let promised =
         |path: &Path| before.iter().any(|proof| proof.parent().is_some_and(|parent| path.starts_with(parent)));
-    expect_inputs(verb, matches, &promised)?;
+    expect_inputs(&command.inputs, &promised)?;
 
     if stage.array > 0 {
-        let ledger = matches.try_get_one::<PathBuf>("ledger").ok().flatten();
-        let Some(ledger) = ledger.filter(|_| verb != "ledger") else {
+        let Some(ledger) = &command.ledger else {
             return Err(CommandError::Usage(format!(
                 "`array` is {}, expected a verb that works on a --ledger",
                 stage.array
@@ -69,44 +49,31 @@ fn check_words(job: &Job, stage: &Stage, folder: &Path, line: &clap::Command) ->
         };
         produces(ledger.join(ledger::FILE_NAME))?;
     }
-    if ["simulate", "ingest"].contains(&verb) && proof.exists() {
+    if ["simulate", "ingest"].contains(&command.name.as_str()) && proof.exists() {
         let folder = proof.parent().unwrap_or(&proof).display();
         let fault = format!("{folder} already holds a dataset, expected none: move it away to have it made anew");
         return Err(CommandError::Usage(fault));
     }
-    match verb {
-        "train" => {
-            let arguments = read::<train::Arguments>(matches);
-            produces(arguments.run().join("outcome.toml"))?;
-            let (config, data) = arguments.check_ahead(stage.ranks() as usize, promised)?;
+    match command.ahead {
+        Ahead::Train(request) => {
+            produces(request.run.join("outcome.toml"))?;
+            let (config, data) = train::check_ahead(&request, stage.ranks() as usize, promised)?;
             let threads = config.sections().trainer.threads_per_rank as u32;
-            Ok(Found { threads: Some(threads), told: vec![doctor::room(arguments.run(), config, data)?] })
+            Ok(Found { threads: Some(threads), told: vec![doctor::room(&request.run, config, data)?] })
         }
-        "retrieve" => {
-            read::<crate::cli::retrieve::Arguments>(matches).request().check_ahead().map(|()| Found::default())
-        }
-        "simulate" => read::<simulate::What>(matches).check_ahead(promised).map(|()| Found::default()),
-        _ => Ok(Found::default()),
+        Ahead::Simulate(sky) => simulate::check_ahead(&sky, promised).map(|()| Found::default()),
+        Ahead::Retrieve(request) => request.check_ahead().map(|()| Found::default()),
+        Ahead::Nothing => Ok(Found::default()),
     }
 }
 
-/// Arguments that were parsed already.
-fn read<T: FromArgMatches>(matches: &ArgMatches) -> T {
-    T::from_arg_matches(matches).expect("the same command line was read before")
-}
-
-/// Whether everything that a verb reads is there, or will be.
-fn expect_inputs(verb: &str, matches: &ArgMatches, promised: &impl Fn(&Path) -> bool) -> Result<(), CommandError> {
-    let (verb, matches) = matches.subcommand().filter(|_| verb == "ledger").unwrap_or((verb, matches));
-    let names = READS.iter().find(|(reads, _)| *reads == verb).map_or(&[][..], |(_, names)| names);
-    for name in names {
-        let Some(path) = matches.try_get_one::<PathBuf>(name).ok().flatten() else { continue };
-        if !path.exists() && !promised(path) {
-            let path = path.display();
-            return Err(CommandError::Usage(format!(
-                "{path} is not there, and no stage before it makes it: expected a path, or a name in `after`"
-            )));
-        }
+/// Whether everything that a command reads is there, or will be.
+fn expect_inputs(inputs: &[PathBuf], promised: &impl Fn(&Path) -> bool) -> Result<(), CommandError> {
+    match inputs.iter().find(|path| !path.exists() && !promised(path)) {
+        None => Ok(()),
+        Some(path) => Err(CommandError::Usage(format!(
+            "{} is not there, and no stage before it makes it: expected a path, or a name in `after`",
+            path.display()
+        ))),
     }
-    Ok(())
 }

@@ -1,14 +1,16 @@
 //! `skyforge submit`: a campaign's stages as batch jobs that follow one another.
 
 mod check;
+mod stage_command;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+pub use stage_command::{Ahead, StageCommand};
 
+use self::stage_command::ReadStage;
 use super::{CommandError, proof};
 use crate::exit::Exit;
 use crate::files;
@@ -17,39 +19,18 @@ use crate::launch::slurm::{self, Batch, Queued};
 use crate::launch::{Campaign, Job, Kind, LaunchError, Planned, Site, script};
 use crate::train::RunLock;
 
-/// Hand a campaign to SLURM: its stages as batch jobs that follow one another.
-///
-/// JOB says what is wanted, SITE what the cluster is. Everything that a stage would be refused for is found out here, before the
-/// queue: its words, its configuration, its ranks, its files, its room. The scripts go to FOLDER/slurm, where they can be read and
-/// edited. The same command goes on with a campaign: what is done is not done again, what is in the queue is not submitted twice.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge submit jobs/exogan_campaign.toml --site slurm/sites/mine.toml --dry-run
-  skyforge submit jobs/exogan_campaign.toml --site slurm/sites/mine.toml
-  skyforge status runs/exogan
-
-Sites that the program knows: generic, sandbox (that of scripts/slurm_sandbox), gpus_by_constraint, gpus_by_partition")]
-pub struct Arguments {
-    /// What is wanted, TOML
-    job: PathBuf,
-    /// The cluster: a site's file, or the name of one in slurm/sites/
-    #[arg(long)]
-    site: String,
-    /// The campaign's folder; runs/NAME where it is not given, or NAME in the site's scratch
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Checks all and writes the scripts, submits nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Does this stage and all that need it, done or not
-    #[arg(long, value_name = "STAGE", conflicts_with = "only")]
-    from: Option<String>,
-    /// Does this stage alone, done or not
-    #[arg(long, value_name = "STAGE")]
-    only: Option<String>,
-    /// Print the plan as JSON
-    #[arg(long)]
-    json: bool,
+/// A campaign to submit.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub job: PathBuf,
+    /// A site's file, or the name of one that the program has.
+    pub site: String,
+    pub folder: Option<PathBuf>,
+    pub dry_run: bool,
+    /// A stage that is done anew with all that need it, or alone.
+    pub from: Option<String>,
+    pub only: Option<String>,
+    pub json: bool,
 }
 
 /// Where a stage stands before anything is submitted.
@@ -64,26 +45,26 @@ pub(super) enum Standing {
     Left,
 }
 
-/// Submits the campaign; `line` reads the command lines of its stages.
-pub fn run(arguments: &Arguments, line: &clap::Command) -> Result<Exit, CommandError> {
-    submit(arguments, line)?;
+/// Submits the campaign; `read` reads the words of its stages.
+pub fn run(request: &Request, read: ReadStage) -> Result<Exit, CommandError> {
+    submit(request, read)?;
     Ok(Exit::Done)
 }
 
-fn submit(arguments: &Arguments, line: &clap::Command) -> Result<(), CommandError> {
-    let (job, site) = (Job::load(&arguments.job)?, site(&arguments.site)?);
+fn submit(request: &Request, read: ReadStage) -> Result<(), CommandError> {
+    let (job, site) = (Job::load(&request.job)?, site(&request.site)?);
     let here = std::env::current_dir().map_err(CommandError::io("."))?;
-    let folder = folder(arguments, &job, &site, &here)?;
+    let folder = folder(request, &job, &site, &here)?;
     let known = Campaign::read(&folder)?;
     let has_slurm = slurm::is_here();
     let queue = if has_slurm && known.is_some() { slurm::queue()? } else { BTreeMap::new() };
-    let standings = standings(arguments, &job, &folder, known.as_ref(), &queue)?;
+    let standings = standings(request, &job, &folder, known.as_ref(), &queue)?;
 
     let mut planned = Vec::new();
     let mut told = Vec::new();
     for (stage, standing) in job.stages.iter().zip(&standings) {
         let found = match standing {
-            Standing::Wanted => check::check(&job, stage, &folder, line)?,
+            Standing::Wanted => check::check(&job, stage, &folder, read)?,
             Standing::Done | Standing::Queued(_) | Standing::Left => check::Found::default(),
         };
         planned.push(Planned::new(stage, &site, found.threads)?);
@@ -99,7 +80,7 @@ fn submit(arguments: &Arguments, line: &clap::Command) -> Result<(), CommandErro
         {
             let array = array(planned.arrays(limit)[0], 0);
             match (Batch { script: path, link: 1, array, dependency: None }.test()) {
-                Err(LaunchError::Silent { said, .. }) if arguments.dry_run => {
+                Err(LaunchError::Silent { said, .. }) if request.dry_run => {
                     told.push(format!("sbatch was not asked: {said}"));
                     break;
                 }
@@ -107,24 +88,24 @@ fn submit(arguments: &Arguments, line: &clap::Command) -> Result<(), CommandErro
                 Ok(()) => {}
             }
         }
-    } else if !arguments.dry_run {
+    } else if !request.dry_run {
         let fault = "sbatch is not here: expected SLURM's programs, or --dry-run";
         return Err(CommandError::Usage(fault.into()));
     }
     let mut campaign = Campaign {
-        site: arguments.site.clone(),
+        site: request.site.clone(),
         working_directory: here,
         job: job.clone(),
         jobs: known.map_or_else(Vec::new, |known| known.jobs),
     };
-    let given = if arguments.dry_run {
+    let given = if request.dry_run {
         BTreeMap::new()
     } else {
         give(&planned, &standings, &scripts, limit, &folder, &mut campaign)?
     };
     drop(lock);
     let free = super::doctor::free_bytes(&folder)?;
-    tell::tell(arguments, &site, &folder, &planned, &standings, &given, free, &told)
+    tell::tell(request, &site, &folder, &planned, &standings, &given, free, &told)
 }
 
 /// The site, with the program that submits where it names none.
@@ -138,8 +119,8 @@ fn site(name: &str) -> Result<Site, CommandError> {
 }
 
 /// The campaign's folder, whole.
-fn folder(arguments: &Arguments, job: &Job, site: &Site, here: &Path) -> Result<PathBuf, CommandError> {
-    let place = match (&arguments.folder, &site.scratch) {
+fn folder(request: &Request, job: &Job, site: &Site, here: &Path) -> Result<PathBuf, CommandError> {
+    let place = match (&request.folder, &site.scratch) {
         (Some(folder), _) => folder.clone(),
         (None, None) => Path::new("runs").join(&job.name),
         (None, Some(scratch)) => scratch_of(site, scratch)?.join(&job.name),
@@ -165,13 +146,13 @@ fn scratch_of(site: &Site, scratch: &str) -> Result<PathBuf, CommandError> {
 
 /// Where each stage stands.
 fn standings(
-    arguments: &Arguments,
+    request: &Request,
     job: &Job,
     folder: &Path,
     known: Option<&Campaign>,
     queue: &BTreeMap<u64, Queued>,
 ) -> Result<Vec<Standing>, CommandError> {
-    for (option, name) in [("--from", &arguments.from), ("--only", &arguments.only)] {
+    for (option, name) in [("--from", &request.from), ("--only", &request.only)] {
         if let Some(name) = name.as_ref().filter(|name| job.stage(name).is_none()) {
             let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
             return Err(CommandError::Usage(format!(
@@ -180,7 +161,7 @@ fn standings(
             )));
         }
     }
-    let asked: Option<BTreeSet<&str>> = match (&arguments.from, &arguments.only) {
+    let asked: Option<BTreeSet<&str>> = match (&request.from, &request.only) {
         (Some(from), _) => Some(job.from(from)),
         (None, Some(only)) => Some(BTreeSet::from([only.as_str()])),
         (None, None) => None,

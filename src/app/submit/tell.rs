@@ -6,14 +6,14 @@ use std::path::Path;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use super::{Arguments, Standing, ids};
+use super::{Request, Standing, ids};
 use crate::app::CommandError;
 use crate::app::output::say;
 use crate::launch::{Planned, Site};
 
-#[expect(clippy::too_many_arguments, reason = "it tells all of what submit knows")]
+#[expect(clippy::too_many_request, reason = "it tells all of what submit knows")]
 pub(super) fn tell(
-    arguments: &Arguments,
+    request: &Request,
     site: &Site,
     folder: &Path,
     planned: &[Planned],
@@ -23,11 +23,11 @@ pub(super) fn tell(
     told: &[String],
 ) -> Result<(), CommandError> {
     let rows: Vec<(&Planned, &Standing)> = planned.iter().zip(standings).collect();
-    if arguments.json {
+    if request.json {
         let stages: Vec<Value> =
             rows.iter().map(|(planned, standing)| object(planned, standing, given, folder)).collect();
         let plan = json!({
-            "folder": folder, "site": site.name, "free_bytes": free, "submitted": !arguments.dry_run, "stages": stages,
+            "folder": folder, "site": site.name, "free_bytes": free, "submitted": !request.dry_run, "stages": stages,
             "told": told,
         });
         return say(&plan.to_string());
@@ -50,7 +50,7 @@ pub(super) fn tell(
         folder.join("slurm").display()
     ));
     lines.extend(told.iter().cloned());
-    if arguments.dry_run {
+    if request.dry_run {
         lines.push("nothing is submitted, since this is a dry run".into());
     } else if given.is_empty() {
         lines.push("nothing is submitted, since nothing is left to do or all is in the queue".into());

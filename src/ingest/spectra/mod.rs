@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 mod arrays;
@@ -32,11 +32,11 @@ pub use units::{DepthUnit, Quantity, WavelengthUnit};
 use self::arrays::Archive;
 use self::column::Column;
 use self::truth::Conversion;
-use super::{HDF5, IngestError};
+use super::{HDF5, IngestError, Named};
 use crate::files;
 
 /// What a column of a text is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "their names say it all")]
 pub enum Role {
     Wavelength,
@@ -50,7 +50,7 @@ pub enum Role {
 }
 
 /// Which spectrum of TauREx's output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaurexSpectrum {
     /// As it was computed.
     Native,
@@ -60,6 +60,36 @@ pub enum TaurexSpectrum {
     Instrument,
     /// The observation itself.
     Observed,
+}
+
+impl Named for Role {
+    const ALL: &[Self] =
+        &[Self::Wavelength, Self::Width, Self::Depth, Self::Error, Self::ErrorBelow, Self::ErrorAbove, Self::Skip];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Wavelength => "wavelength",
+            Self::Width => "width",
+            Self::Depth => "depth",
+            Self::Error => "error",
+            Self::ErrorBelow => "error-below",
+            Self::ErrorAbove => "error-above",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+impl Named for TaurexSpectrum {
+    const ALL: &[Self] = &[Self::Native, Self::Binned, Self::Instrument, Self::Observed];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Binned => "binned",
+            Self::Instrument => "instrument",
+            Self::Observed => "observed",
+        }
+    }
 }
 
 /// What brings depths to those of a star of one solar radius, as ExoGAN's training set has it: (Rp/Rs)^2 Rs^2.
@@ -72,6 +102,19 @@ pub enum StarRadius {
     Is(f64),
     /// The radius that the file, or the parameter file beside it, says.
     Said,
+}
+
+impl FromStr for StarRadius {
+    type Err = String;
+
+    /// A number of solar radii, or `said`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "said" {
+            return Ok(Self::Said);
+        }
+        let radius = text.parse::<f64>().ok().filter(|radius| *radius > 0.0 && radius.is_finite());
+        radius.map(Self::Is).ok_or_else(|| "expected a positive number of solar radii, or said".into())
+    }
 }
 
 /// How files are to be understood, where they do not say it themselves.

@@ -10,7 +10,7 @@ use super::{Grid, Overlaps, Points, Reading, Table, WavelengthUnit, combine};
 use crate::atmosphere::QUANTITIES;
 use crate::atmosphere::{GRIDS, named_grid};
 use crate::data::spectral_axis::grid_from;
-use crate::ingest::IngestError;
+use crate::ingest::{IngestError, Named};
 
 /// Tables of the same objects, opened.
 pub struct Object {

@@ -1,10 +1,11 @@
 //! Units of other people's spectra, and their way to micrometres and (Rp/Rs)^2. They are said, never guessed.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::ingest::Named;
+
 /// Unit of wavelengths, or of wavenumbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WavelengthUnit {
     /// Micrometres.
     Um,
@@ -15,13 +16,12 @@ pub enum WavelengthUnit {
     /// Metres.
     M,
     /// Wavenumbers: waves in a centimetre.
-    #[value(name = "cm-1")]
     #[serde(rename = "cm-1")]
     PerCm,
 }
 
 /// Unit of depths or radius ratios.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DepthUnit {
     /// 1.
     Fraction,
@@ -32,13 +32,50 @@ pub enum DepthUnit {
 }
 
 /// What is given of the planet before its star.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Quantity {
     /// (Rp/Rs)^2, the share of the star that is covered.
     #[default]
     Depth,
     /// Rp/Rs.
     RadiusRatio,
+}
+
+impl Named for WavelengthUnit {
+    const ALL: &[Self] = &[Self::Um, Self::Nm, Self::Angstrom, Self::M, Self::PerCm];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Um => "um",
+            Self::Nm => "nm",
+            Self::Angstrom => "angstrom",
+            Self::M => "m",
+            Self::PerCm => "cm-1",
+        }
+    }
+}
+
+impl Named for DepthUnit {
+    const ALL: &[Self] = &[Self::Fraction, Self::Percent, Self::Ppm];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fraction => "fraction",
+            Self::Percent => "percent",
+            Self::Ppm => "ppm",
+        }
+    }
+}
+
+impl Named for Quantity {
+    const ALL: &[Self] = &[Self::Depth, Self::RadiusRatio];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Depth => "depth",
+            Self::RadiusRatio => "radius-ratio",
+        }
+    }
 }
 
 impl WavelengthUnit {
@@ -55,17 +92,6 @@ impl WavelengthUnit {
             "cm-1" | "1/cm" | "cm^-1" | "cm**-1" | "cm1" | "/cm" => Self::PerCm,
             _ => return None,
         })
-    }
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Um => "um",
-            Self::Nm => "nm",
-            Self::Angstrom => "angstrom",
-            Self::M => "m",
-            Self::PerCm => "cm-1",
-        }
     }
 
     /// The wavelength in micrometres.
@@ -92,15 +118,6 @@ impl DepthUnit {
             "ppm" => Self::Ppm,
             _ => return None,
         })
-    }
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fraction => "fraction",
-            Self::Percent => "percent",
-            Self::Ppm => "ppm",
-        }
     }
 
     /// The value as a fraction.

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap_complete::Shell;
 
-use super::CommandError;
-use super::output::say;
+use crate::app::{CommandError, say};
 use crate::exit::Exit;
 use crate::files;
 
@@ -14,23 +13,23 @@ use crate::files;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   skyforge completions bash > ~/.local/share/bash-completion/completions/skyforge")]
-pub struct CompletionArguments {
+pub struct Completions {
     /// Which shell
     shell: Shell,
 }
 
-/// Print the manual page, or write one for each verb.
+/// Print the manual page, or write one for each command.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   skyforge man --out ~/.local/share/man/man1")]
-pub struct ManArguments {
+pub struct Man {
     /// A folder, which must be there, for the pages of all verbs
     #[arg(long)]
     out: Option<PathBuf>,
 }
 
 /// Prints completions of `line`.
-pub fn completions(arguments: &CompletionArguments, mut line: clap::Command) -> Result<Exit, CommandError> {
+pub fn completions(arguments: &Completions, mut line: clap::Command) -> Result<Exit, CommandError> {
     let mut text = Vec::new();
     clap_complete::generate(arguments.shell, &mut line, "skyforge", &mut text);
     say(String::from_utf8_lossy(&text).trim_end())?;
@@ -38,7 +37,7 @@ pub fn completions(arguments: &CompletionArguments, mut line: clap::Command) -> 
 }
 
 /// Prints the manual page of `line`, or writes those of all its commands.
-pub fn man(arguments: &ManArguments, line: clap::Command) -> Result<Exit, CommandError> {
+pub fn man(arguments: &Man, line: clap::Command) -> Result<Exit, CommandError> {
     if let Some(folder) = &arguments.out {
         files::expect_folder(folder, "a folder for the pages").map_err(CommandError::io(folder))?;
         clap_mangen::generate_to(line, folder).map_err(CommandError::io(folder))?;

@@ -1,64 +1,68 @@
-//! How a step's time grows with ranks: a model of a few numbers that can be measured on a few ranks.
+//! A model of how the time of a step grows with the number of ranks under weak scaling.
 //!
-//! Letters: R = ranks, n = numbers of a sum, alpha = seconds of a message's start, beta = seconds of a byte.
+//! Letters: R = ranks, n = numbers of a sum, alpha = latency of a message in seconds, beta = seconds per byte.
+//! A sum over ranks is an all-reduce by recursive halving and doubling (Thakur et al. 2005, sec. 4.4).
 
 use serde::Serialize;
 
-/// Bytes of a number.
+/// Bytes of an f32.
 const BYTES: f64 = 4.0;
 
-/// What a step costs.
+/// Costs of a step, as measured on a few ranks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Model {
-    /// Seconds that a rank works on its own share of a step, the same on any number of ranks.
+pub struct Model {
+    /// Seconds of compute of a rank in a step, the same on any number of ranks.
     pub compute_seconds: f64,
-    /// Numbers of each sum over ranks of a step.
+    /// Count of f32 numbers of each sum over ranks in a step.
     pub sums: Vec<usize>,
-    /// Seconds of a message's start.
+    /// Latency of a message in seconds.
     pub alpha_seconds: f64,
-    /// Seconds of a byte on its way.
+    /// Transfer time of a byte in seconds.
     pub beta_seconds: f64,
-    /// Share of the sums' time that hides behind other work.
+    /// Share of the time of the sums that overlaps with compute, 0 to 1.
     pub hidden: f64,
     /// Standard deviation of `compute_seconds` from rank to rank and step to step, over its mean.
     pub jitter: f64,
 }
 
-/// What the model says of a number of ranks.
+/// Prediction of the model for a number of ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Forecast {
+pub struct Forecast {
+    /// R.
     pub ranks: usize,
+    /// Duration of a step in seconds.
     pub step_seconds: f64,
-    /// Of the rate per rank of one rank.
+    /// Samples per second and rank, over those of one rank alone.
     pub efficiency: f64,
-    /// The same with nothing hidden.
+    /// Efficiency if no sum overlapped with compute.
     pub efficiency_without_overlap: f64,
 }
 
-/// Messages that follow each other in a sum over R ranks by halving and doubling.
+/// Messages one after the other in a sum over R ranks.
 fn messages(ranks: usize) -> f64 {
     2.0 * (ranks as f64).log2().ceil()
 }
 
-/// Bytes that a rank sends in a sum of n numbers: a half, a quarter and so on, and back.
+/// Bytes that a rank sends in a sum of n numbers: a half, a quarter and so on, and the same back.
 fn bytes(ranks: usize, numbers: usize) -> f64 {
     2.0 * (ranks as f64 - 1.0) / ranks as f64 * BYTES * numbers as f64
 }
 
 impl Model {
-    /// Seconds of all sums of a step.
+    /// Seconds of all sums of a step on R ranks: the sum over n of 2 ceil(log2 R) alpha + 2 (R - 1) / R 4 n beta.
     pub fn sum_seconds(&self, ranks: usize) -> f64 {
         let one = |&n: &usize| messages(ranks) * self.alpha_seconds + bytes(ranks, n) * self.beta_seconds;
         self.sums.iter().map(one).sum()
     }
 
-    /// Seconds by which the slowest of R ranks is later than the mean of them: the largest of R normal numbers is
-    /// sqrt(2 ln R) standard deviations above it, from below for large R.
+    /// Seconds by which the slowest of R ranks is expected to be later than their mean.
+    ///
+    /// The maximum of R independent normal variables tends to sqrt(2 ln R) standard deviations above the mean, from below.
     pub fn late_seconds(&self, ranks: usize) -> f64 {
         self.compute_seconds * self.jitter * (2.0 * (ranks as f64).ln()).sqrt()
     }
 
-    /// A step on R ranks.
+    /// Duration and efficiency of a step on R ranks.
     pub fn forecast(&self, ranks: usize) -> Forecast {
         let (alone, sums) = (self.compute_seconds, self.sum_seconds(ranks));
         let without = alone + self.late_seconds(ranks) + sums;
@@ -68,11 +72,12 @@ impl Model {
     }
 }
 
-/// Alpha and beta by which sums of some sizes on R ranks take the seconds that were measured: least squares of relative
-/// errors, neither below 0.
+/// Fits latency and transfer time to measured sums on R ranks: least squares of relative errors, neither below 0.
 ///
-/// - `measured`: numbers of a sum and its seconds
-pub(super) fn fit(ranks: usize, measured: &[(usize, f64)]) -> (f64, f64) {
+/// - `ranks`: R, at least 2
+/// - `measured`: (n, seconds) of sums of at least two sizes
+/// - returns: (alpha, beta) in seconds and seconds per byte
+pub fn fit(ranks: usize, measured: &[(usize, f64)]) -> (f64, f64) {
     let (mut xx, mut xy, mut yy, mut x1, mut y1) = (0.0, 0.0, 0.0, 0.0, 0.0);
     for &(numbers, seconds) in measured {
         let (x, y) = (messages(ranks) / seconds, bytes(ranks, numbers) / seconds);

@@ -1,0 +1,43 @@
+//! The help of the program: its commands in groups, each with a line.
+
+use std::fmt::Write;
+
+use clap::Command;
+
+/// The groups, and the commands of each.
+pub const GROUPS: [(&str, &[&str]); 5] = [
+    ("Data", &["simulate", "ingest", "inspect"]),
+    ("Train", &["train"]),
+    ("Apply", &["sample", "retrieve", "inpaint", "embed", "predict", "restore"]),
+    ("Assess", &["evaluate", "report"]),
+    ("Operate", &["submit", "status", "ledger", "doctor", "bench", "completions", "man"]),
+];
+
+/// clap's template of a help, with groups in place of its one list of commands.
+///
+/// # Panics
+/// Where `line` has no command of a group.
+pub fn template(line: &Command) -> String {
+    let (header, literal) = (line.get_styles().get_header(), line.get_styles().get_literal());
+    let names = GROUPS.iter().flat_map(|(_, names)| *names);
+    let width = names.map(|name| name.len()).max().unwrap_or(0);
+    let mut groups = String::new();
+    for (title, names) in GROUPS {
+        let _ = writeln!(groups, "{header}{title}:{header:#}"); // a String takes everything
+        for name in names {
+            let command = line.find_subcommand(name).expect("the groups name commands");
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(groups, "  {literal}{name}{literal:#}{:1$}  {about}", "", width - name.len());
+        }
+        groups.push('\n');
+    }
+    format!(
+        "{{before-help}}{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{header}Options:{header:#}\n\
+         {{options}}{{after-help}}"
+    )
+}
+
+/// Has `--help` of a command begin with one line, as `-h` does: the docs of arguments say more than that to who reads the code.
+pub fn without_long_abouts_of_commands(line: Command) -> Command {
+    line.mut_subcommands(|command| without_long_abouts_of_commands(command.long_about(None)))
+}

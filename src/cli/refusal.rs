@@ -1,0 +1,108 @@
+//! Command lines that cannot be read: what is said of them, in one line.
+
+use std::io::Write;
+
+use crate::app::is_first_task;
+use crate::exit::Exit;
+
+/// Shows the help that was asked for, or says in a line why the command line cannot be read; once, in the first task of a launcher.
+pub fn refuse(error: &clap::Error, line: clap::Command) -> Exit {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
+    let first = is_first_task();
+    if matches!(error.kind(), DisplayHelp | DisplayVersion) {
+        if first {
+            let _ = error.print();
+        }
+        return Exit::Done;
+    }
+    if first {
+        let verb = asked_for(line, std::env::args().skip(1));
+        let _ = writeln!(std::io::stderr(), "{}", sentence(error, &verb));
+    }
+    Exit::Usage
+}
+
+/// Why a command line of the program, in `words` after its name, cannot be read: in a line.
+pub fn unreadable(error: &clap::Error, line: clap::Command, words: &[String]) -> String {
+    let sentence = sentence(error, &asked_for(line, words.iter().cloned()));
+    sentence.strip_prefix("error: ").unwrap_or(&sentence).to_owned()
+}
+
+/// The verb that `words` ask for, as far as they can be followed.
+fn asked_for(mut line: clap::Command, words: impl Iterator<Item = String>) -> clap::Command {
+    line.build(); // every verb then knows its full name
+    for word in words {
+        match line.find_subcommand(&word) {
+            Some(verb) => line = verb.clone(),
+            None => break,
+        }
+    }
+    line
+}
+
+/// Commands under names that they had before, and the names that they have now.
+const RENAMED: [(&str, &str); 1] = [("fanout", "ledger")];
+
+/// clap writes a paragraph. Its first line says what is wrong; what was wanted stands further down, or nowhere.
+fn sentence(error: &clap::Error, verb: &clap::Command) -> String {
+    use clap::error::ErrorKind::{InvalidSubcommand, UnknownArgument};
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let usage = lines.iter().find_map(|line| line.strip_prefix("Usage: ")?.strip_suffix(" <COMMAND>"));
+        let program = usage.unwrap_or("skyforge");
+        return format!("error: `{program}` says too little, expected one of the words that `{program} --help` lists");
+    }
+    let mut sentence = lines.first().copied().unwrap_or("error: wrong command line").to_owned();
+    if sentence.ends_with(':') {
+        let listed: Vec<&str> = lines[1..].iter().copied().take_while(|line| !line.starts_with("Usage")).collect();
+        sentence = format!("{sentence} {}", listed.join(", "));
+    }
+    for line in lines.iter().skip(1) {
+        if let Some(tip) = line.strip_prefix("tip: ").filter(|tip| !tip.starts_with("to pass")) {
+            sentence = format!("{sentence}; {tip}");
+        } else if line.starts_with("[possible values") && !sentence.contains(line) {
+            sentence = format!("{sentence} {line}");
+        }
+    }
+    if matches!(error.kind(), InvalidSubcommand | UnknownArgument) && !sentence.contains("; ") {
+        let program = verb.get_bin_name().unwrap_or("skyforge");
+        let wrong = sentence.split('\'').nth(1).unwrap_or_default();
+        let renamed = RENAMED.iter().find(|(before, _)| *before == wrong && error.kind() == InvalidSubcommand);
+        if let Some((_, now)) = renamed {
+            return format!("{sentence}; it is called '{now}' now");
+        }
+        sentence = match nearest_option(wrong, verb) {
+            Some(meant) => format!("{sentence}; did you mean '--{meant}'"),
+            None => format!("{sentence}, expected what `{program} --help` lists"),
+        };
+    }
+    wanted_number(&sentence)
+}
+
+/// The option that was most likely meant, where at most every third letter is wrong; clap finds those that begin alike.
+fn nearest_option<'a>(wrong: &str, verb: &'a clap::Command) -> Option<&'a str> {
+    let wrong = wrong.strip_prefix("--")?;
+    let distance = |option: &&str| strsim::damerau_levenshtein(wrong, option);
+    let options = verb.get_arguments().filter_map(clap::Arg::get_long);
+    options.min_by_key(distance).filter(|option| 3 * distance(option) <= option.len().max(wrong.len()))
+}
+
+/// clap says which digit is none, and ranges as Rust writes them; users want to know which numbers are taken.
+fn wanted_number(sentence: &str) -> String {
+    const NO_DIGITS: [&str; 3] =
+        ["invalid digit found in string", "cannot parse integer from empty string", "invalid float literal"];
+    for no_digits in NO_DIGITS {
+        if let Some(start) = sentence.strip_suffix(&format!(": {no_digits}")) {
+            let whole = if no_digits.contains("float") { "a number" } else { "a whole number that is not negative" };
+            return format!("{start}, expected {whole}");
+        }
+    }
+    let Some((start, range)) = sentence.rsplit_once(" is not in ") else { return sentence.to_owned() };
+    let Some((start, _)) = start.rsplit_once(": ") else { return sentence.to_owned() };
+    match range.split_once("..=").or_else(|| range.split_once("..")) {
+        Some((low, high)) if high.len() < u64::MAX.to_string().len() => format!("{start}, expected {low} to {high}"),
+        Some((low, _)) => format!("{start}, expected {low} or more"),
+        None => sentence.to_owned(),
+    }
+}
