@@ -14,6 +14,7 @@ use crate::data::DataError;
 use crate::data::mask::MaskError;
 use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
+use crate::family::AssessError;
 use crate::ingest::IngestError;
 use crate::launch::LaunchError;
 use crate::ledger::LedgerError;
@@ -70,6 +71,9 @@ pub enum CommandError {
     /// Statistics.
     #[error(transparent)]
     Statistics(#[from] StatisticsError),
+    /// What is evaluated, or the files of a run for its report.
+    #[error(transparent)]
+    Assess(#[from] AssessError),
     /// Shared work.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -130,6 +134,7 @@ impl Ends for CommandError {
             CommandError::Ingest(error) => error.exit(),
             CommandError::Checkpoint(error) => error.exit(),
             CommandError::Train(error) => error.exit(),
+            CommandError::Assess(error) => error.exit(),
             CommandError::Ledger(error) => error.exit(),
             CommandError::Device(error) => error.exit(),
             CommandError::There(there) => there.exit(),

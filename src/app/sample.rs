@@ -62,6 +62,7 @@ pub fn run(session: &Session, arguments: &Arguments) -> Result<Exit, CommandErro
         "run".into(),
         std::path::absolute(&arguments.run).unwrap_or_default().to_string_lossy().as_ref().into(),
     );
+    source.insert("family".into(), facts.family.kind().into());
     source.insert("step".into(), (checkpoint.state.step as i64).into());
     source.insert("checkpoint".into(), checkpoint.checksum().into());
     source.insert("weights".into(), network.into());

@@ -1,10 +1,13 @@
 //! The command line.
 
+mod evaluate;
+mod report;
+
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::{
-    self, bench, doctor, evaluate, ingest, inpaint, inspect, ledger, report, retrieve, sample, simulate, stacks,
-    status, submit, train, words,
+    self, bench, doctor, ingest, inpaint, inspect, ledger, retrieve, sample, simulate, stacks, status, submit, train,
+    words,
 };
 use crate::exit::Exit;
 
@@ -120,8 +123,8 @@ impl Verb {
             Verb::Retrieve(arguments) => run(|session| retrieve::run(session, arguments)),
             Verb::Inpaint(arguments) => run(|session| inpaint::run(session, arguments)),
             // These need no MPI, whatever the environment says of a launcher. Those that write do so once.
-            Verb::Evaluate(arguments) => run_once(|| evaluate::run(arguments)),
-            Verb::Report(arguments) => run_once(|| report::run(arguments)),
+            Verb::Evaluate(arguments) => run_once(|| arguments.run()),
+            Verb::Report(arguments) => run_once(|| arguments.run()),
             Verb::Ledger(what) => run_once(|| ledger::run(what)),
             Verb::Submit(arguments) => run_once(|| submit::run(arguments, &Cli::command())),
             Verb::Inspect(arguments) => run_alone(|| inspect::run(arguments)),

@@ -5,10 +5,12 @@ use std::path::Path;
 use crate::app::CommandError;
 use crate::app::fit_spectra::Observation;
 use crate::atmosphere::QUANTITIES;
+use crate::family::spectra_gan::report::examples::{
+    ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples,
+};
 use crate::family::spectra_gan::retrieval::{Posterior, Reading, SHARES};
 use crate::files;
 use crate::infer::latent_fit;
-use crate::report::examples::{ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples};
 use crate::statistics::weighted;
 
 /// Of each restart.

@@ -30,12 +30,12 @@ use crate::catalog::Metadata;
 use crate::data::Dataset;
 use crate::device::Choice;
 use crate::exit::Exit;
+use crate::family::spectra_gan::report::examples::ExampleObject;
 use crate::family::spectra_gan::retrieval::{Calibration, Posterior, Widening};
 use crate::family::spectra_gan::{Aspa, SpectrumMask};
 use crate::files;
 use crate::infer::latent_fit::{FitSettings, LatentFit};
 use crate::ledger::{Lease, Ledger};
-use crate::report::examples::ExampleObject;
 use crate::rng::Draw;
 
 /// Retrieve the parameters of atmospheres from spectra.

@@ -1,11 +1,15 @@
 //! CosmoGAN (Mustafa et al. 2019): a generator of convergence maps against a discriminator.
 
+pub mod evaluate;
+pub mod report;
 pub mod validation;
 
 use tch::Tensor;
 
 use self::validation::{MapsValidator, SCORES};
-use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, Validation, shared};
+use super::{
+    AssessError, Build, Evaluators, Family, Mismatch, OfKind, Opening, RunFolder, SettingFault, Validation, shared,
+};
 use crate::checkpoint::CheckpointError;
 use crate::comm::Disagreement;
 use crate::data::{DataError, Encoding, Kind, Label, Modality, Transform, modality};
@@ -15,6 +19,7 @@ use crate::objective::Objective;
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSection, section::gan_section};
 use crate::objective::masking::{Masking, PixelMasking};
+use crate::report::FamilyReport;
 use crate::rng::Chance;
 use crate::train::{Score, Validator};
 
@@ -26,9 +31,14 @@ gan_section! {
 impl OfKind for Settings {
     const NETWORKS: &'static [&'static str] = &GanSection::NETWORKS;
     const SCORES: &'static [Score] = &SCORES;
+    const EVALUATORS: Evaluators = evaluate::EVALUATORS;
 
     fn takes(modalities: &[Modality]) -> bool {
         modality::only(modalities, Kind::Map).is_ok()
+    }
+
+    fn report(run: &RunFolder) -> Result<FamilyReport, AssessError> {
+        report::report(run)
     }
 }
 
