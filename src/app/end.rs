@@ -14,6 +14,7 @@ use crate::data::DataError;
 use crate::data::mask::MaskError;
 use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
+use crate::family::AssessError;
 use crate::family::spectra_gan::retrieval::CalibrationError;
 use crate::infer::MapError;
 use crate::ingest::IngestError;
@@ -78,6 +79,9 @@ pub enum CommandError {
     /// A calibration.
     #[error(transparent)]
     Calibration(#[from] CalibrationError),
+    /// What is evaluated, or the files of a run for its report.
+    #[error(transparent)]
+    Assess(#[from] AssessError),
     /// Shared work.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -140,6 +144,7 @@ impl Ends for CommandError {
             CommandError::Train(error) => error.exit(),
             CommandError::Map(error) => error.exit(),
             CommandError::Calibration(error) => error.exit(),
+            CommandError::Assess(error) => error.exit(),
             CommandError::Ledger(error) => error.exit(),
             CommandError::Device(error) => error.exit(),
             CommandError::There(there) => there.exit(),

@@ -1,104 +1,86 @@
 //! `skyforge report`: a run's story in one HTML file.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::Args;
 use toml::{Table, Value};
 
 use super::CommandError;
-use super::evaluate::{Compared, Sets};
 use super::output::say;
-use crate::data::Dataset;
 use crate::exit::Exit;
+use crate::family::{FamilySettings, RunFolder};
 use crate::files;
-use crate::report::{ExampleMaps, ReportInputs, render};
-use crate::statistics::{Comparison, RetrievalStatistics};
+use crate::one_line;
+use crate::report::{FamilyReport, ReportInputs, render};
 use crate::train::{Outcome, Status, metrics};
 
-/// Write a run's report.html.
+/// Writes the report of a run.
 ///
-/// One file with its figures inside, made of what the run folder holds: what is not there yet is named in it.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge report runs/maps")]
-pub struct Arguments {
-    /// The run folder
-    run: PathBuf,
-    /// Where the report goes; RUN/report.html where it is not given
-    #[arg(long)]
-    out: Option<PathBuf>,
-}
-
-/// Writes the report.
-pub fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
-    write(arguments)?;
-    Ok(Exit::Done)
-}
-
-fn write(arguments: &Arguments) -> Result<(), CommandError> {
-    let run = &arguments.run;
+/// - `out`: where it goes; `RUN/report.html` where it is not given
+pub fn run(run: &Path, out: Option<&Path>) -> Result<Exit, CommandError> {
     files::expect_folder(run, "the folder of a run").map_err(CommandError::io(run))?;
-    if !run.join("config.toml").is_file() {
-        let fault = "has no config.toml, expected the folder of a run that was trained".into();
-        return Err(CommandError::Wrong { path: run.clone(), fault });
-    }
     let inputs = gather(run)?;
-    let out = arguments.out.clone().unwrap_or_else(|| run.join("report.html"));
+    let out = out.map_or_else(|| run.join("report.html"), Path::to_owned);
     files::write_whole(&out, render(&inputs).as_bytes()).map_err(CommandError::io(&out))?;
-    say(&out.display().to_string())
+    say(&out.display().to_string())?;
+    Ok(Exit::Done)
 }
 
 fn gather(run: &Path) -> Result<ReportInputs, CommandError> {
     let outcome = Outcome::read(run);
-    let config = text(&run.join("config.toml"))?.unwrap_or_default();
+    let config = configuration(run)?;
     let metrics_path = run.join("metrics.jsonl");
     let metrics = if metrics_path.is_file() {
         metrics::read(&metrics_path).map_err(crate::train::TrainError::from)?
     } else {
         Vec::new()
     };
-    let wanted = "what `skyforge evaluate` writes";
-    let (comparison, sets) = match read_json::<Judged<Comparison, Sets>>(&run.join("statistics.json"), wanted)? {
-        None => (None, None),
-        Some(judged) => (Some(judged.found), Some(judged.sets)),
-    };
-    let retrieved = run.join("retrieval");
-    let judged = read_json::<Judged<RetrievalStatistics, Compared>>(&retrieved.join("table.statistics.json"), wanted)?;
-    let (retrieval, held_against) = judged.map_or((None, None), |judged| (Some(judged.found), Some(judged.sets)));
+    let table = config.parse::<Table>().unwrap_or_default();
     let whole = std::path::absolute(run).unwrap_or_else(|_| run.to_owned());
     Ok(ReportInputs {
         run: whole.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        subject: subject(&config),
+        subject: subject(&table),
         outcome: outcome.as_ref().map_or(String::new(), story),
-        unit: "convergence".into(),
-        reference_name: sets.as_ref().map_or(String::new(), reference_name),
-        compared: sets.as_ref().map(compared).or(held_against.as_ref().map(against)).unwrap_or_default(),
         config,
         provenance: provenance(run)?,
         metrics,
         timings: outcome.as_ref().map_or(Vec::new(), timings),
-        comparison,
-        generated: examples(&run.join("examples/generated"))?,
-        reference: examples(&run.join("examples/reference"))?,
-        retrieval,
-        examples: read_json(&retrieved.join("examples.json"), "what `skyforge retrieve` writes")?,
+        family: of_family(run, &table)?,
     })
 }
 
-/// Numbers, and what was compared with what.
-#[derive(serde::Deserialize)]
-struct Judged<F, S> {
-    #[serde(flatten)]
-    found: F,
-    sets: S,
+/// What the family of the run says of it.
+fn of_family(run: &Path, config: &Table) -> Result<FamilyReport, CommandError> {
+    let kind = kind(config).unwrap_or_default();
+    let told = FamilySettings::report(kind, &RunFolder::new(run, kind, config));
+    Ok(told.transpose()?.unwrap_or_else(FamilyReport::unmeasured))
 }
 
-/// What a JSON file says, if the file is there.
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path, wanted: &str) -> Result<Option<T>, CommandError> {
-    let Some(text) = text(path)? else { return Ok(None) };
-    let wrong = |error| CommandError::Wrong { path: path.to_owned(), fault: format!("{error}, expected {wanted}") };
-    serde_json::from_str(&text).map(Some).map_err(wrong)
+/// The kind of model that a run trains, as its configuration names it.
+pub(super) fn kind_of(run: &Path) -> Result<&'static str, CommandError> {
+    let config = configuration(run)?;
+    let path = run.join("config.toml");
+    let wrong = |fault: String| CommandError::Wrong { path: path.clone(), fault };
+    let table: Table = config.parse().map_err(|error| wrong(one_line::toml(&error, &config)))?;
+    let kinds = FamilySettings::KINDS;
+    let found = kinds.iter().find(|known| kind(&table) == Some(**known)).copied();
+    found.ok_or_else(|| {
+        let have = kind(&table).map_or("not set".into(), |kind| format!("\"{kind}\""));
+        let wanted: Vec<String> = kinds.iter().map(|kind| format!("\"{kind}\"")).collect();
+        wrong(format!("`family.kind` is {have}, expected one of {}", wanted.join(", ")))
+    })
+}
+
+fn kind(config: &Table) -> Option<&str> {
+    config.get("family")?.get("kind")?.as_str()
+}
+
+/// The text of a run's `config.toml`.
+fn configuration(run: &Path) -> Result<String, CommandError> {
+    text(&run.join("config.toml"))?.ok_or_else(|| {
+        let fault = "has no config.toml, expected the folder of a run that was trained".into();
+        CommandError::Wrong { path: run.to_owned(), fault }
+    })
 }
 
 /// A file's text, if the file is there.
@@ -111,10 +93,9 @@ fn text(path: &Path) -> Result<Option<String>, CommandError> {
 }
 
 /// What was trained, in a line.
-fn subject(config: &str) -> String {
-    let Ok(table) = config.parse::<Table>() else { return String::new() };
+fn subject(config: &Table) -> String {
     let get = |section: &str, key: &str| {
-        let value = table.get(section)?.get(key)?;
+        let value = config.get(section)?.get(key)?;
         Some(value.as_str().map_or_else(|| value.to_string(), |word| word.replace('_', " ")))
     };
     let parts = [
@@ -146,33 +127,6 @@ fn timings(outcome: &Outcome) -> Vec<(String, String)> {
     ]
 }
 
-/// What the maps were held against, in words.
-fn reference_name(sets: &Sets) -> String {
-    match sets.split.as_str() {
-        "test" => "held-back maps".into(),
-        "all" => "all maps of the reference".into(),
-        split => format!("maps of the split {split}"),
-    }
-}
-
-/// Which maps were compared with which, in a line.
-fn compared(sets: &Sets) -> String {
-    let origin = match (&sets.weights, sets.step, &sets.checkpoint) {
-        (Some(weights), Some(step), Some(checkpoint)) => format!("{weights} after step {step} ({checkpoint})"),
-        _ => format!("dataset {}", sets.generated),
-    };
-    format!("Compared: maps of {origin} with the split {} of dataset {}.", sets.split, sets.reference)
-}
-
-/// What a retrieval was held against, in a line.
-fn against(compared: &Compared) -> String {
-    let records = match compared.split.as_str() {
-        "all" => "all records".into(),
-        split => format!("the split {split}"),
-    };
-    format!("Compared: retrieved parameters with the true ones of {records} of dataset {}.", compared.reference)
-}
-
 /// The newest start, and how many there were.
 fn provenance(run: &Path) -> Result<Vec<(String, String)>, CommandError> {
     let Some(text) = text(&run.join("provenance.toml"))? else { return Ok(Vec::new()) };
@@ -188,13 +142,4 @@ fn provenance(run: &Path) -> Result<Vec<(String, String)>, CommandError> {
         rows.push(("checkpoint".into(), format!("{} ({})", outcome.checkpoint, outcome.checksum)));
     }
     Ok(rows)
-}
-
-fn examples(folder: &Path) -> Result<Option<ExampleMaps>, CommandError> {
-    if !folder.join("manifest.toml").is_file() {
-        return Ok(None);
-    }
-    let dataset = Dataset::open(folder)?;
-    let [_, side, _] = dataset.manifest().modality().shape[..] else { return Ok(None) };
-    Ok(Some(ExampleMaps { pixels: dataset.read(0, 0..dataset.manifest().count)?, side }))
 }

@@ -50,6 +50,7 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let mut source = toml::Table::from_iter([("made_by".to_owned(), toml::Value::from("sample"))]);
     source
         .insert("run".into(), std::path::absolute(&request.run).unwrap_or_default().to_string_lossy().as_ref().into());
+    source.insert("family".into(), facts.family.kind().into());
     source.insert("step".into(), (checkpoint.state.step as i64).into());
     source.insert("checkpoint".into(), checkpoint.checksum().into());
     source.insert("weights".into(), network.into());

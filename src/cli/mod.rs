@@ -5,11 +5,13 @@
 mod bench;
 mod doctor;
 mod embed;
+mod evaluate;
 mod ingest;
 mod inpaint;
 mod inspect;
 mod ledger;
 mod predict;
+mod report;
 mod restore;
 mod retrieve;
 mod sample;
@@ -31,7 +33,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use help::GROUPS;
 
 use crate::app::columns::Numbers;
-use crate::app::{self, CommandError, Session, columns, evaluate, report};
+use crate::app::{self, CommandError, Session, columns};
 use crate::app::{run_alone, run_in_any_world, run_on_ranks, run_once};
 use crate::exit::Exit;
 
@@ -151,8 +153,11 @@ impl Command {
                 apply(request.workers.is_for_workers(), |session| app::inpaint::run(session, &request))
             }
             // These need no MPI, whatever the environment says of a launcher. Those that write do so once.
-            Self::Evaluate(arguments) => run_once(|| evaluate::run(&arguments)),
-            Self::Report(arguments) => run_once(|| report::run(&arguments)),
+            Self::Evaluate(arguments) => {
+                let request = arguments.request();
+                run_once(|| app::evaluate::run(&request))
+            }
+            Self::Report(report::Arguments { run, out }) => run_once(|| app::report::run(&run, out.as_deref())),
             Self::Ledger(arguments) => arguments.run(),
             Self::Submit(arguments) => run_once(|| app::submit::run(&arguments.request(), &stage::read)),
             Self::Inspect(arguments) => {

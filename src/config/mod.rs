@@ -235,7 +235,8 @@ impl RunConfig {
 
     /// What cannot be measured.
     fn check_validation(&self) -> Result<(), ConfigError> {
-        let RunFile { validation: ValidationSection { every, records, best }, data, trainer, family, .. } = &self.file;
+        let RunFile { validation, data, trainer, family, .. } = &self.file;
+        let ValidationSection { every, records, best, targets } = validation;
         if *every > 0 && family.scores().is_empty() {
             let wanted = format!("0, since nothing is measured where `family.kind` is {}", quoted(family.kind()));
             return value("validation.every", every, &wanted);
@@ -250,17 +251,28 @@ impl RunConfig {
         if !(2..=1 << 20).contains(records) {
             return value("validation.records", records, "2 to 1048576 records");
         }
-        match best {
-            Some(best) if self.best().is_none() => {
-                let names: Vec<String> = family.scores().iter().map(|score| quoted(score.name)).collect();
-                let wanted = match names.as_slice() {
-                    [] => format!("not set, since `family.kind` is {}", quoted(family.kind())),
-                    names => format!("one of {}", names.join(", ")),
-                };
-                value("validation.best", &quoted(best), &wanted)
-            }
-            _ => Ok(()),
+        let names: Vec<&str> = family.scores().iter().map(|score| score.name).collect();
+        let all: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+        let none = format!("not set, since `family.kind` is {}", quoted(family.kind()));
+        if let Some(best) = best.as_ref().filter(|_| self.best().is_none()) {
+            let wanted = if names.is_empty() { none } else { format!("one of {}", all.join(", ")) };
+            return value("validation.best", &quoted(best), &wanted);
         }
+        for (name, target) in targets {
+            let key = format!("validation.targets.{name}");
+            if !names.contains(&name.as_str()) {
+                let wanted = match overrides::nearest(name, &names) {
+                    Some(meant) => format!("`validation.targets.{meant}`"),
+                    None if names.is_empty() => none,
+                    None => format!("a target of {}", all.join(" or ")),
+                };
+                return value(&key, target, &wanted);
+            }
+            if !(*target > 0.0 && target.is_finite()) {
+                return value(&key, target, "a finite number more than 0");
+            }
+        }
+        Ok(())
     }
 }
 

@@ -163,7 +163,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The known word that was most likely meant: at most every third letter is wrong.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let distance = |known: &&&str| strsim::damerau_levenshtein(word, known);
     known.iter().min_by_key(distance).filter(|known| 3 * distance(known) < word.chars().count()).copied()
 }

@@ -1,5 +1,6 @@
 //! The sections of a training configuration, as TOML has them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -193,10 +194,15 @@ pub struct ValidationSection {
     #[schemars(extend("unset" = "the first score of the family"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<String>,
+    /// Value that is asked for of the score NAME, one of those of the family: a finite number more than 0. The report says
+    /// whether the run reaches it; training does not depend on it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("unset" = "no judgement"))]
+    pub targets: BTreeMap<String, f64>,
 }
 
 impl Default for ValidationSection {
     fn default() -> Self {
-        Self { every: 0, records: 512, best: None }
+        Self { every: 0, records: 512, best: None, targets: BTreeMap::new() }
     }
 }

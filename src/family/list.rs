@@ -39,6 +39,19 @@ macro_rules! families {
                 vec![$(($kind, <$settings as OfKind>::NETWORKS, <$settings as OfKind>::SCORES)),*]
             }
 
+            /// For each kind what it evaluates.
+            pub fn evaluators() -> Vec<(&'static str, Evaluators)> {
+                vec![$(($kind, <$settings as OfKind>::EVALUATORS)),*]
+            }
+
+            /// What the family of `kind` says of a run; nothing for a kind that there is not.
+            pub fn report(kind: &str, run: &RunFolder) -> Option<Result<$crate::report::FamilyReport, AssessError>> {
+                match kind {
+                    $($kind => Some(<$settings as OfKind>::report(run)),)*
+                    _ => None,
+                }
+            }
+
             /// What `reader` reads as the settings of `kind`; nothing for a kind that there is not.
             pub fn read<R: ReadSettings>(kind: &str, reader: R) -> Option<R::Result> {
                 match kind {

@@ -8,6 +8,9 @@ pub mod galaxy_vae;
 pub mod maps_gan;
 pub mod spectra_gan;
 
+mod assess_error;
+pub mod evaluation;
+pub mod run_folder;
 mod shared;
 
 use std::fmt::{Debug, Display};
@@ -21,10 +24,14 @@ use crate::data::{DataError, Dataset, Encoding, Label, Manifest, Modality, Trans
 use crate::infer::TrainedModel;
 use crate::nn::Precision;
 use crate::objective::Objective;
+use crate::report::FamilyReport;
 use crate::rng::{Chance, Draw};
 use crate::train::{Score, Validator};
 
+pub use assess_error::AssessError;
+pub use evaluation::{Evaluation, Evaluators};
 pub use list::ReadSettings;
+pub use run_folder::RunFolder;
 
 families! {
     /// Generative adversarial network of maps (CosmoGAN: Mustafa et al. 2019).
@@ -142,8 +149,16 @@ pub trait OfKind: Family {
     /// What is measured during training, the most telling score first.
     const SCORES: &'static [Score];
 
+    /// What it evaluates: the results of its runs, and datasets and tables like those.
+    const EVALUATORS: Evaluators = Evaluators::NONE;
+
     /// Whether it is made for records of these modalities.
     fn takes(modalities: &[Modality]) -> bool;
+
+    /// What it says of a run in the report, by the files that `evaluate` and other commands left in its folder.
+    fn report(_run: &RunFolder) -> Result<FamilyReport, AssessError> {
+        Ok(FamilyReport::unmeasured())
+    }
 }
 
 /// Settings of a family, and what the rest of the program asks of it.

@@ -5,8 +5,9 @@
 
 use std::fmt::Write as _;
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, Render, html};
 
+use super::text::Text;
 use super::words::{minus, number, raised};
 
 const WIDTH: f64 = 520.0;
@@ -17,78 +18,109 @@ const TOP: f64 = 8.0;
 const BOTTOM: f64 = 42.0;
 const BETWEEN: f64 = 12.0;
 
+/// Colour of a mark: what it stands for, the same in all figures, or one of the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tint {
+    /// What networks made.
+    Generated,
+    /// What it is held against.
+    Reference,
+    /// What a second set of the reference gives.
+    Floor,
+    /// The range that is wished for.
+    Target,
+    /// Green.
+    C,
+    /// Violet.
+    D,
+    /// Ochre.
+    E,
+    /// Grey.
+    F,
+}
+
+impl Tint {
+    /// Its class in the style sheet.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Generated => "generated",
+            Self::Reference => "reference",
+            Self::Floor => "floor",
+            Self::Target => "target",
+            Self::C => "c",
+            Self::D => "d",
+            Self::E => "e",
+            Self::F => "f",
+        }
+    }
+}
+
 /// How an axis runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scale {
+    /// Evenly.
     Linear,
+    /// By powers of ten.
     Logarithmic,
 }
 
 /// An axis with its ends.
 #[derive(Clone, Debug)]
 pub struct Axis {
+    /// What runs along it, with its unit.
     pub label: String,
+    /// How it runs.
     pub scale: Scale,
+    /// Its lower end.
     pub low: f64,
+    /// Its upper end.
     pub high: f64,
 }
 
-/// Something drawn, in the colour of its class.
+/// Something drawn.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "they are coordinates")]
 pub enum Mark {
-    Line {
-        class: &'static str,
-        x: Vec<f64>,
-        y: Vec<f64>,
-    },
+    /// A curve.
+    Line { tint: Tint, x: Vec<f64>, y: Vec<f64> },
     /// Between two curves.
-    Band {
-        class: &'static str,
-        x: Vec<f64>,
-        low: Vec<f64>,
-        high: Vec<f64>,
-    },
+    Band { tint: Tint, x: Vec<f64>, low: Vec<f64>, high: Vec<f64> },
     /// A bar's top a bin, joined: `x` has one number more than `y`.
-    Steps {
-        class: &'static str,
-        x: Vec<f64>,
-        y: Vec<f64>,
-    },
+    Steps { tint: Tint, x: Vec<f64>, y: Vec<f64> },
     /// A rectangle: x from, x to, y from, y to.
-    Zone {
-        class: &'static str,
-        ends: [f64; 4],
-    },
+    Zone { tint: Tint, ends: [f64; 4] },
     /// A dot a point, with a stroke of `spread` to each side where there is one.
-    Points {
-        class: &'static str,
-        x: Vec<f64>,
-        y: Vec<f64>,
-        spread: Vec<f64>,
-    },
+    Points { tint: Tint, x: Vec<f64>, y: Vec<f64>, spread: Vec<f64> },
+    /// A large dot.
+    Dot { tint: Tint, x: f64, y: f64 },
     /// A line across the panel.
-    Level {
-        y: f64,
-    },
+    Level { y: f64 },
 }
 
 /// One vertical axis and what is drawn over it.
 #[derive(Clone, Debug)]
 pub struct Panel {
+    /// In units of the drawing, of which half a page has 520 in its width.
     pub height: f64,
+    /// The vertical axis.
     pub y: Axis,
+    /// What is drawn, the lowest first.
     pub marks: Vec<Mark>,
 }
 
 /// A figure with its words.
 #[derive(Clone, Debug)]
 pub struct Figure {
+    /// Above it.
     pub title: String,
-    /// Class and name of each curve.
-    pub legend: Vec<(&'static str, String)>,
+    /// Colour and name of each curve.
+    pub legend: Vec<(Tint, String)>,
+    /// The axis that all panels share.
     pub x: Axis,
+    /// From top to bottom, at least one.
     pub panels: Vec<Panel>,
-    pub caption: Markup,
+    /// Below it.
+    pub caption: Text,
     /// As wide as the page, and not half of it.
     pub wide: bool,
 }
@@ -141,15 +173,14 @@ impl Axis {
     }
 }
 
-impl Figure {
-    /// The figure with its title, legend and caption.
-    pub fn render(&self) -> Markup {
+impl Render for Figure {
+    fn render(&self) -> Markup {
         html! {
             figure.wide[self.wide] {
                 div.title { (self.title) }
                 @if !self.legend.is_empty() {
                     div.legend {
-                        @for (class, name) in &self.legend { span { i class=(class) {} (name) } }
+                        @for (tint, name) in &self.legend { span { i class=(tint.class()) {} (name) } }
                     }
                 }
                 (self.drawing())
@@ -157,7 +188,9 @@ impl Figure {
             }
         }
     }
+}
 
+impl Figure {
     fn width(&self) -> f64 {
         if self.wide { WIDE } else { WIDTH }
     }
@@ -237,23 +270,23 @@ impl Area<'_> {
 
     fn mark(&self, mark: &Mark) -> Markup {
         match mark {
-            Mark::Line { class, x, y } => {
+            Mark::Line { tint, x, y } => {
                 let points = x.iter().zip(y).map(|(&x, &y)| self.point(x, y));
-                html! { path class={ "line " (class) } d=(path(points)) {} }
+                html! { path class={ "line " (tint.class()) } d=(path(points)) {} }
             }
-            Mark::Steps { class, x, y } => {
+            Mark::Steps { tint, x, y } => {
                 let points = y.iter().enumerate().flat_map(|(bin, &y)| [(x[bin], y), (x[bin + 1], y)]);
-                html! { path class={ "line " (class) } d=(path(points.map(|(x, y)| self.point(x, y)))) {} }
+                html! { path class={ "line " (tint.class()) } d=(path(points.map(|(x, y)| self.point(x, y)))) {} }
             }
-            Mark::Band { class, x, low, high } => {
-                html! { path class={ "band " (class) } d=(self.band(x, low, high)) {} }
+            Mark::Band { tint, x, low, high } => {
+                html! { path class={ "band " (tint.class()) } d=(self.band(x, low, high)) {} }
             }
-            Mark::Zone { class, ends: [left, right, low, high] } => {
+            Mark::Zone { tint, ends: [left, right, low, high] } => {
                 let corners = [(*left, *low), (*right, *low), (*right, *high), (*left, *high)];
                 let outline = path(corners.into_iter().map(|(x, y)| self.point(x, y)));
-                html! { path class={ "zone " (class) } d={ (outline) "Z" } {} }
+                html! { path class={ "zone " (tint.class()) } d={ (outline) "Z" } {} }
             }
-            Mark::Points { class, x, y, spread } => {
+            Mark::Points { tint, x, y, spread } => {
                 let places = x.iter().zip(y).filter_map(|(&x, &y)| self.point(x, y));
                 let strokes = x
                     .iter()
@@ -261,9 +294,12 @@ impl Area<'_> {
                     .zip(spread)
                     .flat_map(|((&x, &y), &spread)| [self.point(x, y - spread), self.point(x, y + spread), None]);
                 html! {
-                    path class={ "spread " (class) } d=(path(strokes)) {}
-                    path class={ "points " (class) } d=(dots(places)) {}
+                    path class={ "spread " (tint.class()) } d=(path(strokes)) {}
+                    path class={ "points " (tint.class()) } d=(dots(places)) {}
                 }
+            }
+            Mark::Dot { tint, x, y } => {
+                html! { path class={ "points large " (tint.class()) } d=(dots(self.point(*x, *y))) {} }
             }
             Mark::Level { y } => {
                 let ends = [self.point(self.x.low, *y), self.point(self.x.high, *y)];

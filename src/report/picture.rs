@@ -4,11 +4,19 @@ use base64::Engine as _;
 use maud::{Markup, html};
 
 use super::colour::{COLOURS, ColourScale, colour, palette};
-use super::inputs::ExampleMaps;
 use super::words::number;
 
 /// Blank pixels between the maps of a grid.
 const GAP: usize = 2;
+
+/// Maps to look at, in physical units.
+#[derive(Clone, Debug, Default)]
+pub struct ExampleMaps {
+    /// `[n, side, side]`; numbers that are not finite are left blank.
+    pub pixels: Vec<f32>,
+    /// Pixels along an edge.
+    pub side: usize,
+}
 
 /// Maps in rows of `columns`, a pixel a pixel, as an `img`. `pixels` is `[n, side, side]`, n >= 1.
 pub fn grid(pixels: &[f64], side: usize, columns: usize, scale: ColourScale, describe: &str) -> Markup {

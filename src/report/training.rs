@@ -1,16 +1,18 @@
 //! How the training went: every scalar of the metrics against the step, and where the time went.
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 use serde_json::{Map, Value};
 
-use super::figure::{Axis, Figure, Mark, Panel, Scale};
+use super::block::Card;
+use super::figure::{Axis, Figure, Mark, Panel, Scale, Tint};
 use super::inputs::ReportInputs;
+use super::text::Text;
 use super::words::{count, missing, number, percent, plain};
 
 /// A long run is drawn as this many means, with the range of each behind them.
 const BUCKETS: usize = 200;
-/// Colours of curves that belong to neither player; one figure has at most as many curves.
-const OTHER_COLOURS: [&str; 4] = ["c", "d", "e", "f"];
+/// Colours of curves that stand for neither side of a comparison; one figure has at most as many curves.
+const OTHER_COLOURS: [Tint; 4] = [Tint::C, Tint::D, Tint::E, Tint::F];
 
 const NO_METRICS: &str = "No metrics are in this run.";
 
@@ -106,20 +108,13 @@ pub fn timings(inputs: &ReportInputs) -> Markup {
 }
 
 /// The figure of the training at the top of the page.
-pub fn card(inputs: &ReportInputs) -> Markup {
-    let step = last(&inputs.metrics, "step");
-    let samples = last(&inputs.metrics, "samples");
-    html! {
-        div.card {
-            div.name { "Training" }
-            div.figure { @if let Some(step) = step { (count(step as u64)) " steps" } @else { "no metrics" } }
-            div.beside {
-                @if let Some(samples) = samples { (count(samples as u64)) " samples" }
-                @if samples.is_some() && !inputs.outcome.is_empty() { " \u{b7} " }
-                (inputs.outcome)
-            }
-        }
-    }
+pub fn card(inputs: &ReportInputs) -> Card {
+    let figure =
+        last(&inputs.metrics, "step").map_or("no metrics".into(), |step| format!("{} steps", count(step as u64)));
+    let samples = last(&inputs.metrics, "samples").map(|samples| format!("{} samples", count(samples as u64)));
+    let outcome = Some(&inputs.outcome).filter(|outcome| !outcome.is_empty()).cloned();
+    let beside = samples.into_iter().chain(outcome).collect::<Vec<_>>().join(" \u{b7} ");
+    Card { name: "Training".into(), figure, unit: String::new(), beside }
 }
 
 /// Keys that say when and how fast, not how well.
@@ -151,13 +146,13 @@ fn figure(title: &str, scale: Scale, series: &[Series]) -> Markup {
     let mut marks = Vec::new();
     let mut means = Vec::new();
     let mut inner = Vec::new();
-    let classes = classes(series);
-    for (series, &class) in series.iter().zip(&classes) {
+    let tints = tints(series);
+    for (series, &tint) in series.iter().zip(&tints) {
         let [x, mean, low, high] = buckets(series);
         if series.value.len() > BUCKETS {
-            marks.push(Mark::Band { class, x: x.clone(), low: low.clone(), high: high.clone() });
+            marks.push(Mark::Band { tint, x: x.clone(), low: low.clone(), high: high.clone() });
         }
-        means.push(Mark::Line { class, x, y: mean });
+        means.push(Mark::Line { tint, x, y: mean });
         inner.extend(central(&low));
         inner.extend(central(&high));
     }
@@ -168,37 +163,34 @@ fn figure(title: &str, scale: Scale, series: &[Series]) -> Markup {
     let steps = series.iter().flat_map(|series| series.step.iter().copied());
     let (first, last) = steps.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
     let last = if last > first { last } else { first + 1.0 };
+    let end = |series: &Series| {
+        format!("{} {}", plain(&series.key), series.value.last().map_or_else(String::new, |&x| number(x)))
+    };
+    let ends: Vec<String> = series.iter().map(end).collect();
     Figure {
         title: title.into(),
-        legend: series.iter().zip(classes).map(|(series, class)| (class, plain(&series.key))).collect(),
+        legend: series.iter().zip(tints).map(|(series, tint)| (tint, plain(&series.key))).collect(),
         wide: false,
         x: Axis::between("step", Scale::Linear, first, last),
         panels: vec![Panel { height: 210.0, y: Axis::around("", scale, inner), marks }],
-        caption: html! {
-            "Last: "
-            @for (at, series) in series.iter().enumerate() {
-                @if at > 0 { ", " }
-                (plain(&series.key)) " " (series.value.last().map_or_else(String::new, |&x| number(x)))
-            }
-            "."
-        },
+        caption: Text::from(format!("Last: {}.", ends.join(", "))),
     }
     .render()
 }
 
 /// The generator and what it makes have the colour of generated maps, the discriminator and real maps that of real ones;
 /// no colour twice in a figure.
-fn classes(series: &[Series]) -> Vec<&'static str> {
-    let mut used: Vec<&str> = Vec::new();
+fn tints(series: &[Series]) -> Vec<Tint> {
+    let mut used: Vec<Tint> = Vec::new();
     for series in series {
         let first_word = series.key.split('_').next().unwrap_or_default();
         let own = match first_word {
-            "generator" | "fake" => Some("generated"),
-            "discriminator" | "real" => Some("reference"),
+            "generator" | "fake" => Some(Tint::Generated),
+            "discriminator" | "real" => Some(Tint::Reference),
             _ => None,
         };
-        let free = || OTHER_COLOURS.into_iter().find(|class| !used.contains(class)).unwrap_or("f");
-        used.push(own.filter(|class| !used.contains(class)).unwrap_or_else(free));
+        let free = || OTHER_COLOURS.into_iter().find(|tint| !used.contains(tint)).unwrap_or(Tint::F);
+        used.push(own.filter(|tint| !used.contains(tint)).unwrap_or_else(free));
     }
     used
 }

@@ -18,6 +18,17 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// A share that was chosen and not measured, without zeros at its end: 0.2 as "20 %".
+pub fn round_percent(share: f64) -> String {
+    let text = format!("{:.6}", 100.0 * share);
+    format!("{}\u{a0}%", minus(text.trim_end_matches('0').trim_end_matches('.')))
+}
+
+/// A unit as an axis has it; `otherwise` where it is "1", for none, or unknown.
+pub fn unit_or<'a>(unit: &'a str, otherwise: &'a str) -> &'a str {
+    if matches!(unit, "" | "1") { otherwise } else { unit }
+}
+
 /// Three significant figures, with a power of ten where zeros would hide them.
 pub fn number(x: f64) -> String {
     if !x.is_finite() {
@@ -47,7 +58,7 @@ fn scientific(x: f64) -> String {
 }
 
 /// A whole number in raised digits.
-pub fn raised(power: &str) -> String {
+pub(super) fn raised(power: &str) -> String {
     const DIGITS: [char; 10] = [
         '\u{2070}', '\u{b9}', '\u{b2}', '\u{b3}', '\u{2074}', '\u{2075}', '\u{2076}', '\u{2077}', '\u{2078}',
         '\u{2079}',
@@ -79,6 +90,6 @@ pub fn minus(text: &str) -> String {
 }
 
 /// The line that stands for what is not there.
-pub fn missing(line: &str) -> Markup {
+pub(super) fn missing(line: &str) -> Markup {
     html! { p.missing { (line) } }
 }

@@ -23,6 +23,11 @@ fn from_nothing_to_a_report() {
     let table = must(1, &["evaluate", arg(&run), "--against", arg(&maps), "--out", arg(&out)]);
     assert!(table.starts_with("70 maps against 51 of the reference, 64 px"), "{table}");
     assert_eq!(fs::read(&out).expect("written"), fs::read(run.join("statistics.json")).expect("left in the run"));
+    let told: serde_json::Value = serde_json::from_slice(&fs::read(&out).expect("written")).expect("JSON");
+    assert_eq!(
+        (&told["family"], &told["sets"]["unit"], &told["sets"]["records"]),
+        (&"maps_gan".into(), &"1".into(), &"maps".into())
+    );
     must(1, &["report", arg(&run)]);
     let report = fs::read_to_string(run.join("report.html")).expect("written");
     for piece in ["<svg", "data:image/png;base64", &word(&run, "checksum")] {

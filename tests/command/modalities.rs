@@ -72,6 +72,17 @@ fn commands_for_one_modality_refuse_others_in_one_line() {
     let scene = trained::on_spectra();
     let (code, line) = refused(&["retrieve", arg(&scene.run), arg(&both), "--out", arg(&out)]);
     assert!(code == 65 && line.contains("holds maps and cutouts, expected spectra alone"), "{code}: {line}");
+    // Records say which family made them, and only that one measures them.
+    let made = scene.place.join("made");
+    must(1, &["sample", arg(&scene.run), "--count", "4", "--out", arg(&made)]);
+    let (code, line) = refused(&["evaluate", arg(&made), "--against", data]);
+    let wanted = "`source.family` is \"spectra_gan\", expected records of \"maps_gan\"";
+    assert!(code == 65 && line.contains(wanted), "{code}: {line}");
+    let (code, line) = refused(&["evaluate", arg(&scene.run), "--against", data]);
+    assert!(
+        code == 65 && line.contains("has no retrieval/table.parquet, expected `skyforge retrieve "),
+        "{code}: {line}"
+    );
 
     // What concerns all modalities takes them.
     let told = must(1, &["inspect", arg(&both), "--json"]);

@@ -175,6 +175,17 @@ fn what_is_no_retrieval_is_refused_in_a_line() {
     assert!(code == 65 && line.ends_with("is no Parquet file, expected a table"), "{line}");
     let (code, line) = refused(&["evaluate", arg(&spectra), "--against", arg(&spectra), "--coverage"]);
     assert!(code == 64 && line.contains("expected a retrieval's table"), "{line}");
+    let (code, line) = refused(&["evaluate", arg(&spectra), "--against", arg(&spectra)]);
+    assert!(code == 65 && line.ends_with("holds spectra, expected maps"), "{line}");
+    // A table says of which family it is, if it does.
+    let (rows, mut metadata) = retrieval::table::read(&table).expect("a table");
+    metadata.insert("family".into(), "autoencoder".into());
+    parquet_file::write(&table, &retrieval::table::to_table(&rows, metadata)).expect("the disk has room");
+    let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra)]);
+    assert!(
+        code == 65 && line.ends_with("is of family \"autoencoder\", expected a table of \"spectra_gan\""),
+        "{line}"
+    );
 }
 
 #[test]
@@ -183,11 +194,13 @@ fn the_report_of_a_run_shows_its_retrieval() {
     let run_folder = folder.path().join("run");
     let within = run_folder.join("retrieval");
     fs::create_dir_all(&within).expect("the disk has room");
-    fs::write(run_folder.join("config.toml"), "seed = 7\n").expect("the disk has room");
+    fs::write(run_folder.join("config.toml"), "seed = 7\n[family]\nkind = \"spectra_gan\"\n")
+        .expect("the disk has room");
     let (spectra, table) = retrieved(&within, 1.0);
     must(1, &["evaluate", arg(&table), "--against", arg(&spectra), "--coverage"]);
     let said = must(1, &["report", arg(&run_folder)]);
     let page = fs::read_to_string(said.trim_end()).expect("it is where it says");
+    assert_eq!(json(&within.join("table.statistics.json"))["family"], "spectra_gan");
     assert!(page.contains("<section id=\"accuracy\">") && page.contains("Rank of the truth"));
     assert!(page.contains("true ones of all records of dataset"));
     fs::write(within.join("examples.json"), "{\"parameters\": [], \"objects\": 3}").expect("the disk has room");

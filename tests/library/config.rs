@@ -197,6 +197,10 @@ fn the_best_is_chosen_by_the_error_of_the_spectrum_unless_another_score_is_named
         "`validation.best` is \"spectrum_error\", expected not set, since `family.kind` is \"spectra_gan\""
     );
     assert_eq!(
+        refused(SPECTRA, &["validation.targets.fid=3"]),
+        "`validation.targets.fid` is 3, expected not set, since `family.kind` is \"spectra_gan\""
+    );
+    assert_eq!(
         refused(SPECTRA, &["validation.every=5"]),
         "`validation.every` is 5, expected 0, since nothing is measured where `family.kind` is \"spectra_gan\""
     );
@@ -342,6 +346,22 @@ fn values_that_cannot_be_are_refused_with_what_was_wanted() {
             "`validation.best` is \"fid\", expected one of \"spectrum_error\", \"variance_error\"",
         ),
         (
+            vec!["validation.targets.spectrum_eror=0.2"],
+            "`validation.targets.spectrum_eror` is 0.2, expected `validation.targets.spectrum_error`",
+        ),
+        (
+            vec!["validation.targets.fid=3"],
+            "`validation.targets.fid` is 3, expected a target of \"spectrum_error\" or \"variance_error\"",
+        ),
+        (
+            vec!["validation.targets.variance_error=0"],
+            "`validation.targets.variance_error` is 0, expected a finite number more than 0",
+        ),
+        (
+            vec!["validation.targets.variance_error=inf"],
+            "`validation.targets.variance_error` is inf, expected a finite number more than 0",
+        ),
+        (
             vec!["validation.every=1000", "data.split=validation"],
             "`data.split` is \"validation\", expected another split, since `validation.every` is not 0",
         ),
@@ -402,6 +422,7 @@ fn length_and_reports_are_no_part_of_what_a_run_is() {
             "validation.every=2000",
             "validation.best=variance_error",
             "validation.records=64",
+            "validation.targets.spectrum_error=0.1",
             "data.path=x"
         ])
     );

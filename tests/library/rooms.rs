@@ -36,6 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("objective", &["data", "nn", "infer"]),
     ("train", &["data", "nn", "objective", "infer", "comm", "optim", "checkpoint"]),
     ("catalog", &[]),
+    ("report", &["statistics"]),
     // What is true of one family alone; no family imports another.
     (
         "family",
@@ -53,7 +54,6 @@ const TABLE: &[(&str, &[&str])] = &[
             "report",
         ],
     ),
-    ("report", &["statistics"]),
     // A run's configuration is made of the rooms' own sections, and the reference lists all settings.
     ("config", &["data", "nn", "family", "optim", "checkpoint", "train", "simulate", "infer"]),
     ("launch", &["config"]),
@@ -205,7 +205,8 @@ const WORDS_OF_FAMILIES: &[&str] =
 
 #[test]
 fn rooms_that_all_families_share_name_none() {
-    let found: Vec<String> = ["data", "infer", "catalog", "objective"].into_iter().flat_map(family_words).collect();
+    let found: Vec<String> =
+        ["data", "infer", "catalog", "objective", "report"].into_iter().flat_map(family_words).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
     assert!(!family_words("family").is_empty(), "they are found where they are");
 }
@@ -275,10 +276,10 @@ fn families() -> Vec<String> {
     folders.map(|path| path.file_name().expect("a name").to_str().expect("our names are text").to_owned()).collect()
 }
 
-/// What names one of `words`, case aside, in the code of `room`: comments and strings do not count.
+/// What names one of `words`, case aside, in the code of `room`, a folder or a file: comments and strings do not count.
 fn mentions(room: &str, words: &[&str]) -> Vec<String> {
-    let mut found = Vec::new();
-    for file in sources(&source_folder().join(room)) {
+    let (mut found, path) = (Vec::new(), source_folder().join(room));
+    for file in if path.is_dir() { sources(&path) } else { vec![path] } {
         let code = without_comments_and_strings(&fs::read_to_string(&file).expect("sources are text")).to_lowercase();
         let named = words.iter().filter(|word| code.contains(*word));
         found.extend(named.map(|word| format!("{} names `{word}`", file.display())));
@@ -304,6 +305,11 @@ fn shared_rooms_name_no_family() {
     for room in ["data", "nn", "objective", "train", "infer", "optim", "checkpoint", "comm", "statistics", "report"] {
         assert_eq!(mentions(room, &families), [""; 0]);
     }
+    // What is measured and shown of a run is the family's, by the list of families alone.
+    for file in ["app/evaluate.rs", "app/report.rs", "family/evaluation.rs", "family/run_folder.rs"] {
+        assert_eq!(mentions(file, &families), [""; 0]);
+    }
+    assert!(!mentions("app/retrieve/mod.rs", &families).is_empty(), "they are found where they are");
 }
 
 #[test]

@@ -12,12 +12,12 @@ use crate::atmosphere::QUANTITIES;
 use crate::catalog::Metadata;
 use crate::data::{Header, Record, split};
 use crate::family::spectra_gan::observation::whole;
+use crate::family::spectra_gan::report::examples::{ExampleObject, ExampleParameter, RetrievalExamples};
 use crate::family::spectra_gan::retrieval::{Retrieve, Retrieved, RetrievedObject, table};
 use crate::files;
 use crate::infer::map_records::run_of_rank;
 use crate::ledger::Ledger;
 use crate::ledger::merge::{Finished, Merged};
-use crate::report::examples::{ExampleObject, ExampleParameter, RetrievalExamples};
 
 /// Writes what `retrieve` makes of the objects of `plan`, as it comes. Called by all ranks.
 ///

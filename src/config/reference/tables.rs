@@ -143,7 +143,11 @@ impl<T: DeserializeOwned> Document<T> {
         let rows = keys.iter().filter(|key| !is_section(key.schema)).map(|key| {
             let unit = key.schema.get("unit").and_then(Value::as_str).unwrap_or_default();
             let name = full_name(path, key.name);
-            row(&name, &words_of_type(essence(key.schema)), unit, &default(key), meaning(key.schema))
+            let (name, schema) = match values_by_name(essence(key.schema)) {
+                Some(each) => (format!("{name}.NAME"), each),
+                None => (name, key.schema),
+            };
+            row(&name, &words_of_type(essence(schema)), unit, &default(key), meaning(key.schema))
         });
         let rows: String = first.into_iter().chain(rows).collect();
         if !rows.is_empty() {
@@ -220,11 +224,11 @@ fn is_section(schema: &Value) -> bool {
     let schema = essence(schema);
     let kinds = schema["oneOf"].as_array().map_or(&[][..], Vec::as_slice);
     schema["properties"].is_object()
-        || values_by_name(schema).is_some()
+        || values_by_name(schema).is_some_and(is_section)
         || kinds.iter().any(|kind| kind["properties"].is_object())
 }
 
-/// The schema of each value of a section whose keys are names.
+/// The schema of each value of a table whose keys are names.
 fn values_by_name(schema: &Value) -> Option<&Value> {
     Some(&schema["additionalProperties"]).filter(|each| each.is_object())
 }

@@ -1,13 +1,17 @@
 //! CosmoGAN (Mustafa et al. 2019): a generator of convergence maps against a discriminator.
 
+pub mod evaluate;
 mod model;
+pub mod report;
 pub mod validation;
 
 use tch::Tensor;
 
 use self::model::TrainedMapsGan;
 use self::validation::{MapsValidator, SCORES};
-use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, Validation, shared};
+use super::{
+    AssessError, Build, Evaluators, Family, Mismatch, OfKind, Opening, RunFolder, SettingFault, Validation, shared,
+};
 use crate::checkpoint::CheckpointError;
 use crate::comm::Disagreement;
 use crate::data::{DataError, Encoding, Kind, Label, Manifest, Modality, Transform, modality};
@@ -17,6 +21,7 @@ use crate::objective::Objective;
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSection, section::gan_section};
 use crate::objective::masking::{Masking, PixelMasking};
+use crate::report::FamilyReport;
 use crate::rng::Chance;
 use crate::train::{Score, Validator};
 
@@ -28,9 +33,14 @@ gan_section! {
 impl OfKind for Settings {
     const NETWORKS: &'static [&'static str] = &GanSection::NETWORKS;
     const SCORES: &'static [Score] = &SCORES;
+    const EVALUATORS: Evaluators = evaluate::EVALUATORS;
 
     fn takes(modalities: &[Modality]) -> bool {
         modality::only(modalities, Kind::Map).is_ok()
+    }
+
+    fn report(run: &RunFolder) -> Result<FamilyReport, AssessError> {
+        report::report(run)
     }
 }
 

@@ -6,12 +6,14 @@
 //! parameters ([`retrieval`]).
 
 pub mod aspa;
+pub mod evaluate;
 pub mod fit;
 pub mod inpaint;
 pub mod mask;
 pub mod masking;
 mod model;
 pub mod observation;
+pub mod report;
 pub mod retrieval;
 
 use std::sync::Arc;
@@ -26,7 +28,7 @@ pub use mask::{AxisMask, SpectrumMask};
 pub use masking::SpectrumMasking;
 
 use self::model::TrainedSpectraGan;
-use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, shared};
+use super::{AssessError, Build, Evaluators, Family, Mismatch, OfKind, Opening, RunFolder, SettingFault, shared};
 use crate::atmosphere::named_grid;
 use crate::checkpoint::CheckpointError;
 use crate::data::{Encoding, Kind, Label, Manifest, Modality, Transform, modality};
@@ -36,6 +38,7 @@ use crate::objective::Objective;
 use crate::objective::embedder::EmbedderSettings;
 use crate::objective::gan::{GanSection, section::gan_section};
 use crate::objective::masking::Masking;
+use crate::report::FamilyReport;
 use crate::rng::Chance;
 use crate::train::Score;
 
@@ -85,9 +88,14 @@ fn aspa_of(encodings: &[Encoding]) -> Arc<Aspa> {
 impl OfKind for Settings {
     const NETWORKS: &'static [&'static str] = &GanSection::NETWORKS;
     const SCORES: &'static [Score] = &[];
+    const EVALUATORS: Evaluators = evaluate::EVALUATORS;
 
     fn takes(modalities: &[Modality]) -> bool {
         modality::only(modalities, Kind::Spectrum).is_ok()
+    }
+
+    fn report(run: &RunFolder) -> Result<FamilyReport, AssessError> {
+        report::report(run)
     }
 }
 

@@ -29,11 +29,11 @@ fn rows(document: &str) -> Vec<Row> {
     document.lines().filter(|line| line.starts_with("| `")).map(cells).collect()
 }
 
-/// The full names of all keys below `table`; a network's section is that of NAME.
+/// The full names of all keys below `table`; a network's section and a score's target are those of NAME.
 fn keys(table: &toml::Table, above: &str) -> Vec<String> {
     let full = |key: &str| match above {
         "" => key.to_owned(),
-        "optimizer.network" => "optimizer.network.NAME".to_owned(),
+        "optimizer.network" | "validation.targets" => format!("{above}.NAME"),
         _ => format!("{above}.{key}"),
     };
     let below = |(key, value): (&String, &toml::Value)| match value {

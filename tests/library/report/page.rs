@@ -1,12 +1,15 @@
+//! The page and its blocks, whatever the family.
+
 use std::path::Path;
 
-use skyforge::report::{ExampleMaps, ReportInputs, render};
-use skyforge::statistics::{Comparison, ComparisonSettings, Maps, compare};
+use skyforge::family::{FamilySettings, RunFolder};
+use skyforge::report::corner::{Quantity, Sample};
+use skyforge::report::{
+    Axis, Block, Card, Column, Corner, FamilyReport, Figure, ImageGrid, ImagePanel, Mark, Panel, RankHistogram,
+    RankHistograms, ReportInputs, Scale, Section, Table, Text, Tint, render,
+};
 
-use crate::report::synthetic::{SIDE, full, metrics};
-
-const SECTIONS: [&str; 9] =
-    ["maps", "spectrum", "histogram", "tests", "pixels", "distances", "training", "timings", "record"];
+use super::made::{metrics, trained};
 
 /// Elements that HTML does not close.
 const VOID: [&str; 5] = ["meta", "img", "br", "!DOCTYPE", "link"];
@@ -27,7 +30,7 @@ pub fn assert_balanced(page: &str) {
 }
 
 /// Base64 may spell anything.
-fn without_pictures(page: &str) -> String {
+pub fn without_pictures(page: &str) -> String {
     page.split("base64,").map(|part| part.split_once('"').map_or(part, |(_, rest)| rest)).collect()
 }
 
@@ -37,46 +40,11 @@ pub fn keep(name: &str, page: &str) {
 }
 
 #[test]
-fn a_full_run_has_every_section_and_nothing_missing() {
-    let page = render(&full());
-    keep("report_full.html", &page);
-    assert_balanced(&page);
-    for id in SECTIONS {
-        assert!(page.contains(&format!("<section id=\"{id}\">")), "no section {id}");
-    }
-    assert!(!page.contains("class=\"missing\""));
-    let text = without_pictures(&page);
-    assert!(!text.contains("NaN") && !text.contains("undefined"));
-    for shown in [
-        "small_mass_maps",
-        "discriminator loss",
-        "of 248 modes",
-        "xxh3:9f2c6f01b6d1e8aa",
-        "microbatches = 4",
-        "2,400 steps",
-    ] {
-        assert!(page.contains(shown), "{shown} is not shown");
-    }
-}
-
-#[test]
-fn nothing_is_fetched_and_nothing_is_run() {
-    let page = render(&full());
-    for foreign in ["http:", "https:", "//", "<script", "<link", "@import", "url(", "<iframe"] {
-        assert!(!without_pictures(&page).contains(foreign), "{foreign} is in the page");
-    }
-    assert_eq!(page.matches("src=").count(), page.matches("src=\"data:image/png;base64,").count());
-}
-
-#[test]
 fn an_empty_run_is_a_page_that_says_what_is_missing() {
     let page = render(&ReportInputs { run: "nothing".into(), ..ReportInputs::default() });
     keep("report_empty.html", &page);
     assert_balanced(&page);
     for line in [
-        "No comparison with held-back maps",
-        "No example maps are in this run",
-        "have not been compared",
         "No metrics are in this run",
         "No timings are in this run",
         "No provenance is in this run",
@@ -87,84 +55,188 @@ fn an_empty_run_is_a_page_that_says_what_is_missing() {
     }
 }
 
+/// The sections of a page, by their anchors.
+fn sections(page: &str) -> Vec<&str> {
+    page.split("<section id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+#[test]
+fn a_family_that_gives_nothing_has_the_sections_of_every_run_alone() {
+    let page = render(&ReportInputs { family: FamilyReport::unmeasured(), ..trained() });
+    assert_balanced(&page);
+    assert_eq!(sections(&page), ["training", "timings", "record"]);
+    assert!(page.contains("Nothing was measured") && !page.contains("class=\"missing\""));
+    for kind in FamilySettings::KINDS {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = RunFolder::new(folder.path(), kind, &toml::Table::new());
+        let family = FamilySettings::report(kind, &run).expect("it is of the list").expect("nothing is damaged");
+        assert!(!family.verdict.is_empty() && family.cards.is_empty(), "{kind}");
+    }
+}
+
+fn of_blocks(blocks: Vec<Block>) -> String {
+    let sections = vec![Section::new("own", "Own", blocks)];
+    let family = FamilyReport { verdict: "It works.".into(), sections, ..FamilyReport::default() };
+    render(&ReportInputs { family, ..ReportInputs::default() })
+}
+
+/// Every kind of block with `word` wherever a word may stand.
+fn every_block(word: &str) -> Vec<Block> {
+    let text = Text::from(word).plain(word).strong(word).stressed(word).muted(word).code(word).wide_only(word);
+    let tints = [Tint::Generated, Tint::Reference, Tint::Floor, Tint::Target, Tint::C, Tint::D, Tint::E, Tint::F];
+    let (x, y) = (vec![1.0, 2.0, 3.0], vec![0.5, f64::NAN, 0.7]);
+    let marks = vec![
+        Mark::Zone { tint: Tint::Target, ends: [1.0, 2.0, 0.4, 0.6] },
+        Mark::Band { tint: Tint::C, x: x.clone(), low: y.clone(), high: vec![1.0; 3] },
+        Mark::Line { tint: Tint::Generated, x: x.clone(), y: y.clone() },
+        Mark::Steps { tint: Tint::Floor, x: vec![1.0, 1.5, 2.0, 3.0], y: y.clone() },
+        Mark::Points { tint: Tint::Reference, x: x.clone(), y: y.clone(), spread: vec![0.1; 3] },
+        Mark::Dot { tint: Tint::D, x: 2.0, y: 0.6 },
+        Mark::Level { y: 0.5 },
+    ];
+    let figure = Figure {
+        title: word.into(),
+        legend: tints.map(|tint| (tint, word.into())).to_vec(),
+        x: Axis::between(word, Scale::Logarithmic, 1.0, 3.0),
+        panels: vec![Panel { height: 200.0, y: Axis::around(word, Scale::Linear, y), marks }],
+        caption: text.clone(),
+        wide: false,
+    };
+    let panel = |pixels: Vec<f64>| ImagePanel {
+        name: word.into(),
+        pixels,
+        side: 2,
+        describe: word.into(),
+        missing: word.into(),
+        scales: true,
+    };
+    let images = |title: &str| ImageGrid {
+        title: title.into(),
+        panels: vec![panel(vec![0.0, 1.0, 2.0, 3.0]), panel(Vec::new()), panel(vec![f64::NAN; 8])],
+        label: word.into(),
+    };
+    let sample = |weight: f64| Sample { weight, values: vec![weight, 1.0 - weight * weight] };
+    let quantity = |truth: f64| Quantity { label: word.into(), truth };
+    let corner = Corner {
+        title: word.into(),
+        quantities: vec![quantity(0.4), quantity(f64::NAN)],
+        samples: [0.1, 0.5, 0.9].map(sample).to_vec(),
+        missing: word.into(),
+    };
+    let ranks = RankHistograms {
+        title: word.into(),
+        counted: word.into(),
+        panels: vec![RankHistogram { name: word.into(), counts: vec![3, 4, 2], p_value: 0.4 }],
+        caption: text.clone(),
+    };
+    let table = |columns: Vec<Column>| Table { columns, rows: vec![vec![text.clone(), word.into()]], wide: true };
+    vec![
+        Block::Text(text.clone()),
+        Block::Note(text.clone()),
+        Block::missing(word),
+        Block::Table(table(vec![Column::words(word), Column::numbers(word)])),
+        Block::Table(table(vec![Column::words(word), Column::numbers(text.clone()).under(word)])),
+        Block::pair(Block::Figure(figure), Block::Images(images(word))),
+        Block::Images(images("")),
+        Block::Corner(Corner { samples: Vec::new(), ..corner.clone() }),
+        Block::Corner(corner),
+        Block::Ranks(ranks),
+    ]
+}
+
+#[test]
+fn every_block_renders() {
+    let page = of_blocks(every_block("amber"));
+    keep("report_blocks.html", &page);
+    assert_balanced(&page);
+    let text = without_pictures(&page);
+    assert!(!text.contains("NaN") && !text.contains("inf "));
+    for piece in [
+        "<p>amber",
+        "<strong>amber",
+        "<em>amber",
+        "<code>amber",
+        "class=\"missing\">amber",
+        "<th class=\"n\">amber",
+        "colspan=\"1\">amber",
+        "class=\"band c\"",
+        "class=\"points large d\"",
+        "class=\"zone target\"",
+        "class=\"pair maps three\"",
+        "3 samples with weight",
+    ] {
+        assert!(page.contains(piece), "{piece}");
+    }
+}
+
+#[test]
+fn words_of_a_family_are_shown_and_not_obeyed() {
+    let hostile = "</svg></title><script>alert(1)</script>&\"'";
+    let mut blocks = every_block(hostile);
+    blocks.extend(every_block("\"><img src=x onerror=alert(1)>"));
+    let half = |id: &str| Section::half(id, hostile, Vec::new());
+    let card = Card { name: hostile.into(), figure: hostile.into(), unit: hostile.into(), beside: hostile.into() };
+    let family = FamilyReport {
+        verdict: hostile.into(),
+        compared: hostile.into(),
+        cards: vec![card],
+        sections: vec![Section::new("\"><script>", hostile, blocks), half("a"), half("b")],
+        notices: vec![hostile.into()],
+    };
+    let page = render(&ReportInputs { family, ..ReportInputs::default() });
+    assert_balanced(&page);
+    assert!(!page.contains("<script") && !page.contains("<img src=x") && page.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn halves_stand_side_by_side_and_a_single_one_alone() {
+    let family = |ids: &[&str]| FamilyReport {
+        sections: ids.iter().map(|id| Section::half(id, "Half", Vec::new())).collect(),
+        ..FamilyReport::default()
+    };
+    let page = |ids: &[&str]| render(&ReportInputs { family: family(ids), ..ReportInputs::default() });
+    assert!(page(&["a", "b"]).contains("<div class=\"pair\"><section id=\"a\">"));
+    assert!(!page(&["a"]).contains("<div class=\"pair\"><section"));
+    assert_eq!(sections(&page(&["a", "b", "c"])), ["a", "b", "c", "training", "timings", "record"]);
+}
+
+/// An excess of range in what was made must show: the colour scale is that of the panels that decide it.
+#[test]
+fn one_colour_scale_serves_all_panels() {
+    let panel = |most: f64, scales: bool| ImagePanel {
+        pixels: vec![0.0, 0.0, 0.0, most],
+        side: 2,
+        scales,
+        ..ImagePanel::default()
+    };
+    let shown = |panels: Vec<ImagePanel>| of_blocks(vec![Block::Images(ImageGrid { panels, ..ImageGrid::default() })]);
+    let ends = |page: &str| {
+        page.split("<div class=\"ends\">").nth(1).expect("a bar").split("</div>").next().map(str::to_owned)
+    };
+    let of_first = ends(&shown(vec![panel(2.0, true), panel(50.0, false)]));
+    assert_eq!(of_first, ends(&shown(vec![panel(2.0, true), panel(7.0, false)])));
+    assert_ne!(of_first, ends(&shown(vec![panel(2.0, true), panel(50.0, true)])));
+    assert_eq!(ends(&shown(vec![panel(2.0, false)])), of_first, "where none decides, all do");
+}
+
 #[test]
 fn a_hostile_name_is_shown_and_not_obeyed() {
     let hostile = "</title><script>alert(1)</script>&\"'";
-    let mut inputs = full();
-    inputs.run = hostile.into();
-    inputs.unit = hostile.into();
-    inputs.config = hostile.into();
-    inputs.subject = hostile.into();
-    inputs.outcome = hostile.into();
-    inputs.provenance = vec![(hostile.into(), hostile.into())];
-    inputs.timings = vec![(hostile.into(), hostile.into())];
     let mut rows = metrics(2);
     for row in &mut rows {
         row.insert(hostile.into(), 1.0.into());
     }
-    inputs.metrics = rows;
-    let page = render(&inputs);
+    let page = render(&ReportInputs {
+        run: hostile.into(),
+        subject: hostile.into(),
+        outcome: hostile.into(),
+        config: hostile.into(),
+        provenance: vec![(hostile.into(), hostile.into())],
+        timings: vec![(hostile.into(), hostile.into())],
+        metrics: rows,
+        ..ReportInputs::default()
+    });
     assert_balanced(&page);
     assert!(!page.contains("<script"));
     assert!(page.contains("&lt;script&gt;"));
-}
-
-#[test]
-fn numbers_that_are_none_leave_gaps_and_are_called_undefined() {
-    let constant = vec![1.5; 4 * SIDE * SIDE];
-    let maps = Maps::new(&constant, SIDE).expect("whole maps");
-    let mut inputs = full();
-    inputs.comparison =
-        Some(compare(maps, maps, maps, &ComparisonSettings::default()).expect("sets that can be compared"));
-    inputs.generated = Some(ExampleMaps { pixels: vec![f32::NAN; SIDE * SIDE], side: SIDE });
-    inputs.reference = Some(ExampleMaps { pixels: vec![f32::INFINITY; 3], side: SIDE });
-    let mut rows = metrics(30);
-    rows[4].insert("generator_loss".into(), serde_json::Value::Null);
-    rows[5].insert("generator_loss".into(), "none".into());
-    rows[6].remove("step");
-    rows.push(serde_json::Map::new());
-    inputs.metrics = rows;
-    let page = render(&inputs);
-    keep("report_undefined.html", &page);
-    assert_balanced(&page);
-    assert!(page.contains("cannot be judged"));
-    let text = without_pictures(&page);
-    assert!(!text.contains("NaN") && !text.contains("inf "));
-}
-
-/// `statistics.json` may have been cut or edited by hand.
-#[test]
-fn a_comparison_whose_arrays_do_not_fit_is_said_to_be_damaged() {
-    let spoil: [fn(&mut Comparison); 4] = [
-        |found| found.generated.pixel_shares.clear(),
-        |found| found.floor_distance.spectrum_ratio.truncate(3),
-        |found| found.reference.pixels.mean.truncate(3),
-        |found| found.pixel_bins.bins = usize::MAX,
-    ];
-    for spoil in spoil {
-        let mut inputs = full();
-        spoil(inputs.comparison.as_mut().expect("a full run is compared"));
-        let page = render(&inputs);
-        assert_balanced(&page);
-        assert!(page.contains("The comparison in this run is damaged"));
-    }
-}
-
-/// The sentence at the top follows the numbers.
-#[test]
-fn the_verdict_is_computed() {
-    let verdict = |worst: f64, floor: f64| {
-        let mut inputs = full();
-        let found = inputs.comparison.as_mut().expect("a full run is compared");
-        found.generated_distance.spectrum_worst = worst;
-        found.floor_distance.spectrum_worst = floor;
-        render(&inputs)
-    };
-    let good = verdict(0.153, 0.031);
-    assert!(
-        good.contains("inside the 20\u{a0}% asked for") && good.contains("15.3\u{a0}%") && good.contains("3.1\u{a0}%")
-    );
-    assert!(verdict(0.21, 0.031).contains("more than the 20\u{a0}% asked for"));
-    assert!(verdict(0.02, 0.031).contains("no worse than the 3.1\u{a0}%"));
-    assert!(verdict(f64::NAN, 0.031).contains("cannot be judged"));
 }

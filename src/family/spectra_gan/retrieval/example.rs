@@ -2,8 +2,8 @@
 
 use super::{Posterior, Reading, SHARES};
 use crate::family::spectra_gan::observation::Observation;
+use crate::family::spectra_gan::report::examples::{ExampleObject, ExampleSample, LatentPath};
 use crate::infer::latent_fit;
-use crate::report::examples::{ExampleObject, ExampleSample, LatentPath};
 use crate::statistics::weighted;
 
 /// Of each restart.

@@ -9,9 +9,9 @@ use super::reader::{Reader, Retrieved};
 use super::{Posterior, SampleRow};
 use crate::data::Record;
 use crate::family::spectra_gan::observation::Observer;
+use crate::family::spectra_gan::report::examples::ExampleObject;
 use crate::infer::latent_fit::{Fitted, Known, LatentFit};
 use crate::infer::{MapError, RecordMap};
-use crate::report::examples::ExampleObject;
 
 /// Retrieves the parameters of each spectrum of a dataset.
 pub struct Retrieve<'a> {

@@ -1,1 +1,6 @@
+//! CosmoGAN: validation, and the report of its runs.
+
+mod made;
+
+mod report;
 mod validation;

@@ -2,6 +2,7 @@
 #![expect(clippy::float_cmp, reason = "the same bits are the point")]
 
 mod made;
+mod made_retrieval;
 
 mod aspa;
 mod aspa_tensors;
@@ -10,5 +11,6 @@ mod loader;
 mod mask;
 mod masking;
 mod peers;
+mod report;
 mod retrieval;
 mod table;

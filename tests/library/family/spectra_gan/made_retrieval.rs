@@ -1,7 +1,11 @@
 //! A retrieval that never was: spectra with bands of water and carbon dioxide, and fits to them.
 
-use skyforge::report::ReportInputs;
-use skyforge::report::examples::{ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples};
+use skyforge::catalog::Metadata;
+use skyforge::family::spectra_gan::evaluate::Compared;
+use skyforge::family::spectra_gan::report::Findings;
+use skyforge::family::spectra_gan::report::examples::{
+    ExampleObject, ExampleParameter, ExampleSample, LatentPath, RetrievalExamples,
+};
 use skyforge::rng::{Chance, Draw, Stream};
 use skyforge::statistics::coverage::rank;
 use skyforge::statistics::retrieval::Fits;
@@ -153,19 +157,15 @@ pub fn examples() -> RetrievalExamples {
     RetrievalExamples { parameters, objects: vec![object(1, 0.3..20.0), object(2, 1.1..1.7)] }
 }
 
-/// A run of spectra with its retrieval.
-pub fn retrieved() -> ReportInputs {
-    ReportInputs {
-        run: "small_exogan".into(),
-        subject: "spectra GAN, 33 px, width 64, non saturating loss".into(),
-        outcome: "finished at step 20000 of 20000".into(),
-        compared: "Compared: retrieved parameters with the true ones of the split test of dataset xxh3:77aa.".into(),
-        config: "seed = 7\n".into(),
-        provenance: vec![("seed".into(), "7".into())],
-        metrics: crate::report::synthetic::metrics(600),
-        timings: vec![("Retrieving 1,000 spectra".into(), "48 min".into())],
-        retrieval: Some(statistics(1000)),
-        examples: Some(examples()),
-        ..ReportInputs::default()
-    }
+/// What the folder of a run with a retrieval holds.
+pub fn retrieved() -> Findings {
+    let compared = Compared {
+        metadata: Metadata::new(),
+        rows_not_in_split: 0,
+        reference: "xxh3:77aa".into(),
+        split: "test".into(),
+        records: "spectra".into(),
+        unit: "1".into(),
+    };
+    Findings { statistics: Some(statistics(1000)), compared: Some(compared), examples: Some(examples()) }
 }

@@ -1,19 +1,10 @@
-//! `skyforge evaluate`: records, or a table of what was retrieved from them, against a reference.
+//! Arguments of `skyforge evaluate`.
 
-mod maps;
-mod table;
-
-use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::Args;
 
-pub(super) use maps::Sets;
-pub(super) use table::Compared;
-
-use super::CommandError;
-use crate::data::{DataError, Dataset};
-use crate::exit::Exit;
+use crate::app::evaluate::Request;
 
 /// Compare records, or retrieved parameters, with a reference.
 ///
@@ -47,32 +38,10 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Compares the records, or the table, with the reference.
-pub fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
-    evaluate(arguments)?;
-    Ok(Exit::Done)
-}
-
-fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
-    if arguments.records.is_file() {
-        return table::evaluate(arguments);
+impl Arguments {
+    /// Without clap.
+    pub fn request(self) -> Request {
+        let Self { records, against, split, coverage, out, json } = self;
+        Request { records, against, split, coverage, out, json }
     }
-    if arguments.coverage {
-        let records = arguments.records.display();
-        return Err(CommandError::Usage(format!("--coverage: {records} is no file, expected a retrieval's table")));
-    }
-    maps::evaluate(arguments)
 }
-
-/// The name of the split that is compared with, and its records.
-fn records_of(reference: &Dataset, split: Option<&str>, default: &str) -> Result<(String, Vec<Range<u64>>), DataError> {
-    let manifest = reference.manifest();
-    if split.is_none() && (default == ALL || manifest.splits.is_empty()) {
-        return Ok((ALL.into(), std::iter::once(0..manifest.count).collect()));
-    }
-    let name = split.unwrap_or(default);
-    Ok((name.to_owned(), reference.split(name)?.ranges().collect()))
-}
-
-/// What stands for a split where all records are meant.
-const ALL: &str = "all";

@@ -1,4 +1,4 @@
-//! `retrieval/examples.json` of a run: a few retrieved objects with all that their figures need.
+//! `retrieval/table.examples.json` of a run: a few retrieved objects with all that their figures need.
 //!
 //! Numbers that are none are null. Shapes: n = points, p = parameters, i = iterations that were kept.
 

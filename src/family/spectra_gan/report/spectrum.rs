@@ -1,13 +1,11 @@
 //! An observed spectrum with the best fit and the bands of the samples.
 
-use maud::{Markup, html};
-
-use crate::report::examples::ExampleObject;
-use crate::report::figure::{Axis, Figure, Mark, Panel, Scale};
+use super::examples::ExampleObject;
 use crate::report::words::count;
+use crate::report::{Axis, Figure, Mark, Panel, Scale, Tint};
 
 /// Depth with its fit, and what is left over.
-pub fn spectrum(object: &ExampleObject) -> Markup {
+pub fn spectrum(object: &ExampleObject) -> Figure {
     let x = &object.wavelength_um;
     let percents = |depth: &[f64]| -> Vec<f64> { depth.iter().map(|depth| 100.0 * depth).collect() };
     let where_observed = |numbers: &[f64]| -> Vec<f64> {
@@ -20,14 +18,14 @@ pub fn spectrum(object: &ExampleObject) -> Markup {
     let left = where_observed(&(0..x.len()).map(left).collect::<Vec<_>>());
     let finite = left.iter().filter(|x| x.is_finite());
     let half = finite.fold(3.0_f64, |most, left| most.max(1.1 * left.abs())).min(12.0);
-    let points = left.iter().filter(|x| x.is_finite()).count();
+    let points = object.observed.iter().filter(|seen| **seen).count();
     let ends = x.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), &um| (low.min(um), high.max(um)));
     Figure {
         wide: true,
         title: "Transit depth: data, best fit and samples".into(),
         legend: vec![
-            ("reference", "observed, with one standard deviation".into()),
-            ("generated", "best fit, with the samples' 68 and 95 %".into()),
+            (Tint::Reference, "observed, with one standard deviation".into()),
+            (Tint::Generated, "best fit, with the samples' 68 and 95 %".into()),
         ],
         x: Axis::between("wavelength (\u{3bc}m)", Scale::Logarithmic, 0.97 * ends.0, 1.03 * ends.1),
         panels: vec![
@@ -39,31 +37,33 @@ pub fn spectrum(object: &ExampleObject) -> Markup {
                     low.iter().chain(&high).chain(&data).chain(&fit).copied(),
                 ),
                 marks: vec![
-                    Mark::Band { class: "generated", x: x.clone(), low, high },
+                    Mark::Band { tint: Tint::Generated, x: x.clone(), low, high },
                     Mark::Band {
-                        class: "generated",
+                        tint: Tint::Generated,
                         x: x.clone(),
                         low: percents(&object.p16),
                         high: percents(&object.p84),
                     },
-                    Mark::Points { class: "reference", x: x.clone(), y: data, spread: percents(&object.error) },
-                    Mark::Line { class: "generated", x: x.clone(), y: fit },
+                    Mark::Points { tint: Tint::Reference, x: x.clone(), y: data, spread: percents(&object.error) },
+                    Mark::Line { tint: Tint::Generated, x: x.clone(), y: fit },
                 ],
             },
             Panel {
                 height: 90.0,
                 y: Axis::between("left over, \u{3c3}", Scale::Linear, -half, half),
                 marks: vec![
-                    Mark::Zone { class: "target", ends: [0.97 * ends.0, 1.03 * ends.1, -1.0, 1.0] },
+                    Mark::Zone { tint: Tint::Target, ends: [0.97 * ends.0, 1.03 * ends.1, -1.0, 1.0] },
                     Mark::Level { y: 0.0 },
-                    Mark::Points { class: "reference", x: x.clone(), y: left, spread: Vec::new() },
+                    Mark::Points { tint: Tint::Reference, x: x.clone(), y: left, spread: Vec::new() },
                 ],
             },
         ],
-        caption: html! {
-            (count(points as u64)) " of " (count(x.len() as u64)) " points were observed. Where none is, the bands are what
-            the network fills in. They are of the reconstruction alone: observed points scatter by their errors besides."
-        },
+        caption: format!(
+            "{} of {} points were observed. Where none is, the bands are what the network fills in. They are of the \
+             reconstruction alone: observed points scatter by their errors besides.",
+            count(points as u64),
+            count(x.len() as u64)
+        )
+        .into(),
     }
-    .render()
 }

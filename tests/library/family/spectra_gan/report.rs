@@ -1,15 +1,23 @@
 //! The report of a run whose network retrieved parameters.
 
-use skyforge::report::examples::{ExampleObject, RetrievalExamples};
+use std::fs;
+
+use skyforge::family::spectra_gan::report::Findings;
+use skyforge::family::spectra_gan::report::examples::{ExampleObject, RetrievalExamples};
+use skyforge::family::{FamilySettings, RunFolder};
 use skyforge::report::{ReportInputs, render};
 
+use super::made_retrieval::{examples, retrieved};
+use crate::report::made::trained;
 use crate::report::page::{assert_balanced, keep};
-use crate::report::synthetic::full;
-use crate::report::synthetic_retrieval::{examples, retrieved, statistics};
+
+fn page(findings: Findings) -> String {
+    render(&ReportInputs { family: findings.report(), ..trained() })
+}
 
 #[test]
 fn a_retrieval_has_its_sections_and_nothing_of_maps() {
-    let page = render(&retrieved());
+    let page = page(retrieved());
     keep("report_retrieval.html", &page);
     assert_balanced(&page);
     for id in ["accuracy", "calibration", "example-1", "example-2", "training", "timings", "record"] {
@@ -26,30 +34,21 @@ fn a_retrieval_has_its_sections_and_nothing_of_maps() {
 }
 
 #[test]
-fn maps_and_a_retrieval_share_a_page() {
-    let page = render(&ReportInputs { retrieval: Some(statistics(50)), ..full() });
-    assert_balanced(&page);
-    for id in ["accuracy", "maps", "record"] {
-        assert!(page.contains(&format!("<section id=\"{id}\">")), "no section {id}");
-    }
-}
-
-#[test]
 fn what_is_missing_of_a_retrieval_is_said() {
-    let of_examples = render(&ReportInputs { retrieval: None, ..retrieved() });
+    let of_examples = page(Findings { statistics: None, ..retrieved() });
     assert!(of_examples.contains("have not been compared with true ones in this run yet"));
-    let mut inputs = ReportInputs { examples: None, ..retrieved() };
-    let found = inputs.retrieval.as_mut().expect("there are statistics");
+    let mut findings = Findings { examples: None, ..retrieved() };
+    let found = findings.statistics.as_mut().expect("there are statistics");
     found.parameters.iter_mut().for_each(|row| row.ranks = None);
-    assert!(render(&inputs).contains("there are no ranks"));
-    let found = inputs.retrieval.as_mut().expect("there are statistics");
+    assert!(page(findings.clone()).contains("there are no ranks"));
+    let found = findings.statistics.as_mut().expect("there are statistics");
     found.parameters.iter_mut().for_each(|row| row.coverage = None);
-    assert!(render(&inputs).contains("Coverage was not asked for"));
+    assert!(page(findings).contains("Coverage was not asked for"));
     let mut bare = retrieved();
     let object = &mut bare.examples.as_mut().expect("there are examples").objects[0];
     object.samples.clear();
     object.paths.clear();
-    let page = render(&bare);
+    let page = page(bare);
     assert_balanced(&page);
     assert!(page.contains("No samples of this object") && page.contains("No latent paths of this object"));
 }
@@ -66,9 +65,9 @@ fn examples_whose_arrays_do_not_fit_are_said_to_be_damaged() {
         |object| object.paths[0].chi_square.clear(),
     ];
     for spoil in spoil {
-        let mut inputs = retrieved();
-        spoil(&mut inputs.examples.as_mut().expect("there are examples").objects[1]);
-        let page = render(&inputs);
+        let mut findings = retrieved();
+        spoil(&mut findings.examples.as_mut().expect("there are examples").objects[1]);
+        let page = page(findings);
         assert_balanced(&page);
         assert!(page.contains("The retrieved examples in this run are damaged"));
         assert!(!page.contains("<section id=\"example-1\">"));
@@ -87,15 +86,15 @@ fn examples_go_through_json_with_what_is_not_known_as_null() {
 /// One sample with all the weight, samples that are all alike, chi-squares that are no numbers.
 #[test]
 fn collapsed_samples_are_drawn_all_the_same() {
-    let mut inputs = retrieved();
-    let objects = &mut inputs.examples.as_mut().expect("there are examples").objects;
+    let mut findings = retrieved();
+    let objects = &mut findings.examples.as_mut().expect("there are examples").objects;
     objects[0].samples.iter_mut().skip(1).for_each(|sample| sample.weight = 0.0);
     let first = objects[1].samples[0].parameters.clone();
     objects[1].samples.iter_mut().for_each(|sample| sample.parameters.clone_from(&first));
     objects[1].truth.fill(f64::NAN);
     objects[1].observed.fill(false);
     objects[1].paths[0].chi_square.fill(f64::NAN);
-    let page = render(&inputs);
+    let page = page(findings);
     keep("report_collapsed.html", &page);
     assert_balanced(&page);
     assert!(!page.contains("NaN") && !page.contains("inf"));
@@ -104,15 +103,38 @@ fn collapsed_samples_are_drawn_all_the_same() {
 #[test]
 fn hostile_names_in_a_retrieval_are_shown_and_not_obeyed() {
     let hostile = "</svg><script>alert(1)</script>&\"'";
-    let mut inputs = retrieved();
-    let examples = inputs.examples.as_mut().expect("there are examples");
+    let mut findings = retrieved();
+    let examples = findings.examples.as_mut().expect("there are examples");
     examples.objects[0].title = hostile.into();
     examples.parameters[2].name = hostile.into();
     examples.parameters[3].unit = hostile.into();
-    let found = inputs.retrieval.as_mut().expect("there are statistics");
+    let found = findings.statistics.as_mut().expect("there are statistics");
     found.parameters[1].name = hostile.into();
     found.parameters[1].unit = hostile.into();
-    let page = render(&inputs);
+    let page = page(findings);
     assert_balanced(&page);
     assert!(!page.contains("<script"));
+}
+
+/// Examples lie beside the table that they are of; an older version had one name for all.
+#[test]
+fn examples_of_older_runs_are_read_from_their_old_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let within = folder.path().join("retrieval");
+    fs::create_dir(&within).expect("the disk has room");
+    let titled = |title: &str| {
+        let mut examples = examples();
+        examples.objects.truncate(1);
+        examples.objects[0].title = title.into();
+        serde_json::to_string(&examples).expect("JSON")
+    };
+    let run = RunFolder::new(folder.path(), "spectra_gan", &toml::Table::new());
+    let title = || {
+        let told = FamilySettings::report("spectra_gan", &run).expect("the kind is there").expect("it can be read");
+        told.sections.last().expect("there are sections").title.clone()
+    };
+    fs::write(within.join("examples.json"), titled("old")).expect("the disk has room");
+    assert_eq!(title(), "old");
+    fs::write(within.join("table.examples.json"), titled("new")).expect("the disk has room");
+    assert_eq!(title(), "new");
 }

@@ -1,15 +1,13 @@
-//! The corner plot: each parameter's histogram, and each pair's density, of weighted samples.
+//! The corner plot: each quantity's histogram, and each pair's density, of weighted samples.
 
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, Render, html};
 
 use super::contour::Grid;
-use super::label;
-use crate::report::examples::{ExampleObject, ExampleParameter, ExampleSample};
-use crate::report::figure::{Axis, Scale, dots, linear_ticks, path, px, tick_label};
-use crate::report::words::{minus, number};
+use super::figure::{Axis, Scale, dots, linear_ticks, path, px, tick_label};
+use super::words::{minus, missing, number};
 use crate::statistics::weighted::{effective_samples, percentiles};
 
 const WIDTH: f64 = 1076.0;
@@ -27,7 +25,38 @@ const SHARES: [f64; 2] = [0.95, 0.68];
 /// The most dots in a panel: those of the largest weights.
 const DOTS: usize = 300;
 
-/// One parameter of all samples.
+/// Weighted samples of several quantities, each of them against each.
+#[derive(Clone, Debug, Default)]
+pub struct Corner {
+    /// Above it.
+    pub title: String,
+    /// The quantities, in the order of their columns, at least one.
+    pub quantities: Vec<Quantity>,
+    /// The samples; those without weight are left out.
+    pub samples: Vec<Sample>,
+    /// The line that stands in its place where no sample has weight.
+    pub missing: String,
+}
+
+/// A quantity of a corner plot.
+#[derive(Clone, Debug, Default)]
+pub struct Quantity {
+    /// Its name, with its unit where it has one.
+    pub label: String,
+    /// What is true; NaN where that is not known.
+    pub truth: f64,
+}
+
+/// A sample of all quantities.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// Its share, not negative; they need not add up to 1.
+    pub weight: f64,
+    /// Its finite values, one a quantity.
+    pub values: Vec<f64>,
+}
+
+/// One quantity of all samples.
 struct Side {
     label: String,
     values: Vec<f64>,
@@ -39,66 +68,70 @@ struct Side {
     axis: Axis,
 }
 
-/// All pairs.
-pub fn corner(parameters: &[ExampleParameter], object: &ExampleObject) -> Markup {
-    let samples: Vec<&ExampleSample> = object.samples.iter().filter(|sample| sample.weight > 0.0).collect();
-    let weights: Vec<f32> = samples.iter().map(|sample| sample.weight as f32).collect();
-    let effective = effective_samples(&weights);
-    let side = |at: usize| Side::of(&parameters[at], at, &samples, &weights, effective, object.truth[at]);
-    let sides: Vec<Side> = (0..parameters.len()).map(side).collect();
-    let cell = (WIDTH - LEFT) / sides.len() as f64;
-    let height = TOP + cell * sides.len() as f64 + BOTTOM;
-    let order = heaviest(&weights);
-    let mut body = String::new();
-    for (row, y) in sides.iter().enumerate() {
-        for (column, x) in sides[..=row].iter().enumerate() {
-            let frame = Frame {
-                left: LEFT + cell * column as f64,
-                top: TOP + cell * row as f64,
-                size: cell - GAP,
-                x: &x.axis,
-                y: &y.axis,
-            };
-            let marks =
-                if row == column { frame.histogram(x, &weights) } else { frame.density(x, y, &weights, &order) };
-            let last = row + 1 == sides.len();
-            body.push_str(&frame.draw(&marks, last.then_some(x), (column == 0 && row > 0).then_some(y)).into_string());
-            if row == column {
-                let above = html! {
-                    text text-anchor="middle" x=(px(frame.left + frame.size / 2.0)) y=(px(frame.top - 6.0)) { (summary(x)) }
+impl Render for Corner {
+    fn render(&self) -> Markup {
+        let samples: Vec<&Sample> = self.samples.iter().filter(|sample| sample.weight > 0.0).collect();
+        if samples.is_empty() { missing(&self.missing) } else { self.plot(&samples) }
+    }
+}
+
+impl Corner {
+    /// All pairs.
+    fn plot(&self, samples: &[&Sample]) -> Markup {
+        let weights: Vec<f32> = samples.iter().map(|sample| sample.weight as f32).collect();
+        let effective = effective_samples(&weights);
+        let side = |(at, quantity)| Side::of(quantity, at, samples, &weights, effective);
+        let sides: Vec<Side> = self.quantities.iter().enumerate().map(side).collect();
+        let cell = (WIDTH - LEFT) / sides.len() as f64;
+        let height = TOP + cell * sides.len() as f64 + BOTTOM;
+        let order = heaviest(&weights);
+        let mut body = String::new();
+        for (row, y) in sides.iter().enumerate() {
+            for (column, x) in sides[..=row].iter().enumerate() {
+                let frame = Frame {
+                    left: LEFT + cell * column as f64,
+                    top: TOP + cell * row as f64,
+                    size: cell - GAP,
+                    x: &x.axis,
+                    y: &y.axis,
                 };
-                body.push_str(&above.into_string());
+                let marks =
+                    if row == column { frame.histogram(x, &weights) } else { frame.density(x, y, &weights, &order) };
+                let last = row + 1 == sides.len();
+                body.push_str(
+                    &frame.draw(&marks, last.then_some(x), (column == 0 && row > 0).then_some(y)).into_string(),
+                );
+                if row == column {
+                    let above = html! {
+                        text text-anchor="middle" x=(px(frame.left + frame.size / 2.0)) y=(px(frame.top - 6.0)) { (summary(x)) }
+                    };
+                    body.push_str(&above.into_string());
+                }
             }
         }
-    }
-    html! {
-        figure.wide {
-            div.title { "Samples of all parameters" }
-            div.legend {
-                span { i.generated {} "samples; densities that hold 68 and 95 %" }
-                @if object.truth.iter().any(|truth| truth.is_finite()) { span { i.reference {} "truth" } }
-            }
-            svg viewBox={ "0 0 " (WIDTH) " " (px(height)) } role="img" aria-label="Samples of all parameters" {
-                (PreEscaped(body))
-            }
-            figcaption {
-                (samples.len()) " samples with weight, worth " strong { (number(effective)) } " of equal weight. Above each
-                histogram the median and the way to the percentiles 16 and 84, which are dashed."
+        html! {
+            figure.wide {
+                div.title { (self.title) }
+                div.legend {
+                    span { i.generated {} "samples; densities that hold 68 and 95 %" }
+                    @if self.quantities.iter().any(|quantity| quantity.truth.is_finite()) { span { i.reference {} "truth" } }
+                }
+                svg viewBox={ "0 0 " (WIDTH) " " (px(height)) } role="img" aria-label=(self.title) {
+                    (PreEscaped(body))
+                }
+                figcaption {
+                    (samples.len()) " samples with weight, worth " strong { (number(effective)) } " of equal weight. Above each
+                    histogram the median and the way to the percentiles 16 and 84, which are dashed."
+                }
             }
         }
     }
 }
 
 impl Side {
-    fn of(
-        parameter: &ExampleParameter,
-        at: usize,
-        samples: &[&ExampleSample],
-        weights: &[f32],
-        effective: f64,
-        truth: f64,
-    ) -> Self {
-        let values: Vec<f64> = samples.iter().map(|sample| sample.parameters[at]).collect();
+    fn of(quantity: &Quantity, at: usize, samples: &[&Sample], weights: &[f32], effective: f64) -> Self {
+        let Quantity { label, truth } = quantity.clone();
+        let values: Vec<f64> = samples.iter().map(|sample| sample.values[at]).collect();
         let single: Vec<f32> = values.iter().map(|&value| value as f32).collect();
         let [far_low, low, middle, high, far_high] =
             percentiles(&single, weights, [0.003, 0.16, 0.5, 0.84, 0.997]).map(f64::from);
@@ -114,7 +147,6 @@ impl Side {
         let ends = [far_low - 2.0 * width, far_high + 2.0 * width, truth];
         let axis = Axis::around("", Scale::Linear, ends);
         let width = width.max(0.015 * (axis.high - axis.low));
-        let label = label(&parameter.name, &parameter.unit);
         Self { label, values, truth, percentiles: [low, middle, high], width, axis }
     }
 }

@@ -2,23 +2,29 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ALL, Arguments, CommandError, records_of};
-use crate::app::output::say;
+use super::retrieval::{RetrievalRow, SampleRow, table};
 use crate::atmosphere;
 use crate::atmosphere::QUANTITIES;
-use crate::catalog::Metadata;
-use crate::data::{DataError, Dataset, Kind};
-use crate::family::spectra_gan::retrieval::{RetrievalRow, SampleRow, table};
-use crate::files;
+use crate::catalog::{Metadata, TableError};
+use crate::data::Kind;
+use crate::family::evaluation::{ALL, MeasuredTable, Reference, TableEvaluator};
+use crate::family::{AssessError, Evaluation, Evaluators};
 use crate::rng::{Draw, Stream};
 use crate::statistics::coverage::rank;
 use crate::statistics::retrieval::{Fits, median};
 use crate::statistics::retrieval_accuracy::{Retrieved, published};
 use crate::statistics::{ParameterStatistics, RetrievalStatistics};
+
+/// A retrieval's table against spectra whose parameters are known; for a run that of `retrieve`.
+pub const EVALUATORS: Evaluators = Evaluators {
+    of_run: Some(retrieval),
+    records: None,
+    table: Some(TableEvaluator { takes: |table| table::from_table(table).map(|_| ()), measure: evaluate }),
+};
 
 /// What was compared with what: beside the numbers in the statistics.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,54 +33,74 @@ pub struct Compared {
     pub metadata: Metadata,
     /// Rows whose id no record of the split has, left out.
     pub rows_not_in_split: u64,
-    /// Checksum of the dataset, and the split.
+    /// Checksum of the dataset.
     pub reference: String,
+    /// Its split.
     pub split: String,
+    /// What its records are, in the plural.
+    #[serde(default)]
+    pub records: String,
+    /// Unit of their values, "1" for none; parameters have units of their own.
+    #[serde(default)]
+    pub unit: String,
 }
 
 /// Where ranks are spread over their steps: any number, the same for all.
 const SEED: u64 = 0;
 
-/// Compares it.
-pub(super) fn evaluate(arguments: &Arguments) -> Result<(), CommandError> {
-    let path = &arguments.records;
-    let (rows, metadata) = table::read(path)?;
-    let samples = if arguments.coverage { samples_beside(path)? } else { None };
-    let reference = Dataset::open(&arguments.against)?;
-    let (split, truths) = truths(&reference, &arguments.against, arguments.split.as_deref())?;
+/// Table of a retrieval in the folder of a run.
+pub(super) const TABLE: &str = "retrieval/table.parquet";
+
+/// The retrieval of a run.
+fn retrieval(run: &Path) -> Result<PathBuf, AssessError> {
+    let table = run.join(TABLE);
+    if table.is_file() {
+        return Ok(table);
+    }
+    Err(AssessError::wrong(
+        run,
+        format!("has no {TABLE}, expected `skyforge retrieve {} SPECTRA` first", run.display()),
+    ))
+}
+
+/// Compares the rows of a retrieval with the parameters of a dataset.
+fn evaluate(input: &MeasuredTable, against: &Reference) -> Result<Evaluation, AssessError> {
+    let MeasuredTable { path, table, coverage } = *input;
+    let rows = table::from_table(table).map_err(TableError::column(path))?;
+    let samples = if coverage { samples_beside(path)? } else { None };
+    let (split, truths) = truths(against)?;
     let matched: Vec<(&RetrievalRow, &[f64; 7])> =
         rows.iter().filter_map(|row| Some((row, truths.get(&row.id)?))).collect();
     let rows_not_in_split = rows.len() - matched.len();
-    if let Some(lost) = rows.iter().find(|row| arguments.split.is_none() && !truths.contains_key(&row.id)) {
-        let fault = format!("has id {}, expected ids of records of {}", lost.id, arguments.against.display());
-        return Err(CommandError::Wrong { path: path.clone(), fault });
+    let folder = against.folder.display();
+    if let Some(lost) = rows.iter().find(|row| against.split.is_none() && !truths.contains_key(&row.id)) {
+        return Err(AssessError::wrong(path, format!("has id {}, expected ids of records of {folder}", lost.id)));
     }
     if matched.is_empty() {
-        let fault = format!("has no id of the split {split} of {}, expected some", arguments.against.display());
-        return Err(CommandError::Wrong { path: path.clone(), fault });
+        return Err(AssessError::wrong(path, format!("has no id of the split {split} of {folder}, expected some")));
     }
     if matched.iter().all(|(_, truth)| truth.iter().all(|value| value.is_nan())) {
-        let reason = "knows no parameter of any of the table's objects, expected some that are known".into();
-        return Err(DataError::Manifest { path: arguments.against.clone(), reason }.into());
+        let reason = "knows no parameter of any of the table's objects, expected some that are known";
+        return Err(against.wrong(reason.into()));
     }
 
-    let statistics = measure(&matched, arguments.coverage, samples.as_deref());
+    let found = measure(&matched, coverage, samples.as_deref());
+    let modality = against.dataset.manifest().modality();
     let compared = Compared {
-        metadata,
+        metadata: table.metadata().clone(),
         rows_not_in_split: rows_not_in_split as u64,
-        reference: reference.checksum().to_owned(),
+        reference: against.dataset.checksum().to_owned(),
         split,
+        records: modality.kind.plural().to_owned(),
+        unit: modality.unit.clone(),
     };
-    let mut told = serde_json::to_value(&statistics).expect("statistics are JSON");
-    told["sets"] = serde_json::to_value(&compared).expect("names are JSON");
-    let text = told.to_string();
-    let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("statistics.json"));
-    files::write_whole(&out, text.as_bytes()).map_err(CommandError::io(&out))?;
-    say(&if arguments.json { text } else { summary(&statistics, &compared) })
+    let mut statistics = serde_json::to_value(&found).expect("statistics are JSON");
+    statistics["sets"] = serde_json::to_value(&compared).expect("names are JSON");
+    Ok(Evaluation { statistics, summary: summary(&found, &compared), examples: Vec::new() })
 }
 
 /// The samples of a table, each object's together, where they are there.
-fn samples_beside(path: &Path) -> Result<Option<Vec<SampleRow>>, CommandError> {
+fn samples_beside(path: &Path) -> Result<Option<Vec<SampleRow>>, AssessError> {
     let path = table::samples_path(path);
     if !path.exists() {
         return Ok(None);
@@ -85,25 +111,20 @@ fn samples_beside(path: &Path) -> Result<Option<Vec<SampleRow>>, CommandError> {
 }
 
 /// Ids and parameters of a dataset's records.
-fn truths(
-    reference: &Dataset,
-    folder: &Path,
-    split: Option<&str>,
-) -> Result<(String, HashMap<u64, [f64; 7]>), CommandError> {
-    let manifest = reference.manifest();
-    let wrong = |reason: String| DataError::Manifest { path: folder.to_owned(), reason };
-    manifest.only(Kind::Spectrum).map_err(wrong)?;
-    let places = atmosphere::columns(&manifest.labels).map_err(wrong)?;
-    let (split, ranges) = records_of(reference, split, ALL)?;
+fn truths(against: &Reference) -> Result<(String, HashMap<u64, [f64; 7]>), AssessError> {
+    let manifest = against.dataset.manifest();
+    manifest.only(Kind::Spectrum).map_err(|reason| against.wrong(reason))?;
+    let places = atmosphere::columns(&manifest.labels).map_err(|reason| against.wrong(reason))?;
+    let (split, ranges) = against.chosen(ALL)?;
     let mut truths = HashMap::new();
     for records in ranges {
-        let ids = reference.read_ids(records.clone())?;
-        let labels = reference.read_labels(records)?;
+        let ids = against.dataset.read_ids(records.clone())?;
+        let labels = against.dataset.read_labels(records)?;
         for (row, id) in ids.into_iter().enumerate() {
             let numbers = &labels[row * manifest.labels.len()..];
             let truth = atmosphere::of_labels(&places, numbers).map(f64::from);
             if truths.insert(id, truth).is_some() {
-                return Err(wrong(format!("has two records with id {id}, expected one")).into());
+                return Err(against.wrong(format!("has two records with id {id}, expected one")));
             }
         }
     }
