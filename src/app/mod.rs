@@ -23,6 +23,7 @@ pub mod train;
 mod allocation;
 mod counter;
 mod end;
+mod error;
 pub mod fit_settings;
 mod logging;
 mod new_records;
@@ -36,7 +37,8 @@ mod shards;
 mod table_output;
 pub mod trained;
 
-pub use end::{CommandError, is_first_task, run_alone, run_in_any_world, run_on_ranks, run_once};
+pub use end::{is_first_task, run_alone, run_in_any_world, run_on_ranks, run_once};
+pub use error::CommandError;
 pub use output::say;
 pub use session::Session;
 pub use trained::Trained;
