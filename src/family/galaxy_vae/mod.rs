@@ -1,22 +1,29 @@
 //! Autoencoders: a record goes through a short code and is reconstructed from it.
 
+mod evaluate;
+mod model;
 mod network;
 mod objective;
+mod report;
 mod validation;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Tensor, nn};
 
+use self::model::TrainedAutoencoder;
 use self::network::Autoencoder;
-use self::objective::{Reconstruction, TrainedAutoencoder};
+use self::objective::Reconstruction;
 use self::validation::{ReconstructionValidator, SCORES};
-use super::{Build, Family, Mismatch, OfKind, Opening, SettingFault, Validation, shared};
+use super::{
+    AssessError, Build, Evaluators, Family, Mismatch, OfKind, Opening, RunFolder, SettingFault, Validation, shared,
+};
 use crate::checkpoint::CheckpointError;
 use crate::comm::Disagreement;
 use crate::data::{DataError, Encoding, Kind, Label, Manifest, Modality, Transform, modality};
 use crate::infer::TrainedModel;
 use crate::objective::Objective;
+use crate::report::FamilyReport;
 use crate::rng::Chance;
 use crate::train::{Score, Validator};
 
@@ -61,9 +68,14 @@ impl Settings {
 impl OfKind for Settings {
     const NETWORKS: &'static [&'static str] = &["autoencoder"];
     const SCORES: &'static [Score] = &SCORES;
+    const EVALUATORS: Evaluators = evaluate::EVALUATORS;
 
     fn takes(modalities: &[Modality]) -> bool {
         modality::only(modalities, Kind::Map).is_ok()
+    }
+
+    fn report(run: &RunFolder) -> Result<FamilyReport, AssessError> {
+        report::report(run)
     }
 }
 
@@ -113,7 +125,7 @@ impl Family for Settings {
     }
 
     fn build(&self, build: Build) -> Box<dyn Objective> {
-        Box::new(Reconstruction::new(self, build.precision, build.seed, build.device))
+        Box::new(Reconstruction::new(self, build))
     }
 
     fn validator(&self, validation: Validation) -> Result<Option<Box<dyn Validator>>, Disagreement<DataError>> {
@@ -121,12 +133,12 @@ impl Family for Settings {
     }
 
     fn open(&self, opening: Opening) -> Result<Box<dyn TrainedModel>, CheckpointError> {
-        let Opening { checkpoint, averaged, device, .. } = opening;
+        let Opening { checkpoint, averaged, device, encodings, .. } = opening;
         let mut store = nn::VarStore::new(device);
         let network = Autoencoder::new(&store.root(), self, 0);
         checkpoint.load(if averaged { "autoencoder_ema" } else { "autoencoder" }, &store)?;
         store.freeze();
-        Ok(Box::new(TrainedAutoencoder::new(network, store)))
+        Ok(Box::new(TrainedAutoencoder::new(network, store, encodings[0].clone())))
     }
 
     fn benchmark_encodings(&self, transform: Option<Transform>) -> Result<Vec<Encoding>, SettingFault> {

@@ -14,6 +14,8 @@ const DOUBLING: ConvOptions = ConvOptions { output_padding: 1, ..HALVING };
 #[derive(Debug)]
 pub(super) struct Autoencoder {
     precision: Precision,
+    side: i64,
+    code_length: i64,
     /// Channels and side of the narrowest maps.
     narrowest: [i64; 2],
     halvings: Vec<(Conv2d, BatchNorm)>,
@@ -49,6 +51,8 @@ impl Autoencoder {
             (1..=depth).map(|level| 25 * channels(level - 1) * channels(level) * (side >> level).pow(2)).sum();
         Self {
             precision: Precision::Fp32,
+            side,
+            code_length: latent_dim,
             narrowest,
             halvings: (1..=depth).map(halving).collect(),
             to_code: Linear::new(&(path / "encoder" / "code"), &linear, numbers, latent_dim),
@@ -78,6 +82,16 @@ impl Autoencoder {
     pub fn norms(&self) -> Vec<String> {
         let norms = self.halvings.iter().map(|(_, norm)| norm).chain(self.doublings.iter().map(|(norm, _)| norm));
         norms.map(|norm| norm.name().to_owned()).collect()
+    }
+
+    /// n: side of a map in pixels.
+    pub fn side(&self) -> i64 {
+        self.side
+    }
+
+    /// z: numbers of a code.
+    pub fn code_length(&self) -> i64 {
+        self.code_length
     }
 
     /// Multiplications, each with its addition, of one map's forward.

@@ -1,12 +1,13 @@
-//! Training of an autoencoder, and a trained one at work.
+//! Training of an autoencoder.
 
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Kind, Tensor, nn};
 
 use super::Settings;
+use super::model::TrainedAutoencoder;
 use super::network::Autoencoder;
-use crate::data::Batch;
-use crate::infer::{Reconstruct, TrainedModel};
-use crate::nn::{BatchMoments, BatchNorm, Pass, Precision};
+use crate::family::Build;
+use crate::infer::TrainedModel;
+use crate::nn::{BatchMoments, BatchNorm, Pass};
 use crate::objective::{BackwardStats, Feed, Forward, Input, MomentsFrom, Network, Objective, Phase, StepContext};
 use crate::rng::Draw;
 
@@ -17,12 +18,13 @@ pub(super) struct Reconstruction {
 }
 
 impl Reconstruction {
-    /// A new network on `device`, with weights drawn from `seed`.
-    pub fn new(settings: &Settings, precision: Precision, seed: u64, device: Device) -> Self {
+    /// A new network with initial weights.
+    pub fn new(settings: &Settings, build: Build) -> Self {
+        let Build { seed, precision, device, encodings } = build;
         let store = nn::VarStore::new(device);
         let network = Autoencoder::new(&store.root(), settings, seed).at(precision);
         let average = (settings.ema > 0.0).then_some(settings.ema);
-        Self { model: TrainedAutoencoder::new(network, store), average }
+        Self { model: TrainedAutoencoder::new(network, store, encodings[0].clone()), average }
     }
 }
 
@@ -48,7 +50,7 @@ fn records(input: Input<'_>) -> &Tensor {
 
 impl Objective for Reconstruction {
     fn networks(&self) -> Vec<Network<'_>> {
-        let TrainedAutoencoder { network, store } = &self.model;
+        let TrainedAutoencoder { network, store, .. } = &self.model;
         vec![Network {
             name: "autoencoder",
             store,
@@ -85,34 +87,5 @@ impl Objective for Reconstruction {
 
     fn flops_per_record(&self) -> f64 {
         6.0 * self.model.network.macs() as f64 // forward, and backward for the data and for the weights
-    }
-}
-
-/// An autoencoder with its tensors.
-pub(super) struct TrainedAutoencoder {
-    network: Autoencoder,
-    store: nn::VarStore,
-}
-
-impl TrainedAutoencoder {
-    /// Of a network whose tensors are those of `store`.
-    pub fn new(network: Autoencoder, store: nn::VarStore) -> Self {
-        Self { network, store }
-    }
-}
-
-impl TrainedModel for TrainedAutoencoder {
-    fn reconstructor(&self) -> Option<&dyn Reconstruct> {
-        Some(self)
-    }
-}
-
-impl Reconstruct for TrainedAutoencoder {
-    fn device(&self) -> Device {
-        self.store.device()
-    }
-
-    fn reconstruct(&self, batch: &Batch) -> Tensor {
-        tch::no_grad(|| self.network.forward(batch.input(), Pass::Inference))
     }
 }

@@ -9,7 +9,8 @@ use skyforge::comm::{Communicator, Courier, Solo, Threads};
 use skyforge::config::RunConfig;
 use skyforge::data::loader::LoaderSettings;
 use skyforge::data::{Batch, Dataset, DatasetWriter, Encoding, Header, Modality, Split, Transform};
-use skyforge::family::{Build, Family, FamilySettings, Opening, Validation, galaxy_vae};
+use skyforge::family::evaluation::{Records, Reference};
+use skyforge::family::{Build, Family, FamilySettings, OfKind, Opening, Validation, galaxy_vae};
 use skyforge::nn::Precision;
 use skyforge::objective::Objective;
 use skyforge::optim::AdamSettings;
@@ -216,4 +217,70 @@ fn ranks_without_overlap_train_the_same_autoencoder() {
     for got in Threads::run(3, |comm| after_three_steps(comm, Precision::Fp32)) {
         assert!(got == alone);
     }
+}
+
+/// A dataset of maps whose pixels are `pixels` of their numbers, with ids from 100 up.
+fn maps(folder: &Path, count: u64, unit: &str, pixels: impl Fn(u64) -> Vec<f32>) -> Dataset {
+    let header = Header {
+        count,
+        modalities: vec![Modality::maps([1, SIDE, SIDE], unit, Transform::Identity {}, None)],
+        labels: Vec::new(),
+        splits: [("test".to_owned(), Split::from(0..count - 10))].into(),
+        source: toml::Table::new(),
+    };
+    let writer = DatasetWriter::create(folder, header).expect("a folder");
+    let shards = (0..writer.shards()).map(|shard| {
+        writer.write_blocks(shard, |records, rows| {
+            rows.ids = records.clone().map(|record| 100 + record).collect();
+            rows.values[0] = records.flat_map(&pixels).collect();
+            Ok::<(), skyforge::data::DataError>(())
+        })
+    });
+    let shards = shards.collect::<Result<Vec<_>, _>>().expect("the disk has room");
+    writer.finish(shards).expect("the disk has room");
+    Dataset::open(folder).expect("a dataset")
+}
+
+/// What is measured of restored maps, as `evaluate` writes it.
+fn evaluated(restored: &Path, originals: &Path, split: Option<&str>) -> Result<serde_json::Value, String> {
+    let (ours, theirs) = (Dataset::open(restored).expect("maps"), Dataset::open(originals).expect("maps"));
+    let records = galaxy_vae::Settings::EVALUATORS.records.expect("it measures records");
+    (records.takes)(&ours.manifest().modalities)?;
+    let reference = Reference { folder: originals, dataset: &theirs, split };
+    let measured = (records.measure)(&Records { folder: restored, dataset: &ours }, &reference);
+    measured.map(|evaluation| evaluation.statistics).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_restoration_is_judged_by_what_is_lost_of_each_map() {
+    let place = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| place.path().join(name);
+    let mean_of = |pixels: &[f32]| pixels.iter().sum::<f32>() / pixels.len() as f32;
+    maps(&at("original"), 90, "mK", map);
+    maps(&at("same"), 90, "mK", map);
+    maps(&at("mean"), 90, "mK", |record| vec![mean_of(&map(record)); SIDE * SIDE]);
+    maps(&at("half"), 90, "mK", |record| map(record).iter().map(|pixel| pixel / 2.0).collect());
+    let number = |found: &serde_json::Value, key: &str| found[key].as_f64().expect("a number");
+    let lost = |found: &serde_json::Value| -> Vec<f64> {
+        found["lost_power"].as_array().expect("a list").iter().map(|value| value.as_f64().unwrap_or(f64::NAN)).collect()
+    };
+    let same = evaluated(&at("same"), &at("original"), None).expect("maps");
+    assert_eq!((number(&same, "relative_error"), number(&same, "bias"), same["maps"].as_u64()), (0.0, 0.0, Some(80)));
+    assert_eq!((same["sets"]["unit"].as_str(), same["sets"]["not_in_split"].as_u64()), (Some("mK"), Some(10)));
+    let mean = evaluated(&at("mean"), &at("original"), None).expect("maps");
+    assert!((number(&mean, "relative_error") / number(&mean, "relative_error_of_means") - 1.0).abs() < 1e-5, "{mean}");
+    // The two waves have wavenumbers 1 and 2, of which the mean keeps nothing.
+    assert!(lost(&mean)[..2].iter().all(|lost| (lost - 1.0).abs() < 1e-4), "{mean}");
+    let half = evaluated(&at("half"), &at("original"), Some("test")).expect("maps");
+    assert!(lost(&half)[..2].iter().all(|lost| (lost - 0.25).abs() < 1e-4), "{half}");
+    // Half of each pixel leaves a quarter of its square.
+    let (error, deviation) = (number(&half, "rms_error"), number(&half, "deviation"));
+    let bias = number(&half, "bias");
+    assert!((error.powi(2) - (deviation / 2.0).powi(2) - bias.powi(2)).abs() < 1e-6 * error, "{half}");
+
+    maps(&at("other"), 12, "K", map);
+    let refused = evaluated(&at("other"), &at("original"), None).expect_err("another unit");
+    assert!(refused.contains("in unit K, expected [1, 16, 16] in unit mK"), "{refused}");
+    let few = evaluated(&at("same"), &at("original"), Some("validation")).expect_err("no such split");
+    assert!(few.contains("validation"), "{few}");
 }
