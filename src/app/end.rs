@@ -1,4 +1,4 @@
-//! From a verb to an exit code.
+//! From a command to an exit code.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use crate::simulate::SimulateError;
 use crate::statistics::StatisticsError;
 use crate::train::TrainError;
 
-/// Everything a verb can fail with.
+/// Everything a command can fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// The command line asks for what cannot be.
@@ -157,14 +157,14 @@ impl<E: Into<CommandError>> From<Disagreement<E>> for CommandError {
     }
 }
 
-/// Runs a verb on this rank and says how the program ends.
-pub fn run_on_ranks(verb: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
-    run_in_any_world(|session| session.check_world().and_then(|()| verb(session)))
+/// Runs a command on this rank and says how the program ends.
+pub fn run_on_ranks(command: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
+    run_in_any_world(|session| session.check_world().and_then(|()| command(session)))
 }
 
-/// The same for a verb that may run even where tasks do not know of each other.
-pub fn run_in_any_world(verb: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
-    end(&Session::start(), verb)
+/// The same for a command that may run even where tasks do not know of each other.
+pub fn run_in_any_world(command: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
+    end(&Session::start(), command)
 }
 
 /// Runs a command that only prints, in every process, without MPI and whatever the environment says of a launcher.

@@ -409,9 +409,9 @@ fn the_trainer_names_no_score() {
     }
 }
 
-/// For each file of `src/train` the files beside it that it imports.
-fn imports_within_train() -> Vec<(String, BTreeSet<String>)> {
-    let files = sources(&source_folder().join("train"));
+/// For each file of a folder of `src` the files beside it that it imports.
+fn imports_within(folder: &str) -> Vec<(String, BTreeSet<String>)> {
+    let files = sources(&source_folder().join(folder));
     let name = |path: &Path| path.file_stem().expect("a name").to_str().expect("our names are text").to_owned();
     let names: BTreeSet<String> = files.iter().map(|path| name(path)).collect();
     let of = |path: &PathBuf| {
@@ -426,13 +426,15 @@ fn imports_within_train() -> Vec<(String, BTreeSet<String>)> {
 }
 
 #[test]
-fn files_of_the_trainer_import_each_other_in_one_direction() {
-    let mut left = imports_within_train();
-    assert!(left.iter().any(|(_, imports)| !imports.is_empty()), "{left:?}");
-    while !left.is_empty() {
-        let names: BTreeSet<String> = left.iter().map(|(name, _)| name.clone()).collect();
-        let free = left.iter().position(|(_, imports)| imports.is_disjoint(&names));
-        let free = free.unwrap_or_else(|| panic!("a circle among {left:?}"));
-        left.remove(free);
+fn files_of_a_folder_import_each_other_in_one_direction() {
+    for folder in ["train", "app/doctor", "app/train"] {
+        let mut left = imports_within(folder);
+        assert!(left.iter().any(|(_, imports)| !imports.is_empty()), "{left:?}");
+        while !left.is_empty() {
+            let names: BTreeSet<String> = left.iter().map(|(name, _)| name.clone()).collect();
+            let free = left.iter().position(|(_, imports)| imports.is_disjoint(&names));
+            let free = free.unwrap_or_else(|| panic!("a circle among {left:?}"));
+            left.remove(free);
+        }
     }
 }
