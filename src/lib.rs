@@ -37,6 +37,6 @@ pub mod statistics;
 pub mod family;
 // jobs and sites -> batch scripts
 pub mod launch;
-// What the commands do, and the command line; the only rooms that see all others.
+// What the commands do, without clap; and the command line, which clap reads.
 mod app;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! What a verb starts from: the ranks, the log, the threads.
+//! What a command starts from: the ranks, the log, the threads.
 
 use std::rc::Rc;
 

@@ -183,8 +183,8 @@ pub struct Statistics {
   skyforge bench spectra --set opacities=data/opacities --set sampling=binned")]
 pub struct Spectra {
     /// Spectra of a round
-    #[arg(long, default_value_t = 1000, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    spectra: u64,
+    #[arg(long = "spectra", value_name = "SPECTRA", default_value_t = 1000, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    count: u64,
     /// Sets a value, as for `simulate spectra`; may be given again
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
@@ -338,8 +338,8 @@ impl Statistics {
 
 impl Spectra {
     fn request(self) -> spectra::Request {
-        let Self { spectra, sets, pace, json } = self;
-        spectra::Request { spectra, sets, rounds: pace.rounds(), json }
+        let Self { count, sets, pace, json } = self;
+        spectra::Request { count, sets, rounds: pace.rounds(), json }
     }
 }
 

@@ -36,8 +36,3 @@ pub fn template(line: &Command) -> String {
          {{options}}{{after-help}}"
     )
 }
-
-/// Has `--help` of a command begin with one line, as `-h` does: the docs of arguments say more than that to who reads the code.
-pub fn without_long_abouts_of_commands(line: Command) -> Command {
-    line.mut_subcommands(|command| without_long_abouts_of_commands(command.long_about(None)))
-}

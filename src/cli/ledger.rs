@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::app::ledger::drill::Lease;
 use crate::app::ledger::{drill, merge, retry, status};
 use crate::app::train::minutes;
 use crate::app::{run_in_any_world, run_once};
 use crate::exit::Exit;
-use crate::ledger::Lease;
 
 /// Show the progress of a ledger, retry what failed, or merge its results.
 #[derive(Debug, Subcommand)]

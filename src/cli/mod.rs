@@ -95,7 +95,7 @@ enum Command {
 
 /// The command line as clap knows it, with the commands of its help in groups.
 pub fn command() -> clap::Command {
-    let line = help::without_long_abouts_of_commands(Cli::command());
+    let line = Cli::command();
     let template = help::template(&line);
     line.help_template(template)
 }

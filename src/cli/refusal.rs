@@ -16,8 +16,8 @@ pub fn refuse(error: &clap::Error, line: clap::Command) -> Exit {
         return Exit::Done;
     }
     if first {
-        let verb = asked_for(line, std::env::args().skip(1));
-        let _ = writeln!(std::io::stderr(), "{}", sentence(error, &verb));
+        let command = asked_for(line, std::env::args().skip(1));
+        let _ = writeln!(std::io::stderr(), "{}", sentence(error, &command));
     }
     Exit::Usage
 }
@@ -28,12 +28,12 @@ pub fn unreadable(error: &clap::Error, line: clap::Command, words: &[String]) ->
     sentence.strip_prefix("error: ").unwrap_or(&sentence).to_owned()
 }
 
-/// The verb that `words` ask for, as far as they can be followed.
+/// The command that `words` ask for, as far as they can be followed.
 fn asked_for(mut line: clap::Command, words: impl Iterator<Item = String>) -> clap::Command {
-    line.build(); // every verb then knows its full name
+    line.build(); // every command then knows its full name
     for word in words {
         match line.find_subcommand(&word) {
-            Some(verb) => line = verb.clone(),
+            Some(command) => line = command.clone(),
             None => break,
         }
     }
@@ -44,7 +44,7 @@ fn asked_for(mut line: clap::Command, words: impl Iterator<Item = String>) -> cl
 const RENAMED: [(&str, &str); 1] = [("fanout", "ledger")];
 
 /// clap writes a paragraph. Its first line says what is wrong; what was wanted stands further down, or nowhere.
-fn sentence(error: &clap::Error, verb: &clap::Command) -> String {
+fn sentence(error: &clap::Error, command: &clap::Command) -> String {
     use clap::error::ErrorKind::{InvalidSubcommand, UnknownArgument};
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -66,13 +66,13 @@ fn sentence(error: &clap::Error, verb: &clap::Command) -> String {
         }
     }
     if matches!(error.kind(), InvalidSubcommand | UnknownArgument) && !sentence.contains("; ") {
-        let program = verb.get_bin_name().unwrap_or("skyforge");
+        let program = command.get_bin_name().unwrap_or("skyforge");
         let wrong = sentence.split('\'').nth(1).unwrap_or_default();
         let renamed = RENAMED.iter().find(|(before, _)| *before == wrong && error.kind() == InvalidSubcommand);
         if let Some((_, now)) = renamed {
             return format!("{sentence}; it is called '{now}' now");
         }
-        sentence = match nearest_option(wrong, verb) {
+        sentence = match nearest_option(wrong, command) {
             Some(meant) => format!("{sentence}; did you mean '--{meant}'"),
             None => format!("{sentence}, expected what `{program} --help` lists"),
         };
@@ -81,10 +81,10 @@ fn sentence(error: &clap::Error, verb: &clap::Command) -> String {
 }
 
 /// The option that was most likely meant, where at most every third letter is wrong; clap finds those that begin alike.
-fn nearest_option<'a>(wrong: &str, verb: &'a clap::Command) -> Option<&'a str> {
+fn nearest_option<'a>(wrong: &str, command: &'a clap::Command) -> Option<&'a str> {
     let wrong = wrong.strip_prefix("--")?;
     let distance = |option: &&str| strsim::damerau_levenshtein(wrong, option);
-    let options = verb.get_arguments().filter_map(clap::Arg::get_long);
+    let options = command.get_arguments().filter_map(clap::Arg::get_long);
     options.min_by_key(distance).filter(|option| 3 * distance(option) <= option.len().max(wrong.len()))
 }
 

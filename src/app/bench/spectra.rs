@@ -16,7 +16,7 @@ use crate::simulate::spectra::{Atmosphere, Draws, ForwardModel, SpectrumSettings
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Spectra of a round.
-    pub spectra: u64,
+    pub count: u64,
     /// `KEY=VALUE`, of the settings of `simulate spectra`.
     pub sets: Vec<String>,
     pub rounds: Rounds,
@@ -27,7 +27,7 @@ pub struct Request {
 pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let prepare = || -> Result<_, CommandError> {
         let settings: SpectrumSettings = simulate::settings(&request.sets)?;
-        let draws = Draws::new(session.rank() as u64, &settings, request.spectra)?;
+        let draws = Draws::new(session.rank() as u64, &settings, request.count)?;
         Ok((ForwardModel::new(&settings)?, draws))
     };
     let (model, draws) = session.agree(prepare())?;
@@ -35,12 +35,12 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let mut depth = vec![0.0; model.wavelength_um().len()];
     let mut round = || {
         let begun = Instant::now();
-        for record in 0..request.spectra {
+        for record in 0..request.count {
             // A planet that loses its atmosphere takes no time, and is refused where records are made.
             let _ = model.spectrum(&Atmosphere::new(&draws.parameters(record)), &mut workspace, &mut depth);
             std::hint::black_box(&depth);
         }
-        request.spectra as f64 / begun.elapsed().as_secs_f64()
+        request.count as f64 / begun.elapsed().as_secs_f64()
     };
     let mut pace = Pace::start(session, request.rounds)?;
     if pace.warms_up() {
@@ -58,7 +58,7 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     if request.json {
         let told = json!({
             "ranks": session.ranks(), "points": model.wavelength_um().len(), "work_points": model.work_points(),
-            "rounds": rates.len(), "spectra": request.spectra, "spectra_per_second": figures(&rates),
+            "rounds": rates.len(), "spectra": request.count, "spectra_per_second": figures(&rates),
         });
         say(&told.to_string())?;
     } else {

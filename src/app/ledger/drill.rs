@@ -16,8 +16,10 @@ use crate::app::session::Session;
 use crate::exit::Exit;
 use crate::files;
 use crate::ledger::merge::{self, Merged};
-use crate::ledger::{End, Hand, Lease, Ledger, LedgerError, Next, Tally, Work, Worker};
+use crate::ledger::{End, Hand, Ledger, LedgerError, Next, Tally, Work, Worker};
 use crate::rng::{Draw, Stream};
+
+pub use crate::ledger::Lease;
 
 pub(super) const COMMAND: &str = "drill";
 

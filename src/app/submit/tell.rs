@@ -11,7 +11,7 @@ use crate::app::CommandError;
 use crate::app::output::say;
 use crate::launch::{Planned, Site};
 
-#[expect(clippy::too_many_request, reason = "it tells all of what submit knows")]
+#[expect(clippy::too_many_arguments, reason = "it tells all of what submit knows")]
 pub(super) fn tell(
     request: &Request,
     site: &Site,
