@@ -49,9 +49,15 @@ impl Render for Table {
     fn render(&self) -> Markup {
         let grouped = self.columns.iter().any(|column| !column.group.is_empty());
         let right = |at: usize| self.columns.get(at).filter(|column| column.number && !grouped).map(|_| "n");
+        let look = match (grouped, self.wide) {
+            (false, false) => None,
+            (true, false) => Some("tests"),
+            (false, true) => Some("wide"),
+            (true, true) => Some("tests wide"),
+        };
         html! {
             div.scroll {
-                table.tests[grouped].wide[self.wide] {
+                table class=[look] {
                     @if grouped { (self.two_heads()) } @else {
                         thead { tr {
                             @for (at, column) in self.columns.iter().enumerate() { th class=[right(at)] { (column.head) } }

@@ -83,6 +83,18 @@ fn examples_go_through_json_with_what_is_not_known_as_null() {
     assert!(read.fits() && read.objects[1].truth[4].is_nan());
 }
 
+/// Simulated spectra may have no errors: then nothing can be told in standard deviations, but all points entered the fit.
+#[test]
+fn points_without_errors_are_counted_as_observed() {
+    let mut findings = retrieved();
+    let object = &mut findings.examples.as_mut().expect("there are examples").objects[0];
+    object.error.fill(0.0);
+    object.observed.fill(true);
+    object.observed[3] = false;
+    let (seen, all) = (object.observed.len() - 1, object.observed.len());
+    assert!(page(findings).contains(&format!("{seen} of {all} points were observed")));
+}
+
 /// One sample with all the weight, samples that are all alike, chi-squares that are no numbers.
 #[test]
 fn collapsed_samples_are_drawn_all_the_same() {
