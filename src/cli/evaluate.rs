@@ -8,18 +8,22 @@ use crate::app::evaluate::Request;
 
 /// Compare records, or retrieved parameters, with a reference.
 ///
-/// Maps: the reference is held in two halves; records are compared with the first, and the second half too, which gives the
-/// distance that equal sets have. A run's folder stands for RUN/samples, and its statistics and some maps are kept in it for
-/// `skyforge report`; those of a dataset go to --out alone.
+/// Generated maps: the reference is cut in two halves. The maps are compared with the first half, and so is the second half,
+/// which gives the distance that two equal sets have.
 ///
-/// A retrieval's table: each row is held against the true parameters of the record with its id. What is measured goes to
-/// --out, or to NAME.statistics.json beside the table; `skyforge report RUN` shows that of RUN/retrieval/table.parquet.
+/// Restored maps: each is compared with the map of the reference that has its id.
+///
+/// A retrieval's table: each row is compared with the true parameters of the record with its id.
+///
+/// A run folder stands for what its run made: RUN/samples, RUN/restored or RUN/retrieval/table.parquet. Its statistics, and some
+/// maps, are kept in it for `skyforge report`. Statistics of a dataset go to --out alone, those of a table to --out or to
+/// NAME.statistics.json beside it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   skyforge evaluate data/generated --against data/maps --out statistics.json
   skyforge evaluate runs/exogan/retrieval/table.parquet --against data/spectra --coverage")]
 pub struct Arguments {
-    /// A dataset, a run folder with samples, or a retrieval's .parquet file
+    /// A dataset, a run folder, or a retrieval's .parquet file
     records: PathBuf,
     /// The dataset they should be like, or that has the truth
     #[arg(long)]

@@ -9,10 +9,10 @@ use crate::app::inpaint::Request;
 
 /// Fill what is not known of maps or spectra.
 ///
-/// Latent numbers are fitted whose map or spectrum agrees with what is known, several times a record; the fit that agrees best fills
-/// the rest. OUT has the records of DATASET in their order, with their ids: what is known as it was, to the bit, and whole spectra
-/// with the parameters of their atmospheres, found where the mask does not give them. How far filled values are from those that
-/// DATASET has there is told, beside filling with the mean of what is known.
+/// A latent vector is fitted to what is known of each record, in several restarts; the one that agrees best fills the rest. OUT
+/// has the records of DATASET in their order, with their ids. What is known stays as it was, to the bit. Spectra are whole
+/// and have the parameters of their atmospheres, found where the mask does not give them. The log says how far filled values
+/// are from those that DATASET has there, and how far the mean of what is known would be.
 ///
 /// With --ledger any number of workers share the records: ranks, processes, tasks of an array. The same command joins the work or
 /// goes on with it; `skyforge ledger merge LEDGER --out OUT` writes the dataset.

@@ -49,7 +49,8 @@ pub struct LedgerArguments {
     /// Works on this ledger instead, with any other workers, and writes no result: `ledger merge` does
     #[arg(long, value_name = "LEDGER", conflicts_with = "out")]
     ledger: Option<PathBuf>,
-    /// Objects of a block of the ledger; 256 spectra or 16 maps where it is not given
+    /// Objects of a block of the ledger; where it is not given 256 spectra or 16 maps that are fitted, 1024 of what is not
+    /// fitted
     #[arg(long, requires = "ledger", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     objects_per_block: Option<u64>,
     /// Leaves the ledger by itself after so many minutes, as a signal would
@@ -78,7 +79,7 @@ pub struct FitArguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Preset {
-    /// From the embedder's latent numbers, where the run has one, by chi-square
+    /// From the embedder's latent vector, where the run has one, by chi-square
     Skyforge,
     /// As ExoGAN does it: 64 restarts from noise, 1001 iterations each, the sum of absolute differences
     Exogan,

@@ -9,8 +9,8 @@ use crate::app::restore::Request;
 
 /// Reconstruct the records of a dataset.
 ///
-/// OUT has the records of DATASET in their order, with their ids, labels and splits, as the run reconstructs them. How far they are
-/// from those of DATASET is told, beside the mean of each record. A reconstruction is the same on any number of ranks, and
+/// OUT has the records of DATASET in their order, with their ids, labels and splits, as the run reconstructs them. The log says how
+/// far they are from those of DATASET, and how far the mean of each record would be. A reconstruction is the same on any number of ranks, and
 /// whatever its neighbours are.
 ///
 /// With --ledger any number of workers share the records: ranks, processes, tasks of an array. The same command joins the

@@ -10,11 +10,11 @@ use crate::app::retrieve::{CALIBRATION_SPECTRA, Request};
 
 /// Retrieve the parameters of atmospheres from spectra.
 ///
-/// Latent numbers are fitted whose spectrum agrees with the observed one, many times an object, each time but the first to another draw from
-/// its errors; what the generator makes beside the spectrum are the parameters. Each restart weighs by its likelihood, in which the
-/// variance of the generator itself stands beside that of the errors: --calibrate measures it on simulated spectra that the run has
-/// not learned from, and how far off medians are by what the fit leaves of a spectrum, and how wide intervals must be. TABLE gets a row
-/// an object, NAME.samples.parquet beside it the samples.
+/// A latent vector is fitted to each spectrum, in several restarts: the first fits the spectrum as it was observed, each other one
+/// a draw from its errors. The generator makes the parameters beside the spectrum. A restart weighs by its likelihood, in which
+/// the variance of the generator is added to that of the errors. --calibrate measures that variance on simulated spectra that
+/// the run has not learned from; it also measures by how much medians must be moved and how wide intervals must be. TABLE
+/// gets a row an object, NAME.samples.parquet beside it a row a sample.
 ///
 /// With --ledger any number of workers share the objects: ranks, processes, tasks of an array. The same command joins the work or
 /// goes on with it; `skyforge ledger merge LEDGER --out TABLE` writes the table.
