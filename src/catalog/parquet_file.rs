@@ -41,8 +41,11 @@ const NAME: &[u8; 8] = b"skytable";
 const HEAD: usize = 20;
 /// Key of our own metadata.
 const KEY: &str = "skyforge";
-/// Rows of a group: what a reader can take at once.
-const GROUP: usize = 1 << 16;
+/// Rows of a group at most, and bytes of its values: what a writer holds and a reader takes at once.
+const GROUP_ROWS: usize = 1 << 16;
+const GROUP_BYTES: usize = 4 << 20;
+/// Rows that become columns at once.
+const ROWS_AT_ONCE: usize = 1 << 10;
 const PIECE: usize = 1 << 16;
 const WRITTEN_AT_ONCE: usize = 1 << 20;
 
@@ -69,8 +72,9 @@ pub fn is_parquet(path: &Path) -> bool {
 /// Writes a table, whole or not at all.
 pub fn write(path: &Path, table: &Table) -> Result<(), TableError> {
     write_by(path, table, |writer| {
-        for start in (0..table.rows()).step_by(GROUP) {
-            let rows = start..(start + GROUP).min(table.rows());
+        let group = rows_of_group(table);
+        for start in (0..table.rows()).step_by(group) {
+            let rows = start..(start + group).min(table.rows());
             put_group(writer, table, rows).map_err(TableError::file(path))?;
         }
         Ok(((), table.metadata().clone()))
@@ -86,22 +90,39 @@ pub fn write_rows<R, T, E: From<TableError>>(
     to_table: impl Fn(&[R], Metadata) -> Table,
     fill: impl FnOnce(&mut dyn FnMut(R) -> Result<(), TableError>) -> Result<(T, Metadata), E>,
 ) -> Result<T, E> {
-    write_by(path, &to_table(&[], Metadata::new()), |writer| {
-        let mut rows = Vec::new();
-        let mut put = |rows: &mut Vec<R>| {
-            let group = put_group(writer, &to_table(rows, Metadata::new()), 0..rows.len());
+    let mut group = to_table(&[], Metadata::new());
+    let most = rows_of_group(&group);
+    write_by(path, &group.clone(), |writer| {
+        let mut rows = Vec::with_capacity(ROWS_AT_ONCE);
+        let mut put = |rows: &mut Vec<R>, last: bool| {
+            group.append(to_table(rows, Metadata::new()));
             rows.clear();
-            group.map_err(TableError::file(path))
+            if group.rows() == most || (last && group.rows() > 0) {
+                put_group(writer, &group, 0..group.rows()).map_err(TableError::file(path))?;
+                group.clear();
+            }
+            Ok(())
         };
         let filled = fill(&mut |row| {
             rows.push(row);
-            if rows.len() == GROUP { put(&mut rows) } else { Ok(()) }
+            if rows.len() == ROWS_AT_ONCE { put(&mut rows, false) } else { Ok(()) }
         })?;
-        if !rows.is_empty() {
-            put(&mut rows)?;
-        }
+        put(&mut rows, true)?;
         Ok(filled)
     })
+}
+
+/// Rows of a group of a table with these columns: a power of two, and a multiple of those that become columns at once.
+fn rows_of_group(like: &Table) -> usize {
+    let width = |column: &Column| match column.values {
+        Values::Bool(_) => 1,
+        Values::F32(_) => 4,
+        Values::U64(_) | Values::F64(_) => 8,
+        Values::Utf8(_) => 32,
+    };
+    let width = like.columns().iter().map(width).sum::<usize>().max(1);
+    let rows = (GROUP_BYTES / width).clamp(ROWS_AT_ONCE, GROUP_ROWS);
+    1 << rows.ilog2()
 }
 
 /// What a table's groups are put into.

@@ -94,6 +94,35 @@ impl Table {
         self.columns.first().map_or(0, |column| column.values.len())
     }
 
+    /// Adds the rows of `other`, which has the same columns.
+    pub(super) fn append(&mut self, other: Self) {
+        for (column, more) in self.columns.iter_mut().zip(other.columns) {
+            match (&mut column.values, more.values) {
+                (Values::U64(values), Values::U64(more)) => values.extend(more),
+                (Values::F32(values), Values::F32(more)) => values.extend(more),
+                (Values::F64(values), Values::F64(more)) => values.extend(more),
+                (Values::Bool(values), Values::Bool(more)) => values.extend(more),
+                (Values::Utf8(values), Values::Utf8(more)) => values.extend(more),
+                (values, more) => {
+                    panic!("`{}` is of {}, and more of it of {}", column.name, values.kind(), more.kind())
+                }
+            }
+        }
+    }
+
+    /// Takes all rows out; the memory stays.
+    pub(super) fn clear(&mut self) {
+        for column in &mut self.columns {
+            match &mut column.values {
+                Values::U64(values) => values.clear(),
+                Values::F32(values) => values.clear(),
+                Values::F64(values) => values.clear(),
+                Values::Bool(values) => values.clear(),
+                Values::Utf8(values) => values.clear(),
+            }
+        }
+    }
+
     /// Metadata of the whole table.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata

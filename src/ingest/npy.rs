@@ -117,7 +117,10 @@ fn shape(text: &str) -> Result<Vec<usize>, String> {
     let inside = inside.ok_or("`shape` is no tuple")?;
     let lengths = inside.split(',').map(str::trim).filter(|length| !length.is_empty());
     let read = |length: &str| {
-        length.trim_end_matches('L').parse().map_err(|_| format!("`shape` has the length `{length:.20}`, expected a whole number"))
+        length
+            .trim_end_matches('L')
+            .parse()
+            .map_err(|_| format!("`shape` has the length `{length:.20}`, expected a whole number"))
     };
     lengths.map(read).collect()
 }

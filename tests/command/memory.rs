@@ -7,7 +7,9 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::made_spectra;
 use crate::program::{CONFIG, arg, children, command, signal, simulated};
+use crate::trained::{self, Scene};
 
 /// Latent numbers of a small and of a large generator.
 const LATENT: [u64; 2] = [512, 8704];
@@ -141,4 +143,46 @@ fn assert_no_growth(steps: usize) {
     }
     // The environment is heard: there nothing that was freed is held.
     assert!(returned[1].iter().max() < kept[1].iter().min(), "{returned:?} is less than {kept:?}");
+}
+
+/// The most memory of a process so far, in bytes; none where it has ended.
+fn peak_of(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok().map(|kib: u64| 1024 * kib)
+}
+
+/// The most memory of each rank of a retrieval of the first `count` of `spectra`.
+fn peaks(scene: &Scene, spectra: &Path, count: u64) -> Vec<u64> {
+    let (records, table) = (format!("0..{count}"), scene.place.join(format!("{count}.parquet")));
+    let words = ["retrieve", arg(&scene.run), arg(spectra), "--records", &records, "--out", arg(&table)];
+    let ranks = if cfg!(feature = "mpi") { 2 } else { 1 };
+    let sets = ["--set", "restarts=2", "--set", "iterations=8", "--set", "slots=64"];
+    let mut program = command(ranks, &[&words[..], &sets].concat());
+    let mut child = program.stderr(std::process::Stdio::null()).spawn().expect("it starts");
+    let mut peaks = Vec::new();
+    while child.try_wait().expect("it is ours").is_none() {
+        let processes = if ranks == 1 { vec![child.id()] } else { children(child.id()) };
+        let here: Vec<u64> = processes.into_iter().filter_map(peak_of).collect();
+        if here.len() == ranks {
+            peaks = here;
+        }
+        sleep(Duration::from_millis(2));
+    }
+    assert!(child.wait().expect("it ends").success() && table.is_file());
+    peaks
+}
+
+/// Each rank once held all posteriors, and read all records again.
+#[test]
+#[ignore = "two minutes: twenty thousand spectra"]
+fn a_retrieval_of_many_spectra_takes_the_memory_of_one_of_few() {
+    let scene = trained::on_spectra();
+    let spectra = scene.place.join("many");
+    made_spectra::write(&spectra, "exogan", 20_000, |_, _| ());
+    let (few, many) = (peaks(&scene, &spectra, 1000), peaks(&scene, &spectra, 20_000));
+    eprintln!("{few:?} bytes for 1000 spectra, {many:?} for 20000");
+    for (few, many) in few.iter().zip(&many) {
+        assert!(*many as f64 <= 1.05 * *few as f64, "{few} bytes for 1000 spectra, {many} for 20000");
+    }
 }

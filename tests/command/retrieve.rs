@@ -65,24 +65,55 @@ fn some_records_are_retrieved_as_among_all() {
     assert_eq!(read(&all)[5..], read(&some)[..]);
 }
 
+/// Sends and receives of rank 0 of 2 in a command.
+#[cfg(feature = "mpi")]
+fn messages(words: &[&str]) -> u64 {
+    let output = crate::program::command(2, words).env("SKYFORGE_LOG", "debug").output();
+    let output = output.expect("mpirun can be started");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    let line = text.lines().find_map(|line| line.strip_suffix(" sends and receives on this rank"));
+    line.expect("it is told").trim_start_matches("debug: ").parse().expect("a number")
+}
+
 /// Ranks once agreed after each record of a calibration.
 #[cfg(feature = "mpi")]
 #[test]
 fn a_calibration_sends_as_many_messages_for_many_spectra_as_for_few() {
     let scene = trained::on_spectra();
-    let messages = |count: &str| -> u64 {
+    let of = |count: &str| {
         let table = scene.place.join(format!("{count}.parquet"));
         let words = ["retrieve", arg(&scene.run), arg(&scene.data), "--records", "0..4", "--out", arg(&table)];
         let more = ["--calibrate", arg(&scene.data), "--calibration-count", count];
-        let output =
-            crate::program::command(2, &[&words[..], &more, &QUICK].concat()).env("SKYFORGE_LOG", "debug").output();
-        let output = output.expect("mpirun can be started");
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{text}");
-        let line = text.lines().find_map(|line| line.strip_suffix(" sends and receives on this rank"));
-        line.expect("it is told").trim_start_matches("debug: ").parse().expect("a number")
+        messages(&[&words[..], &more, &QUICK].concat())
     };
-    assert_eq!(messages("16"), messages("48"));
+    assert_eq!(of("16"), of("48"));
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn a_retrieval_sends_as_many_messages_for_many_spectra_as_for_few() {
+    let scene = trained::on_spectra();
+    let of = |records: &str| {
+        let table = scene.place.join(format!("{records}.parquet"));
+        let words = ["retrieve", arg(&scene.run), arg(&scene.data), "--records", records, "--out", arg(&table)];
+        messages(&[&words[..], &QUICK].concat())
+    };
+    assert_eq!(of("0..4"), of("0..64"));
+}
+
+#[test]
+fn more_ranks_than_spectra_and_no_examples_leave_the_same_table() {
+    let scene = trained::on_spectra();
+    let retrieved = |ranks: usize, name: &str, examples: &str| {
+        let (table, fits) = (scene.place.join(format!("{name}.parquet")), scene.place.join(format!("{name}-fits")));
+        let words = ["retrieve", arg(&scene.run), arg(&scene.data), "--records", "5..6", "--out", arg(&table)];
+        let more = ["--fits", arg(&fits), "--examples", examples];
+        must(ranks, &[&words[..], &more, &QUICK].concat());
+        (fs::read(table).expect("a table"), fs::read(fits.join("shard-00000.h5")).expect("spectra"))
+    };
+    let ranks = *trained::worlds().last().expect("one");
+    assert!(retrieved(1, "one", "0") == retrieved(ranks, "more", "9"));
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn rows_that_come_one_by_one_are_the_bytes_of_the_whole_table() {
         |rows: &[u64], metadata| Table::new(metadata, vec![Column::new("id", "1", "", Values::U64(rows.to_vec()))]);
     let folder = tempfile::tempdir().unwrap();
     let [whole, one_by_one] = ["whole.parquet", "rows.parquet"].map(|name| folder.path().join(name));
-    for count in [0, 5, 1 << 20, (2 << 20) + 1] {
+    for count in [0, 5, 1 << 10, 1 << 16, (1 << 17) + 1] {
         let (rows, metadata): (Vec<u64>, _) =
             ((0..count).map(|row| row * row).collect(), every_type().metadata().clone());
         parquet_file::write(&whole, &to_table(&rows, metadata.clone())).unwrap();

@@ -51,7 +51,10 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         (npy("<c8", "False", "(2, 2)", &[0; 32]), format!("header: `descr` is '<c8', {kinds}")),
         (npy("<f4\nand more", "False", "(2, 2)", &[0; 16]), "header: is no line of text".into()),
         (npy("<f4", "False", "(4,)", &[0; 16]), "header: `shape` is [4], expected [h, w] or [n, h, w]".into()),
-        (npy("<f4", "False", "(2, -2)", &[0; 16]), "header: `shape` has the length `-2`, expected a whole number".into()),
+        (
+            npy("<f4", "False", "(2, -2)", &[0; 16]),
+            "header: `shape` has the length `-2`, expected a whole number".into(),
+        ),
         (npy("<f4", "False", "(2, 0, 2)", &[0; 16]), "holds maps of shape [2, 0, 2], expected no 0".into()),
         (
             npy("<f4", "False", "(2, 2)", &[0; 15]),
