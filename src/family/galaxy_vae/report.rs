@@ -88,7 +88,7 @@ fn cards(found: &RestorationStatistics, unit: &str) -> Vec<Card> {
     ]
 }
 
-/// Originals and restored maps on one colour scale, and what they differ by.
+/// Originals and restored maps on one colour scale, and their differences on another.
 fn images(originals: Option<&Examples>, restored: Option<&Examples>, label: &str) -> Vec<Block> {
     let [original, made] = [originals, restored].map(|maps| maps.and_then(Examples::maps));
     let Some((left, side)) = original else {
@@ -104,15 +104,21 @@ fn images(originals: Option<&Examples>, restored: Option<&Examples>, label: &str
         side,
         scales,
     };
-    vec![Block::Images(ImageGrid {
-        title: String::new(),
-        panels: vec![
-            panel("Originals", "original maps", left, true),
-            panel("Restored", "restored maps", right, false),
-            panel("Restored minus original", "differences", difference, false),
-        ],
-        label: format!("{label}; one scale for all"),
-    })]
+    let grid = |title: &str, panels: Vec<ImagePanel>, label: String| {
+        Block::Images(ImageGrid { title: title.into(), panels, label })
+    };
+    vec![
+        grid(
+            "",
+            vec![panel("Originals", "original maps", left, true), panel("Restored", "restored maps", right, false)],
+            format!("{label}; one scale for both"),
+        ),
+        grid(
+            "Restored minus original",
+            vec![panel("", "differences", difference, true)],
+            format!("{label}; a scale of its own"),
+        ),
+    ]
 }
 
 fn errors(found: &RestorationStatistics, unit: &str) -> Table {

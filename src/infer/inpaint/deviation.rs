@@ -69,12 +69,13 @@ impl Deviation {
         }
         let modality = header.modality();
         let (scale, unit) = match modality.kind {
-            Kind::Map | Kind::Cutout => (1.0, modality.unit.as_str()),
-            Kind::Spectrum => (1e6, "ppm"),
+            Kind::Map | Kind::Cutout if modality.unit == "1" => (1.0, String::new()),
+            Kind::Map | Kind::Cutout => (1.0, format!("{} ", modality.unit)),
+            Kind::Spectrum => (1e6, "ppm ".into()),
         };
         let root = |squares: f64| scale * (squares / values as f64).sqrt();
         log::info!(
-            "{values} values {what}, off by {:.4} {unit} (root mean square) from those of the dataset; the mean of {beside} would be off by {:.4}",
+            "{values} values {what}, off by {:.4} {unit}(root mean square) from those of the dataset; the mean of {beside} would be off by {:.4}",
             root(made),
             root(mean)
         );
