@@ -64,10 +64,6 @@ const COLUMNS: &str = "columns";
 pub fn run(session: &Session, request: &Request, numbers: Numbers) -> Result<Exit, CommandError> {
     let begun = Instant::now();
     let application = Application::open(session, &request.run, &request.which, &request.dataset)?;
-    if let Some(folder) = request.out.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())
-    {
-        session.agree(files::create_folder(folder).map_err(CommandError::io(folder)))?;
-    }
     let model = application.model(session, Precision::Fp32)?;
     let (output, cannot, wanted) = match numbers {
         Numbers::Features => (model.embedding(), "computes no features", "a run with an embedder or an encoder"),
@@ -76,6 +72,10 @@ pub fn run(session: &Session, request: &Request, numbers: Numbers) -> Result<Exi
         }
     };
     let output = output.ok_or_else(|| application.trained.cannot(&request.run, cannot, wanted))?;
+    if let Some(folder) = request.out.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())
+    {
+        session.agree(files::create_folder(folder).map_err(CommandError::io(folder)))?;
+    }
     let map = ColumnMap::new(&output);
     let metadata = metadata(&application, numbers);
     let records = 0..application.dataset.manifest().count;

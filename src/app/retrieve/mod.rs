@@ -100,7 +100,10 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let objects = plan.objects.clone();
     let extras = match &request.workers.ledger {
         Some(_) => Extras::default(),
-        None => Extras { best_depths: fits.is_some(), examples: objects.start..objects.start + request.examples },
+        None => Extras {
+            best_depths: fits.is_some(),
+            examples: objects.start..objects.start.saturating_add(request.examples),
+        },
     };
     let retrieve = Retrieve::new(fit, &plan.observer, plan.wavelength_um(), reader, extras);
     if request.workers.ledger.is_some() {
