@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use super::CommandError;
 use super::apply::{Application, LedgerRequest};
 use super::provenance::PROGRAM;
 use super::session::Session;
 use super::trained::Which;
-use super::{CommandError, table_output};
-use crate::catalog::{Column, Metadata, Table, Values, parquet_file};
+use crate::catalog::{Column, Metadata, Table, Values, parquet_file, write_by_ranks};
 use crate::exit::Exit;
 use crate::files;
 use crate::infer::OutputColumn;
@@ -66,10 +66,14 @@ pub fn run(session: &Session, request: &Request, numbers: Numbers) -> Result<Exi
     let application = Application::open(session, &request.run, &request.which, &request.dataset)?;
     let model = application.model(session, Precision::Fp32)?;
     let (output, cannot, wanted) = match numbers {
-        Numbers::Features => (model.embedding(), "computes no features", "a run with an embedder or an encoder"),
-        Numbers::Predictions => {
-            (model.prediction(), "predicts nothing", "a run of a supervised model, or of spectra with an embedder")
+        Numbers::Features => {
+            (model.embedding(&application.dataset), "computes no features", "a run with an embedder or an encoder")
         }
+        Numbers::Predictions => (
+            model.prediction(&application.dataset),
+            "predicts nothing",
+            "a run of a supervised model, or of spectra with an embedder",
+        ),
     };
     let output = output.ok_or_else(|| application.trained.cannot(&request.run, cannot, wanted))?;
     if let Some(folder) = request.out.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())
@@ -84,8 +88,8 @@ pub fn run(session: &Session, request: &Request, numbers: Numbers) -> Result<Exi
         return application.map_on_ledger(session, &map, work, &request.workers);
     };
     let run = run_of_rank(&records, session.rank(), session.ranks());
-    table_output::write(
-        session,
+    write_by_ranks(
+        session.comm(),
         out,
         |fill| {
             write(out, &output.columns, |put| {

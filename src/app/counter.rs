@@ -1,4 +1,4 @@
-//! How far a verb that makes or reads many records is: rank 0 tells of its own share, a worker of the whole ledger.
+//! How far a command that makes or reads many records is: rank 0 tells of its own share, a worker of the whole ledger.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

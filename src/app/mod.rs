@@ -34,7 +34,6 @@ mod proof;
 mod provenance;
 mod session;
 mod shards;
-mod table_output;
 pub mod trained;
 
 pub use end::{is_first_task, run_alone, run_in_any_world, run_on_ranks, run_once};

@@ -70,8 +70,11 @@ pub fn write_evenly(
         let mut handed = Ok(());
         for rank in comm.rank() + 1..comm.ranks() {
             let run = run_of(rank);
-            if run.is_empty() || run.start >= end {
+            if run.start >= end {
                 break;
+            }
+            if run.is_empty() {
+                continue; // more ranks than records
             }
             // Whoever sends waits until it is taken, so all is taken whatever becomes of it.
             let records: Vec<Record> =

@@ -1,4 +1,4 @@
-//! A trained run as verbs find it: which checkpoint, which weights, and what the networks learned from.
+//! A trained run as commands find it: which checkpoint, which weights, and what the networks learned from.
 
 use std::path::Path;
 

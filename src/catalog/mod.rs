@@ -1,8 +1,10 @@
 //! Catalogues: tables with a row an object, as Parquet files that pandas opens.
 
+pub mod by_ranks;
 pub mod parquet_file;
 pub mod table;
 
+pub use by_ranks::write_by_ranks;
 pub use table::{Column, Metadata, Table, Values};
 
 use std::io;

@@ -23,7 +23,7 @@ pub struct Completions {
 #[command(after_help = "Example:
   skyforge man --out ~/.local/share/man/man1")]
 pub struct Man {
-    /// A folder, which must be there, for the pages of all verbs
+    /// A folder, which must be there, for the pages of all commands
     #[arg(long)]
     out: Option<PathBuf>,
 }

@@ -6,7 +6,7 @@ use tch::{Device, Tensor};
 
 use super::Networks;
 use super::columns::BatchOutput;
-use crate::data::Batch;
+use crate::data::{Batch, Dataset};
 use crate::rng::Draw;
 
 /// Networks at work. Each ability is there where the model has it.
@@ -21,13 +21,13 @@ pub trait TrainedModel {
         None
     }
 
-    /// Computes features of records.
-    fn embedding(&self) -> Option<BatchOutput<'_>> {
+    /// Computes features of the records of a dataset, which are such as it learned from.
+    fn embedding(&self, _dataset: &Dataset) -> Option<BatchOutput<'_>> {
         None
     }
 
-    /// Predicts quantities of records that it is given.
-    fn prediction(&self) -> Option<BatchOutput<'_>> {
+    /// Predicts quantities of the records of a dataset, which are such as it learned from.
+    fn prediction(&self, _dataset: &Dataset) -> Option<BatchOutput<'_>> {
         None
     }
 

@@ -21,13 +21,13 @@ pub struct Job {
     pub stages: Vec<Stage>,
 }
 
-/// One verb of the program, as one or more batch jobs.
+/// One command of the program, as one or more batch jobs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// Its name.
     pub name: String,
-    /// The verb and its arguments; `$CAMPAIGN` is the campaign's folder, other paths are seen from where `submit` is called.
+    /// The command and its arguments; `$CAMPAIGN` is the campaign's folder, other paths are seen from where `submit` is called.
     pub command: String,
     /// The file that is there when the stage is done: of a dataset its manifest.toml, of a training its outcome.toml (which must
     /// say so), of an array its ledger.toml (whose ledger must be finished).

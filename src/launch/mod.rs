@@ -1,6 +1,6 @@
 //! From what is wanted (a job file) and what a cluster is (a site file) to batch scripts, their order, and what SLURM says of them.
 //!
-//! This room starts no work itself and knows no verb: `command/submit` joins it to what a stage's words mean.
+//! This room starts no work itself and knows no command: `app/submit` joins it to what a stage's words mean.
 
 mod amount;
 pub mod campaign;

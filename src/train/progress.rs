@@ -40,6 +40,8 @@ pub struct Progress {
     told: Option<Instant>,
     /// The newest line, where it was not written.
     untold: Option<String>,
+    /// Whether the line of the last position was written; others may have come there first, and then each step is at it.
+    ended: bool,
 }
 
 enum Sink {
@@ -66,7 +68,7 @@ impl Progress {
     }
 
     fn with_sink(task: Task, sink: Sink, now: Instant) -> Self {
-        Self { task, sink, seen: VecDeque::from([(now, task.start)]), told: None, untold: None }
+        Self { task, sink, seen: VecDeque::from([(now, task.start)]), told: None, untold: None, ended: false }
     }
 
     /// The task is at `position`.
@@ -82,7 +84,8 @@ impl Progress {
                 bar.set_position(position);
                 bar.set_message(line);
             }
-            Sink::Lines(out) if due || position >= self.task.total => {
+            Sink::Lines(out) if due || (position >= self.task.total && !self.ended) => {
+                self.ended = position >= self.task.total;
                 write_line(out, &line);
                 self.told = Some(now);
                 self.untold = None;

@@ -90,6 +90,11 @@ fn a_run_that_cannot_and_records_of_another_kind_are_refused_in_a_line() {
     check("restore", &maps, &maps.data, &format!("{kind}reconstructs no records, expected a run of an autoencoder"));
     check("embed", &spectra, &maps.data, "holds maps, expected spectra");
     check("restore", &maps, &spectra.data, "holds spectra, expected maps");
+    let unseen = spectra.place.join("unseen");
+    trained::observed(&unseen, 8, |number, _| number != 3);
+    for command in ["embed", "predict"] {
+        check(command, &spectra, &unseen, "unseen: object 7003: none of its 0 observed points is known");
+    }
     let other = spectra.place.join("other");
     made_spectra::write(&other, "exogan-362", 4, |_, _| ());
     check("predict", &spectra, &other, "has 362 points");

@@ -203,9 +203,12 @@ fn the_report_of_a_run_shows_its_retrieval() {
     assert_eq!(json(&within.join("table.statistics.json"))["family"], "spectra_gan");
     assert!(page.contains("<section id=\"accuracy\">") && page.contains("Rank of the truth"));
     assert!(page.contains("true ones of all records of dataset"));
-    fs::write(within.join("examples.json"), "{\"parameters\": [], \"objects\": 3}").expect("the disk has room");
+    fs::write(within.join("table.examples.json"), "{\"parameters\": [], \"objects\": 3}").expect("the disk has room");
     let output = run(1, &["report", arg(&run_folder)]);
     assert_eq!(output.status.code(), Some(65), "{output:?}");
     let (_, line) = refused(&["report", arg(&run_folder)]);
-    assert!(line.contains("examples.json") && line.contains("expected what `skyforge retrieve` writes"), "{line}");
+    assert!(
+        line.contains("table.examples.json") && line.contains("expected what `skyforge retrieve` writes"),
+        "{line}"
+    );
 }

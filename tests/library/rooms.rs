@@ -36,7 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("infer", &["data", "nn", "checkpoint", "comm", "ledger"]),
     ("objective", &["data", "nn", "infer"]),
     ("train", &["data", "nn", "objective", "infer", "comm", "optim", "checkpoint"]),
-    ("catalog", &[]),
+    ("catalog", &["comm"]),
     ("report", &["statistics"]),
     // What is true of one family alone; no family imports another.
     (

@@ -19,7 +19,7 @@ fn refused(changes: &[(&str, &str)], words: &[&str]) -> (i32, String) {
 }
 
 #[test]
-fn a_stages_words_are_checked_by_the_verb_itself() {
+fn a_stages_words_are_checked_by_the_command_itself() {
     let train = "--run $CAMPAIGN/run --data $CAMPAIGN/spectra";
     for (from, to, said) in [
         (
@@ -45,7 +45,7 @@ fn a_stages_words_are_checked_by_the_verb_itself() {
         (
             "--ledger $CAMPAIGN/ledger --objects-per-block 4",
             "",
-            "stage `retrieve`: `array` is 3, expected a verb that works on a --ledger",
+            "stage `retrieve`: `array` is 3, expected a command that works on a --ledger",
         ),
         ("after          = [\"simulate\"]", "", "spectra"),
         (

@@ -18,7 +18,7 @@ use super::session::Session;
 use super::trained::Which;
 use crate::exit::Exit;
 use crate::family::spectra_gan::SpectrumMask;
-use crate::family::spectra_gan::retrieval::{Extras, Reader, Retrieve};
+use crate::family::spectra_gan::retrieval::{Extras, Reader, Retrieve, RetrieveRows};
 use crate::infer::latent_fit::LatentFit;
 use crate::ledger::Work;
 use crate::rng::Draw;
@@ -114,7 +114,7 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
             objects_per_block: request.workers.objects_per_block.unwrap_or(OBJECTS_PER_BLOCK),
             description: toml::Table::try_from(&metadata).expect("metadata are a table without nulls"),
         };
-        return plan.application.map_on_ledger(session, &retrieve, work, &request.workers);
+        return plan.application.map_on_ledger(session, &RetrieveRows(retrieve), work, &request.workers);
     }
     let fitting = Instant::now();
     output::write(session, &plan, &retrieve, fits.as_ref(), metadata)?;

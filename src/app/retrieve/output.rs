@@ -3,21 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use super::plan::Plan;
+use serde::{Deserialize, Serialize};
+
 use crate::app::CommandError;
 use crate::app::apply::Application;
 use crate::app::output_dataset::OutputDataset;
 use crate::app::session::Session;
-use crate::app::{shards, table_output};
+use crate::app::shards;
 use crate::atmosphere::QUANTITIES;
-use crate::catalog::Metadata;
+use crate::catalog::{Metadata, write_by_ranks};
 use crate::data::{Header, Record, split};
 use crate::family::spectra_gan::observation::whole;
 use crate::family::spectra_gan::report::examples::{ExampleObject, ExampleParameter, RetrievalExamples};
 use crate::family::spectra_gan::retrieval::{Retrieve, Retrieved, RetrievedObject, table};
 use crate::files;
 use crate::infer::map_records::run_of_rank;
-use crate::ledger::Ledger;
 use crate::ledger::merge::{Finished, Merged};
+use crate::ledger::{self, Ledger};
 
 /// Writes what `retrieve` makes of the objects of `plan`, as it comes. Called by all ranks.
 ///
@@ -30,12 +32,13 @@ pub fn write(
     metadata: Metadata,
 ) -> Result<(), CommandError> {
     let header = header(plan, &metadata);
-    let mut beside = Beside::default();
+    let mut summary = Summary::default();
     let make = |hand: &mut dyn FnMut(Record) -> Result<(), CommandError>| {
-        table_output::write(
-            session,
+        write_by_ranks(
+            session.comm(),
             &plan.out,
             |fill| {
+                forget_examples(&plan.out)?;
                 table::write(&plan.out, |put| {
                     fill(&mut |Retrieved { row, samples }| Ok(put(row, samples)?))?;
                     Ok(((), metadata))
@@ -45,7 +48,7 @@ pub fn write(
                 let run = run_of_rank(&plan.objects, session.rank(), session.ranks());
                 plan.application.map(session, retrieve, run, |object| {
                     let RetrievedObject { retrieved, truth, best_depths, example } = object;
-                    beside.add(&retrieved, &truth, example);
+                    summary.add(&retrieved, &truth, example);
                     if fits.is_some() {
                         let labels = retrieved.row.parameters.iter().map(|interval| interval.median).collect();
                         hand(Record { id: retrieved.row.id, values: best_depths, labels })?;
@@ -59,7 +62,7 @@ pub fn write(
         Some(fits) => shards::write_evenly(session, fits, header, |_, hand| make(hand))?,
         None => make(&mut |_| Ok(()))?,
     }
-    beside.write(session, &examples_path(&plan.out))
+    summary.write(session, &examples_path(&plan.out))
 }
 
 /// Header of the dataset of best fits: the ids of the objects, with their medians as labels.
@@ -77,15 +80,24 @@ fn examples_path(out: &Path) -> PathBuf {
     out.with_extension("examples.json")
 }
 
-/// What is told of a retrieval beside its table.
-#[derive(Default)]
-struct Beside {
+/// Removes the objects of the table that `out` was before, which are not those of the table that it will be.
+fn forget_examples(out: &Path) -> Result<(), CommandError> {
+    let path = examples_path(out);
+    match files::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(CommandError::io(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// What a retrieval tells beside its table.
+#[derive(Default, Serialize, Deserialize)]
+struct Summary {
     examples: Vec<ExampleObject>,
     /// Of each parameter, the sum of |median - truth| over objects whose truth is known, and their number.
     errors: [(f64, u64); QUANTITIES.len()],
 }
 
-impl Beside {
+impl Summary {
     fn add(&mut self, retrieved: &Retrieved, truth: &[f32], example: Option<ExampleObject>) {
         let intervals = &retrieved.row.parameters;
         for ((sum, count), (interval, truth)) in self.errors.iter_mut().zip(intervals.iter().zip(truth)) {
@@ -99,20 +111,23 @@ impl Beside {
 
     /// Says the errors over all ranks, and writes all examples to `path`: as many as were asked for.
     fn write(self, session: &Session, path: &Path) -> Result<(), CommandError> {
-        let mine = postcard::to_stdvec(&(self.errors, self.examples)).expect("they are numbers");
-        let (mut errors, mut objects) = ([(0.0, 0_u64); QUANTITIES.len()], Vec::new());
-        for bytes in session.comm().gather(&mine) {
-            let (its, examples): ([(f64, u64); QUANTITIES.len()], Vec<ExampleObject>) =
-                postcard::from_bytes(&bytes).expect("what a rank wrote can be read");
-            for ((sum, count), (more, others)) in errors.iter_mut().zip(its) {
-                *sum += more;
-                *count += others;
+        let comm = session.comm();
+        if comm.rank() > 0 {
+            comm.send_bytes(0, &postcard::to_stdvec(&self).expect("it is numbers"));
+            return session.agree(Ok::<(), CommandError>(()));
+        }
+        let mut all = self;
+        for rank in 1..comm.ranks() {
+            let more: Self = postcard::from_bytes(&comm.receive_bytes(rank)).expect("it is what a rank wrote");
+            for ((sum, count), (its, known)) in all.errors.iter_mut().zip(more.errors) {
+                *sum += its;
+                *count += known;
             }
-            objects.extend(examples);
+            all.examples.extend(more.examples);
         }
         let known: Vec<String> = QUANTITIES
             .iter()
-            .zip(errors)
+            .zip(all.errors)
             .filter(|(_, (_, count))| *count > 0)
             .map(|(quantity, (sum, count))| format!("{} {:.3} {}", quantity.name, sum / count as f64, quantity.unit))
             .collect();
@@ -122,10 +137,9 @@ impl Beside {
         let parameters = QUANTITIES
             .iter()
             .map(|quantity| ExampleParameter { name: quantity.name.into(), unit: quantity.unit.into() });
-        let examples = RetrievalExamples { parameters: parameters.collect(), objects };
+        let examples = RetrievalExamples { parameters: parameters.collect(), objects: all.examples };
         let text = serde_json::to_string(&examples).expect("examples are numbers");
-        let write = || files::write_whole(path, text.as_bytes()).map_err(CommandError::io(path));
-        session.agree(if session.rank() == 0 { write() } else { Ok(()) })
+        session.agree(files::write_whole(path, text.as_bytes()).map_err(CommandError::io(path)))
     }
 }
 
@@ -138,15 +152,15 @@ pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merg
     if let Some(folder) = out.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         files::create_folder(folder).map_err(CommandError::io(folder))?;
     }
+    forget_examples(out)?;
     table::write(out, |hand| {
         let merged = finished.merge(|object, outcome| {
             next();
             let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `ledger status`
-            let found: RetrievedObject = postcard::from_bytes(&payload).map_err(|fault| CommandError::Wrong {
-                path: ledger.folder().to_owned(),
+            let Retrieved { row, samples } = postcard::from_bytes(&payload).map_err(|fault| CommandError::Wrong {
+                path: ledger.folder().join(ledger::FILE_NAME),
                 fault: format!("object {object}: {fault}, expected what this program retrieves"),
             })?;
-            let Retrieved { row, samples } = found.retrieved;
             Ok::<(), CommandError>(hand(row, samples)?)
         })?;
         if merged.quarantined > 0 {

@@ -50,7 +50,9 @@ impl Plan {
         let objects = within(request.records.clone(), dataset.manifest().count)?;
         let out = request.out.clone().unwrap_or_else(|| request.run.join("retrieval/table.parquet"));
         let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty() && request.workers.ledger.is_none());
-        session.agree(folder.map_or(Ok(()), files::create_folder).map_err(CommandError::io(&out)))?;
+        if let Some(folder) = folder {
+            session.agree(files::create_folder(folder).map_err(CommandError::io(folder)))?;
+        }
         let application = Application { trained, dataset };
         Ok(Self { application, aspa, settings, mask, observer, objects, out })
     }

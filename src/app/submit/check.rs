@@ -43,7 +43,7 @@ fn check_command(job: &Job, stage: &Stage, folder: &Path, read: ReadStage) -> Re
     if stage.array > 0 {
         let Some(ledger) = &command.ledger else {
             return Err(CommandError::Usage(format!(
-                "`array` is {}, expected a verb that works on a --ledger",
+                "`array` is {}, expected a command that works on a --ledger",
                 stage.array
             )));
         };

@@ -5,7 +5,7 @@
 use tch::{Device, Tensor, nn};
 
 use super::network::Autoencoder;
-use crate::data::{Batch, Encoding, Record};
+use crate::data::{Batch, Dataset, Encoding, Record};
 use crate::infer::columns::{BatchOutput, OutputColumn};
 use crate::infer::map_records::BatchModel;
 use crate::infer::{MapError, Reconstruct, TrainedModel};
@@ -30,7 +30,7 @@ impl TrainedModel for TrainedAutoencoder {
         Some(self)
     }
 
-    fn embedding(&self) -> Option<BatchOutput<'_>> {
+    fn embedding(&self, _: &Dataset) -> Option<BatchOutput<'_>> {
         let columns = OutputColumn::features(self.network.code_length(), "code of the autoencoder");
         Some(BatchOutput { columns, model: Box::new(Codes(self)) })
     }

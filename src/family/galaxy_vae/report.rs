@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use super::evaluate::{RestorationStatistics, Sets};
-use crate::family::run_folder::Examples;
+use super::validation::SCORES;
+use crate::family::run_folder::{Examples, Target};
 use crate::family::{AssessError, RunFolder};
 use crate::report::words::{count, number, percent, unit_or};
 use crate::report::{
@@ -46,7 +47,7 @@ pub(super) fn report(run: &RunFolder) -> Result<FamilyReport, AssessError> {
             "Compared: {} {origin} with the split {} of dataset {}.",
             sets.records, sets.split, sets.reference
         ),
-        cards: cards(&found, &unit),
+        cards: cards(&found, &unit, run.target(&SCORES[0])),
         sections,
         notices: Vec::new(),
     })
@@ -63,7 +64,12 @@ fn verdict(found: &RestorationStatistics, sets: &Sets) -> String {
     )
 }
 
-fn cards(found: &RestorationStatistics, unit: &str) -> Vec<Card> {
+/// - `target`: what `validation.targets` asks of the error; judged here in the unit of the pixels
+fn cards(found: &RestorationStatistics, unit: &str, target: Option<Target>) -> Vec<Card> {
+    let judged = target.map(|target| {
+        let state = if target.met(found.relative_error) { "met" } else { "missed" };
+        format!(" \u{b7} target {}: {state}", percent(target.value))
+    });
     let unit = if unit == "1" { "" } else { unit };
     let half = found.wavenumber.iter().zip(&found.lost_power).find(|(_, lost)| **lost > 0.5);
     vec![
@@ -71,7 +77,11 @@ fn cards(found: &RestorationStatistics, unit: &str) -> Vec<Card> {
             name: "Squared error over variance".into(),
             figure: percent(found.relative_error),
             unit: String::new(),
-            beside: format!("mean of each original {}", percent(found.relative_error_of_means)),
+            beside: format!(
+                "mean of each original {}{}",
+                percent(found.relative_error_of_means),
+                judged.unwrap_or_default()
+            ),
         },
         Card {
             name: "RMS error of a pixel".into(),

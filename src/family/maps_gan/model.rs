@@ -4,7 +4,7 @@
 
 use tch::{Device, Tensor};
 
-use crate::data::{Encoding, Record};
+use crate::data::{Dataset, Encoding, Record};
 use crate::infer::columns::{BatchOutput, OutputColumn};
 use crate::infer::map_records::BatchModel;
 use crate::infer::{Generate, MapError, Networks, TrainedModel};
@@ -22,7 +22,7 @@ impl TrainedModel for TrainedMapsGan {
         Some(&self.networks)
     }
 
-    fn embedding(&self) -> Option<BatchOutput<'_>> {
+    fn embedding(&self, _: &Dataset) -> Option<BatchOutput<'_>> {
         let embedder = self.networks.embedder.as_ref()?;
         let columns = OutputColumn::features(self.networks.model.latent_dim, "latent vector by the embedder");
         Some(BatchOutput { columns, model: Box::new(Embedding { model: self, embedder }) })

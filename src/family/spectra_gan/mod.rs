@@ -164,9 +164,10 @@ impl Family for Settings {
     }
 
     fn open(&self, opening: Opening) -> Result<Box<dyn TrainedModel>, CheckpointError> {
-        let depths = AspaTensors::new(&aspa_of(opening.encodings), opening.device);
+        let aspa = aspa_of(opening.encodings);
+        let depths = AspaTensors::new(&aspa, opening.device);
         let networks = shared::open_gan(&self.gan(), opening, Some(Box::new(depths)))?;
-        Ok(Box::new(TrainedSpectraGan { networks }))
+        Ok(Box::new(TrainedSpectraGan { networks, aspa }))
     }
 
     fn benchmark_encodings(&self, _: Option<Transform>) -> Result<Vec<Encoding>, SettingFault> {

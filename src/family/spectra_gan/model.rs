@@ -2,13 +2,16 @@
 //!
 //! Shapes: b = spectra, w = points of a spectrum, n = side of an image, z = length of the latent vector, p = 7 parameters.
 
+use std::sync::Arc;
+
 use tch::{Device, Kind, Tensor};
 
-use super::aspa::{AspaTensors, Observed};
-use super::fit::codec_of;
+use super::aspa::{Aspa, AspaTensors, Observed};
+use super::fit::{Spectrum, codec_of};
+use super::mask::SpectrumMask;
+use super::observation::Observer;
 use crate::atmosphere::QUANTITIES;
-use crate::data::Record;
-use crate::data::spectral_axis::{Channel, OBSERVED};
+use crate::data::{Dataset, Record};
 use crate::infer::columns::{BatchOutput, OutputColumn};
 use crate::infer::map_records::BatchModel;
 use crate::infer::{Generate, MapError, Networks, TrainedModel};
@@ -18,6 +21,7 @@ use crate::nn::embedder::Embedder;
 /// Networks with the codec of their images.
 pub(super) struct TrainedSpectraGan {
     pub networks: Networks,
+    pub aspa: Arc<Aspa>,
 }
 
 impl TrainedModel for TrainedSpectraGan {
@@ -25,20 +29,20 @@ impl TrainedModel for TrainedSpectraGan {
         Some(&self.networks)
     }
 
-    fn embedding(&self) -> Option<BatchOutput<'_>> {
+    fn embedding(&self, dataset: &Dataset) -> Option<BatchOutput<'_>> {
         let columns = OutputColumn::features(self.networks.model.latent_dim, "latent vector by the embedder");
-        let embedder = Embedding::of(&self.networks)?;
+        let embedder = Embedding::of(self, dataset)?;
         Some(BatchOutput { columns, model: Box::new(embedder) })
     }
 
     /// Parameters of the atmosphere in one forward: those that the generator makes of the embedder's latent vector.
-    fn prediction(&self) -> Option<BatchOutput<'_>> {
+    fn prediction(&self, dataset: &Dataset) -> Option<BatchOutput<'_>> {
         let column = |quantity: &crate::atmosphere::Quantity| OutputColumn {
             name: quantity.name.into(),
             unit: quantity.unit.into(),
             description: "parameter that the generator makes of the embedder's latent vector".into(),
         };
-        let prediction = Prediction(Embedding::of(&self.networks)?);
+        let prediction = Prediction(Embedding::of(self, dataset)?);
         Some(BatchOutput { columns: QUANTITIES.iter().map(column).collect(), model: Box::new(prediction) })
     }
 
@@ -52,11 +56,15 @@ struct Embedding<'a> {
     networks: &'a Networks,
     embedder: &'a Embedder,
     codec: &'a AspaTensors,
+    observer: Observer,
 }
 
 impl<'a> Embedding<'a> {
-    fn of(networks: &'a Networks) -> Option<Self> {
-        Some(Self { networks, embedder: networks.embedder.as_ref()?, codec: codec_of(networks) })
+    fn of(model: &'a TrainedSpectraGan, dataset: &Dataset) -> Option<Self> {
+        let networks = &model.networks;
+        let observer = Observer::new(dataset, &SpectrumMask::default(), &model.aspa);
+        let observer = observer.expect("a mask that hides nothing leaves all points");
+        Some(Self { networks, embedder: networks.embedder.as_ref()?, codec: codec_of(networks), observer })
     }
 }
 
@@ -71,12 +79,7 @@ impl BatchModel for Embedding<'_> {
     }
 
     fn prepare(&self, _: u64, record: &Record) -> Result<Vec<f32>, MapError> {
-        let points = self.codec.points() as usize;
-        let mut depths = record.values[..points].to_vec();
-        let place = OBSERVED.iter().position(|channel| *channel == Channel::Observed).expect("it is one of them");
-        let observed = record.values.chunks_exact(points).nth(place).map_or_else(|| vec![1.0; points], <[f32]>::to_vec);
-        // Whatever stands where nothing was observed need not be a number.
-        depths.iter_mut().zip(&observed).filter(|(_, seen)| **seen == 0.0).for_each(|(depth, _)| *depth = 0.0);
+        let Spectrum { mut depths, observed, .. } = self.observer.observe(record)?.spectrum;
         depths.extend(observed);
         Ok(depths)
     }

@@ -70,6 +70,19 @@ fn a_pipe_gets_the_first_line_one_every_ten_seconds_and_the_last() {
     assert_eq!(positions, ["step 1", "step 21", "step 41", "step 2000"]);
 }
 
+/// As in a ledger, where other workers may finish first.
+#[test]
+fn steps_at_the_end_are_told_once_and_the_last_when_the_task_is_over() {
+    let (pipe, begin) = (Pipe::default(), Instant::now());
+    let mut progress = Progress::lines(TRAINING, Box::new(pipe.clone()), begin);
+    for mine in 1..=9 {
+        progress.update(begin + Duration::from_secs(1), 2000, None, &[("mine", f64::from(mine))]);
+    }
+    drop(progress);
+    let lines = pipe.lines();
+    assert!(lines.len() == 2 && lines[0].ends_with("mine 1") && lines[1].ends_with("mine 9"), "{lines:?}");
+}
+
 #[test]
 fn a_task_that_ends_early_still_tells_its_last_line_once() {
     let (pipe, begin) = (Pipe::default(), Instant::now());

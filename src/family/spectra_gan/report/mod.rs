@@ -41,19 +41,14 @@ struct Statistics {
 
 /// Statistics of the retrieval in a run.
 const STATISTICS: &str = "retrieval/table.statistics.json";
-/// Where the examples of that retrieval are, and where older versions wrote them.
-const EXAMPLES: [&str; 2] = ["retrieval/table.examples.json", "retrieval/examples.json"];
+/// Where the examples of that retrieval are.
+const EXAMPLES: &str = "retrieval/table.examples.json";
 
 /// What the folder of a run says of its retrieval.
 pub fn report(run: &RunFolder) -> Result<FamilyReport, AssessError> {
     let found: Option<Statistics> = run.statistics(STATISTICS)?;
     let (statistics, compared) = found.map_or((None, None), |found| (Some(found.statistics), Some(found.sets)));
-    let mut examples = None;
-    for file in EXAMPLES {
-        if examples.is_none() {
-            examples = run.json(file, "what `skyforge retrieve` writes")?;
-        }
-    }
+    let examples = run.json(EXAMPLES, "what `skyforge retrieve` writes")?;
     Ok(Findings { statistics, compared, examples }.report())
 }
 

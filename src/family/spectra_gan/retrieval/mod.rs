@@ -19,6 +19,6 @@ pub use errors::{ERRORS_OF, Errors};
 pub use measure::Measure;
 pub use posterior::{DRAWS, Posterior, Reading, SHARES, Widening};
 pub use reader::{Reader, Retrieved};
-pub use retrieve::{Extras, Retrieve, RetrievedObject};
+pub use retrieve::{Extras, Retrieve, RetrieveRows, RetrievedObject};
 pub use table::{Interval, RetrievalRow, SampleRow};
 pub use trial::Trial;

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::Posterior;
 use super::example;
 use super::reader::{Reader, Retrieved};
-use super::{Posterior, SampleRow};
 use crate::data::Record;
 use crate::family::spectra_gan::observation::Observer;
 use crate::family::spectra_gan::report::examples::ExampleObject;
@@ -82,9 +82,22 @@ impl<'a> RecordMap for Retrieve<'a> {
     }
 }
 
-impl RetrievedObject {
-    /// Its samples.
-    pub fn samples(&self) -> &[SampleRow] {
-        &self.retrieved.samples
+/// The same retrieval, of which only the rows are kept: what a ledger holds of an object.
+pub struct RetrieveRows<'a>(pub Retrieve<'a>);
+
+impl<'a> RecordMap for RetrieveRows<'a> {
+    type Engine = LatentFit<'a>;
+    type Output = Retrieved;
+
+    fn engine(&self) -> &LatentFit<'a> {
+        self.0.engine()
+    }
+
+    fn prepare(&self, number: u64, record: &Record) -> Result<Box<dyn Known>, MapError> {
+        self.0.prepare(number, record)
+    }
+
+    fn output(&self, number: u64, record: Record, fitted: Fitted) -> Result<Retrieved, MapError> {
+        Ok(self.0.output(number, record, fitted)?.retrieved)
     }
 }

@@ -128,25 +128,18 @@ fn hostile_names_in_a_retrieval_are_shown_and_not_obeyed() {
     assert!(!page.contains("<script"));
 }
 
-/// Examples lie beside the table that they are of; an older version had one name for all.
+/// Examples lie beside the table that they are of.
 #[test]
-fn examples_of_older_runs_are_read_from_their_old_place() {
+fn examples_are_read_beside_the_table() {
     let folder = tempfile::tempdir().expect("a folder");
     let within = folder.path().join("retrieval");
     fs::create_dir(&within).expect("the disk has room");
-    let titled = |title: &str| {
-        let mut examples = examples();
-        examples.objects.truncate(1);
-        examples.objects[0].title = title.into();
-        serde_json::to_string(&examples).expect("JSON")
-    };
+    let mut examples = examples();
+    examples.objects.truncate(1);
+    examples.objects[0].title = "object 7".into();
+    let text = serde_json::to_string(&examples).expect("JSON");
+    fs::write(within.join("table.examples.json"), text).expect("the disk has room");
     let run = RunFolder::new(folder.path(), "spectra_gan", &toml::Table::new());
-    let title = || {
-        let told = FamilySettings::report("spectra_gan", &run).expect("the kind is there").expect("it can be read");
-        told.sections.last().expect("there are sections").title.clone()
-    };
-    fs::write(within.join("examples.json"), titled("old")).expect("the disk has room");
-    assert_eq!(title(), "old");
-    fs::write(within.join("table.examples.json"), titled("new")).expect("the disk has room");
-    assert_eq!(title(), "new");
+    let told = FamilySettings::report("spectra_gan", &run).expect("the kind is there").expect("it can be read");
+    assert_eq!(told.sections.last().expect("there are sections").title, "object 7");
 }
