@@ -67,13 +67,11 @@ pub fn run(session: &Session, request: &Request, numbers: Numbers) -> Result<Exi
     let model = application.model(session, Precision::Fp32)?;
     let (output, cannot, wanted) = match numbers {
         Numbers::Features => {
-            (model.embedding(&application.dataset), "computes no features", "a run with an embedder or an encoder")
+            (model.embedding(&application.dataset), "computes no features", "a run of a model that computes features")
         }
-        Numbers::Predictions => (
-            model.prediction(&application.dataset),
-            "predicts nothing",
-            "a run of a supervised model, or of spectra with an embedder",
-        ),
+        Numbers::Predictions => {
+            (model.prediction(&application.dataset), "predicts nothing", "a run of a model that predicts quantities")
+        }
     };
     let output = output.ok_or_else(|| application.trained.cannot(&request.run, cannot, wanted))?;
     if let Some(folder) = request.out.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty())

@@ -47,7 +47,11 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let model = application.model(session, Precision::Fp32)?;
     let Application { trained, dataset } = &application;
     let Some(reconstructor) = model.reconstructor() else {
-        return Err(trained.cannot(&request.run, "reconstructs no records", "a run of an autoencoder"));
+        return Err(trained.cannot(
+            &request.run,
+            "reconstructs no records",
+            "a run of a model that reconstructs records",
+        ));
     };
     let reconstruction = Reconstruction {
         model: reconstructor,

@@ -1,5 +1,7 @@
 //! `ledger.toml`: the work that a folder is about, and the lease of its claims.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +21,9 @@ use crate::{files, one_line};
 pub const FORMAT: i64 = 2;
 /// The ledger's name in its folder.
 pub const FILE_NAME: &str = "ledger.toml";
+
+/// The folders beside it.
+const FOLDERS: [&str; 5] = ["claims", "failed", "results", "faulty", "retry"];
 
 /// Differences that are named; of others the number is.
 const NAMED: usize = 3;
@@ -114,7 +119,8 @@ impl Ledger {
     pub fn join(folder: &Path, work: Work, lease: Lease) -> Result<Self, LedgerError> {
         let key = work.key();
         let page = Page { format: FORMAT, key: format!("{key:016x}"), lease, work };
-        for kind in ["claims", "failed", "results", "faulty", "retry"] {
+        expect_none_but_ours(folder)?;
+        for kind in FOLDERS {
             let path = folder.join(kind);
             files::create_folder(&path).map_err(LedgerError::file(path))?;
         }
@@ -257,4 +263,22 @@ fn flat(table: &Table) -> Vec<(String, String)> {
         }
     }
     found
+}
+
+/// That a folder without a ledger has nothing in it but what a worker that begins at the same time has made.
+fn expect_none_but_ours(folder: &Path) -> Result<(), LedgerError> {
+    if folder.join(FILE_NAME).exists() {
+        return Ok(());
+    }
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(LedgerError::file(folder))?,
+    };
+    for entry in entries {
+        let name = entry.map_err(LedgerError::file(folder))?.file_name().to_string_lossy().into_owned();
+        if !FOLDERS.contains(&name.as_str()) && !name.starts_with(FILE_NAME) && !name.starts_with('.') {
+            return Err(LedgerError::Foreign { folder: folder.to_owned(), name });
+        }
+    }
+    Ok(())
 }

@@ -69,6 +69,14 @@ pub enum LedgerError {
         /// What differs, and how.
         differences: String,
     },
+    /// A folder with something else.
+    #[error("{}: holds {name}, expected a ledger, or a new or empty folder", folder.display())]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+        /// What is in it.
+        name: String,
+    },
     /// Objects are missing.
     #[error("{}: {left} of {objects} objects are not done, expected all: more work is needed first", folder.display())]
     Unfinished {
@@ -104,7 +112,7 @@ impl Ends for LedgerError {
         match self {
             LedgerError::File { .. } | LedgerError::Inputs { .. } => Exit::FileSystem,
             LedgerError::Wrong { .. } => Exit::Data,
-            LedgerError::Another { .. } => Exit::Usage,
+            LedgerError::Another { .. } | LedgerError::Foreign { .. } => Exit::Usage,
             LedgerError::Unfinished { .. } => Exit::Stopped,
             LedgerError::Differs { .. } => Exit::Hardware,
         }

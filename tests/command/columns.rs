@@ -85,9 +85,24 @@ fn a_run_that_cannot_and_records_of_another_kind_are_refused_in_a_line() {
         assert!(!out.exists(), "nothing is half made");
     };
     let kind = "is of kind \"maps_gan\", which ";
-    check("embed", &maps, &maps.data, &format!("{kind}computes no features, expected a run with an embedder"));
-    check("predict", &maps, &maps.data, &format!("{kind}predicts nothing, expected a run of a supervised model"));
-    check("restore", &maps, &maps.data, &format!("{kind}reconstructs no records, expected a run of an autoencoder"));
+    check(
+        "embed",
+        &maps,
+        &maps.data,
+        &format!("{kind}computes no features, expected a run of a model that computes features"),
+    );
+    check(
+        "predict",
+        &maps,
+        &maps.data,
+        &format!("{kind}predicts nothing, expected a run of a model that predicts quantities"),
+    );
+    check(
+        "restore",
+        &maps,
+        &maps.data,
+        &format!("{kind}reconstructs no records, expected a run of a model that reconstructs records"),
+    );
     check("embed", &spectra, &maps.data, "holds maps, expected spectra");
     check("restore", &maps, &spectra.data, "holds spectra, expected maps");
     let unseen = spectra.place.join("unseen");

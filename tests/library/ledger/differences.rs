@@ -49,6 +49,18 @@ fn the_same_work_joins_with_the_lease_that_is_there() {
 }
 
 #[test]
+fn a_folder_of_something_else_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("manifest.json"), "{}").expect("the disk has room");
+    let error = Ledger::join(folder.path(), work(100, 10), Lease::default()).unwrap_err();
+    assert_eq!(error.exit(), Exit::Usage);
+    let wanted =
+        format!("{}: holds manifest.json, expected a ledger, or a new or empty folder", folder.path().display());
+    assert_eq!(error.to_string(), wanted);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}
+
+#[test]
 fn of_two_that_begin_at_once_one_is_refused() {
     for _ in 0..20 {
         let folder = tempfile::tempdir().expect("a folder");
