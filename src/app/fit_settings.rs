@@ -40,17 +40,17 @@ impl Preset {
 impl FitRequest {
     /// The settings for `trained`, the run in `run`.
     pub fn settings(&self, trained: &Trained, run: &Path) -> Result<FitSettings, CommandError> {
-        self.settings_from(self.preset.settings(trained.facts.has_embedder()), trained, run)
+        self.settings_from(&self.preset.settings(trained.facts.has_embedder()), trained, run)
     }
 
     /// The same from other settings than those of the preset.
     pub fn settings_from(
         &self,
-        preset: FitSettings,
+        preset: &FitSettings,
         trained: &Trained,
         run: &Path,
     ) -> Result<FitSettings, CommandError> {
-        let settings = with(&preset, &self.sets)?;
+        let settings = with(preset, &self.sets)?;
         if settings.start == Start::Noise || trained.facts.has_embedder() {
             return Ok(settings);
         }

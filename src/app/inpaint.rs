@@ -92,7 +92,7 @@ enum Hidden {
     /// Of maps, and its word.
     Maps(MapHoles, String),
     /// Of spectra.
-    Spectra(SpectrumHoles, SpectrumMask),
+    Spectra(Box<SpectrumHoles>, SpectrumMask),
 }
 
 impl Hidden {
@@ -113,7 +113,7 @@ impl Hidden {
                 let aspa = encoding.codec::<Aspa>().expect("the codec is that of spectra");
                 let mask = SpectrumMask::parse(word)?;
                 let observer = Observer::new(dataset, &mask, &aspa)?;
-                Ok(Self::Spectra(SpectrumHoles::of(dataset, &mask, observer)?, mask))
+                Ok(Self::Spectra(Box::new(SpectrumHoles::of(dataset, &mask, observer)?), mask))
             }
         }
     }
@@ -121,7 +121,7 @@ impl Hidden {
     fn holes(&self) -> &dyn Holes {
         match self {
             Self::Maps(holes, _) => holes,
-            Self::Spectra(holes, _) => holes,
+            Self::Spectra(holes, _) => &**holes,
         }
     }
 
@@ -145,7 +145,7 @@ fn settings(request: &Request, trained: &Trained) -> Result<FitSettings, Command
             (settings.loss, settings.anchor) = (Contextual::L2, 0.0);
         }
     }
-    let settings = request.fit.settings_from(settings, trained, &request.run)?;
+    let settings = request.fit.settings_from(&settings, trained, &request.run)?;
     if is_maps && settings.loss == Contextual::ChiSquare {
         let wanted = "l1 or l2, since maps have no errors".into();
         return Err(ConfigError::Value { key: "loss".into(), value: "chi_square".into(), wanted }.into());
