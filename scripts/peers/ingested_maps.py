@@ -1,4 +1,4 @@
-"""FITS, NPY and HDF5 files of every kind, ingested by skyforge and read by astropy, numpy and h5py.
+"""FITS, NPY, NPZ and HDF5 files of every kind, ingested by skyforge and read by astropy, numpy and h5py.
 
     ingested_maps.py SKYFORGE FOLDER
 
@@ -189,6 +189,9 @@ def npy_cases(folder):
     with open(path, "wb") as file:
         np.lib.format.write_array(file, numbers("<f4", (2, H, W), 300), version=(2, 0))
     yield "NPY version 2", path, [], np.load(path)
+    path = folder / "archive.npz"
+    np.savez(path, redshift=np.ones(2), kappa=numbers(">f8", (2, H, W), 301), noise=numbers("<f4", (2, H, W), 302))
+    yield "NPZ", path, ["--dataset", "kappa"], np.load(path)["kappa"]
 
 
 def hdf5_cases(folder):

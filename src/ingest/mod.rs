@@ -1,4 +1,4 @@
-//! Other people's maps become patches of a dataset: FITS images, HDF5 and NPY stacks `[n, h, w]`.
+//! Other people's maps become patches of a dataset: FITS images, HDF5, NPY and NPZ stacks `[n, h, w]`.
 //!
 //! An *input* is a file of one or many maps; a *patch* is a square cut from one; a *band* is what is read at once, some rows of
 //! patches of neighbouring maps. No map is ever held as a whole unless it is small.
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub mod fits;
 pub mod hdf5;
 pub mod npy;
+pub mod npz;
 pub mod pixels;
 
 pub mod gather;
@@ -102,7 +103,7 @@ impl IngestError {
 pub struct Choice {
     /// A FITS HDU by number, 0 for the primary, or by its EXTNAME.
     pub hdu: Option<String>,
-    /// Path of a dataset in an HDF5 file.
+    /// Path of a dataset in an HDF5 file, or name of an array in an NPZ file.
     pub dataset: Option<String>,
 }
 
@@ -122,7 +123,7 @@ pub struct Sky {
 /// Maps in a file, wherever they lie.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Stack {
-    /// One number after the other: FITS and NPY.
+    /// One number after the other: FITS, NPY and NPZ.
     Plain(pixels::Pixels),
     /// A dataset that HDF5 reads.
     Hdf5(hdf5::Stack),
@@ -144,7 +145,7 @@ pub struct Input {
 impl Input {
     /// Finds the maps of a file; reads its headers only.
     pub fn open(path: &Path, choice: &Choice) -> Result<Self, IngestError> {
-        files::expect_file(path, "a FITS, HDF5 or NPY file").map_err(IngestError::file(path))?;
+        files::expect_file(path, "a FITS, HDF5, NPY or NPZ file").map_err(IngestError::file(path))?;
         let mut file = File::open(path).map_err(IngestError::file(path))?;
         let metadata = file.metadata().map_err(IngestError::file(path))?;
         let mut magic = Vec::new();
@@ -152,12 +153,13 @@ impl Input {
         let (stack, sky) = match magic.as_slice() {
             [b'S', b'I', b'M', b'P', b'L', b'E', ..] => fits::open(path, choice.hdu.as_deref())?,
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => (Stack::Plain(npy::open(path)?), Sky::default()),
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => (Stack::Plain(npz::open(path, choice.dataset.as_deref())?), Sky::default()),
             magic if magic == HDF5 => (Stack::Hdf5(hdf5::open(path, choice.dataset.as_deref())?), Sky::default()),
             [0x1f, 0x8b, ..] => {
                 return Err(IngestError::wrong(path, "is compressed by gzip, expected an unpacked file"));
             }
-            [] => return Err(IngestError::wrong(path, "is empty, expected a FITS, HDF5 or NPY file")),
-            _ => return Err(IngestError::wrong(path, "begins as no FITS, HDF5 or NPY file does")),
+            [] => return Err(IngestError::wrong(path, "is empty, expected a FITS, HDF5, NPY or NPZ file")),
+            _ => return Err(IngestError::wrong(path, "begins as no FITS, HDF5, NPY or NPZ file does")),
         };
         let input = Self { path: path.to_path_buf(), bytes: metadata.len(), stack, sky };
         if input.shape().contains(&0) {

@@ -36,7 +36,11 @@ pub(super) struct Header<'a> {
     pub shape: Vec<usize>,
 }
 
-fn parse(raw: &[u8]) -> Result<Pixels, String> {
+/// How NPY arrays begin.
+pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
+
+/// The maps that the array at the begin of `raw` holds, `Pixels::start` from there.
+pub(super) fn parse(raw: &[u8]) -> Result<Pixels, String> {
     let header = header(raw)?;
     let (number, big_endian) = number(header.descr)?;
     header.expect_c_order()?;

@@ -1,4 +1,4 @@
-//! Maps that lie in a file one number after the other, of any kind, in either byte order: what FITS and NPY have in common.
+//! Maps that lie in a file one number after the other, of any kind, in either byte order: what FITS, NPY and NPZ have in common.
 //!
 //! Shapes: n = maps, h = rows, w = columns.
 

@@ -194,7 +194,7 @@ fn wrong_paths_say_what_was_wanted() {
         (
             vec!["ingest", "maps", folder, "--out", nothing],
             folder,
-            "is a folder, expected a FITS, HDF5 or NPY file".into(),
+            "is a folder, expected a FITS, HDF5, NPY or NPZ file".into(),
         ),
         (vec!["ingest", "maps", arg(&shard), "--out", file], file, "is a file, expected a new or empty folder".into()),
         (vec!["inspect", nothing], nothing, "is not there, expected a dataset, shard, table, checkpoint or run".into()),

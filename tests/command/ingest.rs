@@ -110,7 +110,7 @@ fn what_cannot_be_ingested_is_refused_in_one_line() {
             65,
             format!("error: {}: holds the same bytes as {path}, expected each file once", copy.display()),
         ),
-        (&["--side", "16", arg(&missing)], 74, format!("error: {}: is not there, expected a FITS, HDF5 or NPY file", missing.display())),
+        (&["--side", "16", arg(&missing)], 74, format!("error: {}: is not there, expected a FITS, HDF5, NPY or NPZ file", missing.display())),
         (
             &["--side", "16", "--transform", "square"],
             64,

@@ -1,9 +1,12 @@
 //! Small files to read.
 
 use std::fs;
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use skyforge::ingest::{Choice, IngestError, Input};
+use zip::write::FileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 /// Cards, filled up with blanks to whole blocks.
 pub fn header(cards: &[&str]) -> Vec<u8> {
@@ -49,6 +52,16 @@ pub fn npy(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
 pub fn float_npy(shape: &str, values: &[f32]) -> Vec<u8> {
     let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     npy("<f4", "False", shape, &data)
+}
+
+/// An NPZ file of arrays with their names.
+pub fn archive(arrays: &[(&str, Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        zip.start_file(format!("{name}.npy"), FileOptions::default().compression_method(method)).expect("it begins");
+        zip.write_all(bytes).expect("memory has room");
+    }
+    zip.finish().expect("memory has room").into_inner()
 }
 
 pub fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {

@@ -141,8 +141,8 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         ),
         (b"SIMPLE".repeat(2000), "HDU 0: its header has no END in 11520 bytes"),
         (b"\x1f\x8b\x08\x00 and more".to_vec(), "is compressed by gzip, expected an unpacked file"),
-        (b"maps of the sky".to_vec(), "begins as no FITS, HDF5 or NPY file does"),
-        (Vec::new(), "is empty, expected a FITS, HDF5 or NPY file"),
+        (b"maps of the sky".to_vec(), "begins as no FITS, HDF5, NPY or NPZ file does"),
+        (Vec::new(), "is empty, expected a FITS, HDF5, NPY or NPZ file"),
     ] {
         assert_eq!(read("a.fits", &bytes, &Choice::default()).unwrap_err(), wanted);
     }

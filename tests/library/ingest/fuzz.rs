@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use skyforge::ingest::{Choice, Input};
 
-use crate::ingest::files::{EXTENSION, PRIMARY, float_image, float_npy, header, image, npy, told, write};
+use zip::CompressionMethod;
+
+use crate::ingest::files::{EXTENSION, PRIMARY, archive, float_image, float_npy, header, image, npy, told, write};
 
 /// The system's allocator, which notes the largest piece that a thread asks for.
 struct Noting;
@@ -141,6 +143,7 @@ fn sound() -> Vec<Vec<u8>> {
         [empty, shorts, image(EXTENSION, -64, &[4, 4], &["EXTNAME = 'KAPPA   '"], &[0; 128])].concat(),
         float_npy("(2, 8, 8)", &[0.5; 128]),
         npy(">i2", "False", "(8, 8)", &[3; 128]),
+        archive(&[("maps", float_npy("(2, 8, 8)", &[0.5; 128]))], CompressionMethod::Stored),
     ];
     if let Some(folder) = std::env::var_os("SKYFORGE_TEST_DATA") {
         files

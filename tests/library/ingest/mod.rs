@@ -7,6 +7,7 @@ mod fuzz;
 mod gather;
 mod hdf5;
 mod npy;
+mod npz;
 mod patches;
 mod peers;
 mod real_map;
