@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::CommandError;
 use super::apply::{Application, LedgerRequest};
-use super::provenance::PROGRAM;
+use super::versions::PROGRAM;
 use super::session::Session;
 use super::trained::Which;
 use crate::catalog::{Column, Metadata, Table, Values, parquet_file, write_by_ranks};

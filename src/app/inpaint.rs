@@ -7,7 +7,7 @@ use super::apply::{Application, LedgerRequest};
 use super::fit_settings::FitRequest;
 use super::new_records::{self, Told};
 use super::output_dataset::OutputDataset;
-use super::provenance::PROGRAM;
+use super::versions::PROGRAM;
 use super::session::Session;
 use super::trained::{Trained, Which};
 use super::{CommandError, fit_settings};

@@ -19,6 +19,7 @@ pub mod staging;
 pub mod status;
 pub mod submit;
 pub mod train;
+pub mod versions;
 
 mod allocation;
 mod counter;

@@ -6,13 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use toml::{Table, Value};
 
-use super::CommandError;
+use super::{CommandError, versions};
 use crate::config::RunConfig;
 use crate::data::Dataset;
 use crate::{files, machine, one_line};
-
-/// The program as results tell of it: version and git revision.
-pub const PROGRAM: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("SKYFORGE_GIT_REVISION"));
 
 /// Adds this start to what is known of `run`.
 pub fn record_start(run: &Path, ranks: usize, config: &RunConfig, dataset: &Dataset) -> Result<(), CommandError> {
@@ -29,14 +26,14 @@ pub fn record_start(run: &Path, ranks: usize, config: &RunConfig, dataset: &Data
         Some(Value::Array(starts)) => starts.clone(),
         _ => Vec::new(),
     };
-    let (major, minor, patch) = hdf5::library_version();
     let mut start = Table::new();
     let mut say = |key: &str, value: Value| drop(start.insert(key.into(), value));
     say("time", utc_now().into());
-    say("skyforge", env!("CARGO_PKG_VERSION").into());
-    say("git_revision", env!("SKYFORGE_GIT_REVISION").into());
-    say("libtorch", env!("SKYFORGE_LIBTORCH").into());
-    say("hdf5", format!("{major}.{minor}.{patch}").into());
+    say("skyforge", versions::SKYFORGE.into());
+    say("git_revision", versions::GIT_REVISION.into());
+    say("libtorch", versions::LIBTORCH.into());
+    say("mpi", versions::mpi().into());
+    say("hdf5", versions::hdf5().into());
     say("ranks", (ranks as i64).into());
     say("threads_per_rank", (config.sections().trainer.threads_per_rank as i64).into());
     say("host", machine::host().into());

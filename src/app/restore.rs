@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::apply::{Application, LedgerRequest};
 use super::new_records::{self, Told};
 use super::output_dataset::OutputDataset;
-use super::provenance::PROGRAM;
+use super::versions::PROGRAM;
 use super::session::Session;
 use super::trained::Which;
 use super::{CommandError, Trained};

@@ -2,16 +2,21 @@
 
 use std::io::Write;
 
-use crate::app::is_first_task;
+use crate::app::{is_first_task, versions};
 use crate::exit::Exit;
 
-/// Shows the help that was asked for, or says in a line why the command line cannot be read; once, in the first task of a launcher.
+/// Shows the help or the versions that were asked for, or says in a line why the command line cannot be read; once, in the first task of a launcher.
 pub fn refuse(error: &clap::Error, line: clap::Command) -> Exit {
     use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
     let first = is_first_task();
     if matches!(error.kind(), DisplayHelp | DisplayVersion) {
         if first {
-            let _ = error.print();
+            // Whoever reads may close the pipe early.
+            let _ = if error.kind() == DisplayVersion {
+                writeln!(std::io::stdout(), "{}", versions::listed())
+            } else {
+                error.print()
+            };
         }
         return Exit::Done;
     }

@@ -33,6 +33,14 @@ pub use solo::Solo;
 pub use threads::Threads;
 pub use watchdog::{Terms, Watchdog};
 
+/// Name and version of the MPI library; none where the program was built without MPI.
+pub fn mpi_version() -> Option<String> {
+    #[cfg(feature = "mpi")]
+    return Some(mpi::library_version());
+    #[cfg(not(feature = "mpi"))]
+    None
+}
+
 /// Something for the communication thread to do.
 pub type Work<'a> = Box<dyn FnOnce(&dyn Communicator) + Send + 'a>;
 

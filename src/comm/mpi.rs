@@ -19,6 +19,14 @@ use super::flight::Flight;
 use super::{Communicator, Library, Work};
 use crate::exit::Exit;
 
+/// Name and version of the MPI library, in one line; known before MPI is initialised.
+pub fn library_version() -> String {
+    let version = mpi::environment::library_version().unwrap_or_default();
+    let version = version.trim_matches(|sign: char| sign.is_whitespace() || sign == '\0');
+    let line = version.lines().next().unwrap_or_default().split(", package").next().unwrap_or_default();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// MPI counts are C ints; longer transfers go in pieces of this many elements.
 const PIECE: usize = 1 << 28;
 
@@ -255,10 +263,7 @@ impl Communicator for Mpi {
     }
 
     fn library(&self) -> Option<Library> {
-        let version = mpi::environment::library_version().unwrap_or_default();
-        let version = version.trim_matches(|sign: char| sign.is_whitespace() || sign == '\0');
-        let line = version.lines().next().unwrap_or_default().split(", package").next().unwrap_or_default();
-        Some(Library { version: line.trim().to_owned(), threads: format!("{:?}", self.level).to_lowercase() })
+        Some(Library { version: library_version(), threads: format!("{:?}", self.level).to_lowercase() })
     }
 
     fn library_sum(&self, values: &mut [f32]) -> bool {

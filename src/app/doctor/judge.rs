@@ -8,6 +8,7 @@ use super::facts::{Facts, Input};
 use super::finding::Finding;
 use super::plural::{NAMED, count, ranks, verb};
 use super::wanted::Failure;
+use crate::app::versions;
 use crate::device as devices;
 use crate::exit::{Ends, Exit};
 
@@ -190,7 +191,7 @@ pub(super) fn limits(all: &[Facts]) -> Finding {
 
 /// libtorch itself.
 pub(super) fn libtorch(all: &[Facts]) -> Finding {
-    let (threads, version) = (all[0].torch_threads, env!("SKYFORGE_LIBTORCH"));
+    let (threads, version) = (all[0].torch_threads, versions::LIBTORCH);
     let others = odd(all.iter().map(|facts| facts.torch_threads));
     if others.is_empty() {
         return Finding::ok("libtorch", format!("{version}, {} a rank", count(threads as usize, "thread")));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Request;
 use crate::app::CommandError;
 use crate::app::apply::Application;
-use crate::app::provenance::PROGRAM;
+use crate::app::versions::PROGRAM;
 use crate::app::session::Session;
 use crate::app::trained::Trained;
 use crate::catalog::Metadata;
