@@ -1,8 +1,10 @@
 //! Tables as Parquet files: plain pages, no compression, no time stamps, so that equal tables are equal bytes.
 //!
-//! `{"metadata": {..}, "columns": [{"name", "unit", "description"}, ..]}` is JSON under the key `skyforge` of the file's metadata. Behind the first four bytes,
-//! where Parquet readers do not look, is a seal that vouches for everything after it: the `parquet` crate trusts what it
-//! reads, and damage can make it panic, so damage is found before it looks, and files without a seal are refused.
+//! The file's metadata have two keys: `skyforge`, JSON of the form
+//! `{"metadata": {..}, "columns": [{"name", "unit", "description"}, ..]}`, and `table_meta_yaml`, the same for astropy.
+//! Behind the first four bytes, where Parquet readers do not look, is a seal that vouches for everything after it: the
+//! `parquet` crate trusts what it reads, and damage can make it panic, so damage is found before it looks, and files
+//! without a seal are refused.
 //!
 //! | bytes    | what                                    |
 //! | -------- | --------------------------------------- |
@@ -41,6 +43,10 @@ const NAME: &[u8; 8] = b"skytable";
 const HEAD: usize = 20;
 /// Key of our own metadata.
 const KEY: &str = "skyforge";
+/// Key of the same for astropy.
+const ASTROPY_KEY: &str = "table_meta_yaml";
+/// Units that astropy has by other names, those of the IVOA (VOUnits 1.1).
+const ASTROPY_UNITS: [(&str, &str); 2] = [("M_Jup", "jupiterMass"), ("R_Jup", "jupiterRad")];
 /// Rows of a group at most, and bytes of its values: what a writer holds and a reader takes at once.
 const GROUP_ROWS: usize = 1 << 16;
 const GROUP_BYTES: usize = 4 << 20;
@@ -217,9 +223,21 @@ fn end(mut writer: Groups, like: &Table, metadata: Metadata) -> Result<(), Parqu
         description: column.description.clone(),
     };
     let header = Header { metadata, columns: like.columns().iter().map(of).collect() };
-    let header = serde_json::to_string(&header).expect("metadata and descriptions are JSON");
-    writer.append_key_value_metadata(KeyValue::new(KEY.into(), header));
+    let ours = serde_json::to_string(&header).expect("metadata and descriptions are JSON");
+    writer.append_key_value_metadata(KeyValue::new(KEY.into(), ours));
+    writer.append_key_value_metadata(KeyValue::new(ASTROPY_KEY.into(), for_astropy(&header)));
     Ok(writer.into_inner()?.seal()?)
+}
+
+/// The header as astropy's `Table.read` takes it, so that its columns have units and descriptions: YAML of ECSV
+/// (astropy APE 6), in the form that is JSON as well.
+fn for_astropy(header: &Header) -> String {
+    let columns = header.columns.iter().map(|column| {
+        let ColumnHeader { name, unit, description } = column;
+        let unit = ASTROPY_UNITS.iter().find(|(ours, _)| ours == unit).map_or(unit.as_str(), |(_, theirs)| theirs);
+        serde_json::json!({ "name": name, "unit": unit, "description": description })
+    });
+    serde_json::json!({ "datatype": columns.collect::<Vec<_>>(), "meta": header.metadata }).to_string()
 }
 
 fn put_group(writer: &mut Groups, table: &Table, rows: Range<usize>) -> io::Result<()> {

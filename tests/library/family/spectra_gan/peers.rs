@@ -88,7 +88,7 @@ fn numpy_makes_the_same_images_of_spectra() {
 }
 
 #[test]
-fn pandas_sees_what_was_written() {
+fn pandas_and_astropy_see_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table.parquet");
     parquet_file::write(&path, &table::to_table(&rows(50), metadata())).unwrap();
@@ -97,6 +97,18 @@ fn pandas_sees_what_was_written() {
     let whole = table::to_table(&rows(50), metadata());
     let units: Vec<[&str; 2]> = whole.columns().iter().map(|column| [&*column.name, &*column.unit]).collect();
     assert_eq!(seen["units"], json!(units));
+    let astropy = &seen["astropy"];
+    assert_eq!((&astropy["rows"], &astropy["metadata"]), (&json!(50), &Value::Object(metadata())));
+    let descriptions: Vec<&str> = whole.columns().iter().map(|column| column.description.as_str()).collect();
+    assert_eq!(astropy["descriptions"], json!(descriptions));
+    let names_of_astropy = |unit| match unit {
+        "M_Jup" => "jupiterMass",
+        "R_Jup" => "jupiterRad",
+        "1" => "",
+        unit => unit,
+    };
+    let units: Vec<[&str; 2]> = units.iter().map(|[name, unit]| [name, names_of_astropy(unit)]).collect();
+    assert_eq!(astropy["units"], json!(units));
     let made = rows(50);
     assert_eq!(seen["columns"]["id"], json!(made.iter().map(|row| row.id).collect::<Vec<_>>()));
     assert_eq!(seen["columns"]["out_of_range"], json!(made.iter().map(|row| row.out_of_range).collect::<Vec<_>>()));
