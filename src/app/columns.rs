@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::CommandError;
 use super::apply::{Application, LedgerRequest};
-use super::versions::PROGRAM;
 use super::session::Session;
 use super::trained::Which;
+use super::versions::PROGRAM;
 use crate::catalog::{Column, Metadata, Table, Values, parquet_file, write_by_ranks};
 use crate::exit::Exit;
 use crate::files;

@@ -153,7 +153,9 @@ impl Input {
         let (stack, sky) = match magic.as_slice() {
             [b'S', b'I', b'M', b'P', b'L', b'E', ..] => fits::open(path, choice.hdu.as_deref())?,
             [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => (Stack::Plain(npy::open(path)?), Sky::default()),
-            [b'P', b'K', 3 | 5, 4 | 6, ..] => (Stack::Plain(npz::open(path, choice.dataset.as_deref())?), Sky::default()),
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => {
+                (Stack::Plain(npz::open(path, choice.dataset.as_deref())?), Sky::default())
+            }
             magic if magic == HDF5 => (Stack::Hdf5(hdf5::open(path, choice.dataset.as_deref())?), Sky::default()),
             [0x1f, 0x8b, ..] => {
                 return Err(IngestError::wrong(path, "is compressed by gzip, expected an unpacked file"));

@@ -39,7 +39,10 @@ pub fn open(path: &Path, wanted: Option<&str>) -> Result<Pixels, IngestError> {
     let mut maps: Vec<Pixels> = arrays.into_iter().filter_map(Result::ok).collect();
     match maps.len() {
         1 => Ok(maps.remove(0)),
-        0 => Err(IngestError::wrong(path, format!("has no array of maps among {listed}, expected --dataset to name one"))),
+        0 => Err(IngestError::wrong(
+            path,
+            format!("has no array of maps among {listed}, expected --dataset to name one"),
+        )),
         _ => Err(IngestError::wrong(path, format!("has arrays {listed}, expected --dataset to name one"))),
     }
 }

@@ -11,6 +11,8 @@ mod columns;
 mod disk;
 mod doctor;
 #[cfg(feature = "mpi")]
+mod documents;
+#[cfg(feature = "mpi")]
 mod faults;
 mod golden;
 #[cfg(feature = "mpi")]

@@ -9,6 +9,7 @@ mod cli;
 mod comm;
 mod config;
 mod data;
+mod documents;
 mod family;
 mod fuzz;
 mod infer;

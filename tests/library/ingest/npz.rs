@@ -44,7 +44,7 @@ fn an_archive_that_says_too_little_is_refused_with_its_arrays() {
         (
             stored(&[("kappa", npy("<f4", "False", "(2, 2, 2)", &[0; 16])), ("noise", maps())]),
             dataset("kappa"),
-            "has 16 bytes after byte 166, expected 32 for maps of 2 x 2 x 2",
+            "has 16 bytes after byte 167, expected 32 for maps of 2 x 2 x 2",
         ),
         (stored(&[]), Choice::default(), "is a zip archive without arrays, expected an NPZ file"),
     ] {
