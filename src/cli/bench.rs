@@ -11,7 +11,7 @@ use crate::app::bench::{Rounds, allreduce, ledger, loader, scaling, spectra, sta
 use crate::app::run_on_ranks;
 use crate::exit::Exit;
 
-/// Time one part of the program, on all ranks.
+/// Time one part of the program on all ranks.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge bench step")]
@@ -25,24 +25,28 @@ pub enum Arguments {
     Ledger(Ledger),
 }
 
-/// Training steps on random data.
+/// Time training steps on random data.
 ///
-/// Records are maps or spectra, as family.kind of the configuration says. Prints `samples_per_second NUMBER`, the median
-/// over rounds, records of all ranks. With --against the same is timed with other values of the configuration, round by round in turn, and the ratio of each pair of rounds is told.
+/// The records are random maps or spectra, as family.kind of the configuration requires. Prints `samples_per_second
+/// NUMBER`: records per second of all ranks, median over rounds. With --against, a second configuration is timed in
+/// alternation with the first, and its rate and the ratio of the first rate to the second are printed as well (medians
+/// over rounds).
 ///
-/// Beside it stand the share of the time that rank 0 spends outside the networks and without waiting for sums, the share that ranks
-/// spend waiting for sums (their mean: the wire, and slower neighbours), and the share of the largest rate of matrix products (1x1 convolutions, all ranks at once) that the nominal work of a step
-/// makes, in single precision and in bf16.
+/// `outside_share` is the share of the time that rank 0 spends neither in the networks nor waiting for all-reduces.
+/// `waiting_share` is the share of the time spent waiting for all-reduces, mean over ranks; it includes load imbalance.
+/// On CPUs `share_of_products_fp32` and `share_of_products_bf16` are the nominal FLOP rate of the steps divided by the
+/// highest measured rate of matrix products (1x1 convolutions on all ranks at once) in fp32 and in bf16.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  mpirun -n 2 skyforge bench step --set family.update=simultaneous --against trainer.overlap=false")]
+  mpirun -n 2 skyforge bench step --set family.update=simultaneous \\
+      --against trainer.overlap=false")]
 pub struct Step {
     #[command(flatten)]
     run: RunOptions,
-    /// Also times the configuration with this value besides; may be given again
+    /// Also time a second configuration, which has this value in addition, e.g. trainer.overlap=false; may be repeated
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "paced")]
     against: Vec<String>,
-    /// Steps of a round
+    /// Training steps per round
     #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     #[command(flatten)]
@@ -52,38 +56,41 @@ pub struct Step {
     json: bool,
 }
 
-/// A step on 1, 2, 4 .. of these ranks, and a model of more.
+/// Time a training step on 1, 2, 4, ... ranks, and predict larger runs.
 ///
-/// Weak scaling: each rank has as many records whatever their number. Measured are a step's seconds, those of working
-/// and of waiting, with and without overlap, and sums of several sizes, from which come the start of a message (alpha)
-/// and the time of a byte (beta). From these a model tells of 8 to 1,024 ranks; numbers of another machine can be given
-/// in their place. What is measured and what is the model's is said, and what the model takes for granted.
+/// Measures weak scaling: the number of records per rank is constant. The time of a step is divided into computing and
+/// waiting for all-reduces, with and without overlap of communication and computation. All-reduces of several sizes are
+/// timed as well, and the latency (alpha) and the time per byte (beta) of a message are fitted to these times. A
+/// performance model predicts runs on 8 to 1,024 ranks from these values; values of another machine can be given
+/// instead. The output separates measured from predicted values and lists the assumptions of the model.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   mpirun -n 4 skyforge bench scaling
-  srun --mpi=pmix -N 8 skyforge bench scaling --config configs/mass_maps_64.toml --json")]
+  srun --mpi=pmix -N 8 skyforge bench scaling \\
+      --config configs/mass_maps_64.toml --json")]
 pub struct Scaling {
     #[command(flatten)]
     run: RunOptions,
-    /// Microbatches of each rank, a power of two
+    /// Microbatches per rank, a power of two
     #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1024))]
     microbatches_per_rank: u32,
-    /// Rounds of each number of ranks, after one that warms up
+    /// Rounds for each number of ranks, after one warm-up round
     #[arg(long, default_value_t = 7, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Steps of a round
+    /// Training steps per round
     #[arg(long, default_value_t = 3, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
-    /// For the model, in place of what was measured: milliseconds that a rank works on its share of a step
+    /// Model input: computing time per step of a rank, in milliseconds [default: measured]
     #[arg(long, value_parser = positive)]
     compute_ms: Option<f64>,
-    /// The same: microseconds of a message's start
+    /// Model input: latency of a message (alpha), in microseconds [default: measured]
     #[arg(long, value_parser = positive)]
     latency_us: Option<f64>,
-    /// The same: gigabytes a second of a rank's wire, each way
+    /// Model input: network bandwidth of a rank in each direction, in GB/s [default: measured]
     #[arg(long, value_parser = positive)]
     gigabytes_per_second: Option<f64>,
-    /// The same: spread of a step's work from rank to rank, over its mean
+    /// Model input: standard deviation over ranks of the computing time of a step, divided by its mean [default:
+    /// measured]
     #[arg(long, value_parser = positive)]
     jitter: Option<f64>,
     /// Print the result as JSON
@@ -91,34 +98,36 @@ pub struct Scaling {
     json: bool,
 }
 
-/// Shuffled records from disk.
+/// Time reading of shuffled records from disk.
 ///
-/// Prints `samples_per_second NUMBER`, the median over rounds, records of all ranks. Each rank gets batches of its own.
-/// Beside it stands the share of what a plain copy and a plain `pread` of the same files move, on all ranks at once.
+/// Each rank reads, verifies and transforms its own batches as in training. Prints `samples_per_second NUMBER`: records
+/// per second of all ranks, median over rounds. `share_of_copy` and `share_of_pread` are the resulting data rate
+/// divided by the rate of copies in memory and of `pread` on the files of the dataset, both measured on all ranks at
+/// once.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   skyforge bench loader --maps 200000
   skyforge bench loader --data data/maps --split train")]
 pub struct Loader {
-    /// A dataset; where it is not given: random maps in a temporary folder, which is removed
+    /// Dataset to read [default: random maps in a temporary folder]
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Which of its splits
+    /// Split of the dataset to read
     #[arg(long, default_value = "train", requires = "data")]
     split: String,
-    /// How many random maps: of 64 px, 10,000 are 164 MB
+    /// Number of random maps; 10,000 maps of 64 x 64 pixels take 164 MB
     #[arg(long, default_value_t = 10_000, allow_negative_numbers = true, conflicts_with = "data", value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
     maps: u64,
-    /// Their side in pixels
+    /// Side of the random maps, in pixels
     #[arg(long, default_value_t = 64, allow_negative_numbers = true, conflicts_with = "data", value_parser = clap::value_parser!(u16).range(1..=8192))]
     side: u16,
-    /// Leaves the random maps in this new folder
+    /// New folder in which to write the random maps and keep them
     #[arg(long, conflicts_with = "data")]
     keep: Option<PathBuf>,
-    /// Records of a batch, for each rank
+    /// Records per batch of a rank
     #[arg(long, default_value_t = 64, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch: u32,
-    /// Batches of a round
+    /// Batches per round
     #[arg(long, default_value_t = 2000, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     batches: u64,
     #[command(flatten)]
@@ -128,19 +137,20 @@ pub struct Loader {
     json: bool,
 }
 
-/// The sum over ranks, beside the one of the ranks' library.
+/// Time the all-reduce of skyforge against that of the MPI library.
 ///
-/// Rounds alternate; a round counts from when all ranks are ready to when the last one is done. The result is compared
-/// with the known answer. The tree's sum has the same bits on any number of ranks, the library's need not. The limit is
-/// what a plain copy of a rank's numbers takes while all ranks copy.
+/// Rounds of the two alternate. The time of a round is measured from when all ranks are ready until the last one has
+/// finished, and each sum is checked. skyforge adds along a fixed tree, so that its sum has identical bits on any
+/// number of ranks; the sum of the MPI library need not. The last line compares the data rate with that of a copy in
+/// memory on all ranks at once. At least two ranks are required.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge bench allreduce --numbers 5000000")]
 pub struct Allreduce {
-    /// How many numbers each rank has, single precision
+    /// Number of values on each rank, single precision
     #[arg(long, default_value_t = 5_000_000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     numbers: u32,
-    /// How often each sum is made
+    /// Number of rounds, after one warm-up round
     #[arg(long, default_value_t = 31, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rounds: u32,
     /// Print the result as JSON
@@ -148,24 +158,26 @@ pub struct Allreduce {
     json: bool,
 }
 
-/// Spectra, histograms and tests of maps.
+/// Time power spectra, pixel histograms and Kolmogorov-Smirnov tests of maps.
 ///
-/// Prints `seconds NUMBER`, the median over rounds, for all maps of a rank; each rank has as many. The tests hold the first
-/// half of the maps against the second. Beside it stands the time of one read of all maps, on all ranks at once.
+/// Each rank processes the same number of random maps; the tests compare the first half of its maps with the second.
+/// Prints `seconds NUMBER`: the time for all maps of a rank, on the slowest rank, median over rounds; then the times of
+/// the three parts. For comparison the time of one pass over the maps in memory, on all ranks at once, is measured as
+/// well.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   skyforge bench statistics --maps 2000 --side 256 --threads 1")]
 pub struct Statistics {
-    /// How many maps
+    /// Number of maps per rank
     #[arg(long, default_value_t = 2000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(2..=1 << 24))]
     maps: u32,
-    /// Their side in pixels
+    /// Side of the maps, in pixels
     #[arg(long, default_value_t = 256, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(SMALLEST_SIDE as i64..=8192))]
     side: u16,
-    /// Bins of the histogram
+    /// Number of bins of the histogram
     #[arg(long, default_value_t = 50, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
     bins: u16,
-    /// Threads of a rank; where it is not given: its processors
+    /// Threads per rank [default: number of processors of the rank]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     #[command(flatten)]
@@ -175,17 +187,19 @@ pub struct Statistics {
     json: bool,
 }
 
-/// Simulated transmission spectra.
+/// Time the simulation of transmission spectra.
 ///
-/// Prints `spectra_per_second NUMBER`, the median over rounds, spectra of all ranks, one thread each. Reading opacities is not counted.
+/// Prints `spectra_per_second NUMBER`: spectra per second of all ranks, one thread each, median over rounds. Reading of
+/// opacity tables is not included.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge bench spectra --set opacities=data/opacities --set sampling=binned")]
+#[command(after_help = "Examples:
+  skyforge bench spectra --set sampling=binned
+  skyforge bench spectra --set opacities=data/opacities")]
 pub struct Spectra {
-    /// Spectra of a round
+    /// Spectra per round of a rank
     #[arg(long = "spectra", value_name = "SPECTRA", default_value_t = 1000, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     count: u64,
-    /// Sets a value, as for `simulate spectra`; may be given again
+    /// Set a value of the simulation, as for `skyforge simulate spectra`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
     #[command(flatten)]
@@ -195,32 +209,33 @@ pub struct Spectra {
     json: bool,
 }
 
-/// Work shared out over a folder.
+/// Time the distribution of work through a ledger.
 ///
-/// Workers do blocks of objects that take no time. Prints `ms_per_block NUMBER`, the time of a worker that goes into the
-/// ledger for each block, and `operations_per_block NUMBER`, what it asks of the file system; the median over rounds.
+/// Workers process blocks of one object each, which need no computation. Prints `ms_per_block NUMBER`: the time of a
+/// worker that the ledger takes per block, and `operations_per_block NUMBER`: file system operations per block; both
+/// are medians over rounds.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   skyforge bench ledger --blocks 10000 --workers 8
   srun -n 64 skyforge bench ledger --folder /scratch/me --workers 1 --sync")]
 pub struct Ledger {
-    /// Blocks of all workers together
+    /// Number of blocks, of all workers together
     #[arg(long, default_value_t = 10_000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     blocks: u32,
-    /// Workers of each rank
+    /// Workers per rank, one thread each
     #[arg(long, default_value_t = 8, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
     workers: u16,
-    /// Bytes of a block's result
+    /// Size of the result of a block, in bytes
     #[arg(long, default_value_t = 4096, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(..=1 << 28))]
     bytes: u32,
-    /// Waits for the disk, as real work does
+    /// Sync files to disk, as on a ledger of real work
     #[arg(long)]
     sync: bool,
-    /// A folder, seen by all ranks, in which ledgers are made and removed; the system's for temporary files where it is
-    /// not given
+    /// Folder visible to all ranks, in which ledgers are created and deleted [default: folder for temporary files of
+    /// the system]
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Rounds, each with a ledger of its own
+    /// Number of rounds, each with a new ledger
     #[arg(long, default_value_t = 3, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
     /// Print the result as JSON
@@ -231,10 +246,10 @@ pub struct Ledger {
 /// Options of the run whose steps are timed.
 #[derive(Debug, Args)]
 struct RunOptions {
-    /// The configuration, TOML; where it is not given: that of full-width 64 px mass maps
+    /// Configuration file, TOML [default: a built-in copy of configs/mass_maps_64.toml]
     #[arg(long)]
     config: Option<PathBuf>,
-    /// Sets a value of the configuration, as in batch.global=64; may be given again
+    /// Set a value of the configuration, e.g. batch.global=64; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
 }
@@ -242,10 +257,11 @@ struct RunOptions {
 /// Options of the rounds.
 #[derive(Debug, Args)]
 struct PaceOptions {
-    /// Rounds, after one that warms up
+    /// Number of rounds, after one warm-up round
     #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
-    /// Begin each round when a line comes in on stdin, and print one JSON line after it; all ranks on one machine
+    /// Start a round for each line read from stdin, and print one line of JSON after it; all ranks must be on one
+    /// machine
     #[arg(long, conflicts_with = "rounds")]
     paced: bool,
 }

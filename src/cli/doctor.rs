@@ -6,24 +6,27 @@ use clap::Args;
 
 use crate::app::doctor::Request;
 
-/// Check what a run needs, on all ranks.
+/// Check the environment of a run on all ranks.
 ///
-/// A line for each check: ok, warning or fault, what was found and what to do. Warnings end with exit code 0; a fault
-/// with that of a run that would fail of it, 69 where the ranks or their machines are at fault.
+/// Checks the launcher, MPI, processors, devices, an all-reduce, the run folder, free disk space, the configuration and
+/// the dataset. Prints a line per check: ok, warning or fault, what was found and, for a problem, what to do. The exit
+/// code is 0 if there is no fault, else the code with which a run would fail: 69 for a fault of the ranks or their
+/// machines.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  mpirun -n 2 skyforge doctor --run runs/maps --config configs/small_mass_maps.toml --data data/maps")]
+  mpirun -n 2 skyforge doctor --run runs/maps \\
+      --config configs/small_mass_maps.toml --data data/maps")]
 pub struct Arguments {
-    /// The run folder, there or not; the current folder where it is not given
+    /// Run folder, which need not exist [default: .]
     #[arg(long)]
     run: Option<PathBuf>,
-    /// The configuration of the run, TOML
+    /// Configuration file of the run, TOML
     #[arg(long)]
     config: Option<PathBuf>,
-    /// The dataset; data.path of the configuration where it is not given
+    /// Dataset [default: data.path of the configuration]
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Print it as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }

@@ -6,44 +6,46 @@ use clap::Args;
 
 use crate::app::evaluate::Request;
 
-/// Compare records, or retrieved parameters, with a reference.
+/// Compare records or retrieved parameters with a reference dataset.
 ///
-/// Generated maps: the reference is cut in two halves. The maps are compared with the first half, and so is the second half,
-/// which gives the distance that two equal sets have.
+/// Generated maps: the reference is divided into two halves. The statistics of the maps are compared with those of the
+/// first half. The second half is compared with the first in the same way, which gives the distance expected between
+/// samples of the same distribution.
 ///
-/// Restored maps: each is compared with the map of the reference that has its id.
+/// Restored maps: each map is compared with the map of the reference that has the same id.
 ///
-/// A retrieval's table: each row is compared with the true parameters of the record with its id.
+/// Table of `skyforge retrieve`: each row is compared with the true parameters of the record that has the same id.
 ///
-/// A run folder stands for what its run made: RUN/samples, RUN/restored or RUN/retrieval/table.parquet. Its statistics, and some
-/// maps, are kept in it for `skyforge report`. Statistics of a dataset go to --out alone, those of a table to --out or to
-/// NAME.statistics.json beside it.
+/// A run folder stands for the results in it: RUN/samples, RUN/restored or RUN/retrieval/table.parquet. Statistics of
+/// RUN/samples and RUN/restored, and some example maps, are also written to the run folder for `skyforge report`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   skyforge evaluate data/generated --against data/maps --out statistics.json
-  skyforge evaluate runs/exogan/retrieval/table.parquet --against data/spectra --coverage")]
+  skyforge evaluate runs/exogan/retrieval/table.parquet \\
+      --against data/planets --coverage")]
 pub struct Arguments {
-    /// A dataset, a run folder, or a retrieval's .parquet file
+    /// Dataset, run folder, or .parquet table of `skyforge retrieve`
     records: PathBuf,
-    /// The dataset they should be like, or that has the truth
+    /// Reference dataset: maps of the wanted distribution, original maps, or spectra with true parameters
     #[arg(long)]
     against: PathBuf,
-    /// Which of its splits; where it is not given: test, or all of a dataset without splits; all for a table
+    /// Split of the reference dataset [default: test for maps, if the dataset has splits; else all records]
     #[arg(long)]
     split: Option<String>,
-    /// How often a table's intervals hold the truth, and the truth's ranks among NAME.samples.parquet
+    /// For a table NAME.parquet, also compute how often its intervals contain the true values, and the ranks of the
+    /// true values among the samples in NAME.samples.parquet
     #[arg(long)]
     coverage: bool,
-    /// Where the statistics go, JSON
+    /// Output file of the statistics, JSON [default: NAME.statistics.json for a table NAME.parquet, none for a dataset]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Print all of it on stdout, as JSON
+    /// Print all statistics to stdout as JSON, instead of a summary
     #[arg(long)]
     json: bool,
 }
 
 impl Arguments {
-    /// Without clap.
+    /// Converts the arguments to a request of `app`.
     pub fn request(self) -> Request {
         let Self { records, against, split, coverage, out, json } = self;
         Request { records, against, split, coverage, out, json }

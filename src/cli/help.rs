@@ -1,8 +1,10 @@
-//! The help of the program: its commands in groups, each with a line.
+//! The help of the program: its commands in groups with a line each, examples and exit codes.
 
 use std::fmt::Write;
 
 use clap::Command;
+
+use crate::exit::Exit;
 
 /// The groups, and the commands of each.
 pub const GROUPS: [(&str, &[&str]); 5] = [
@@ -12,6 +14,25 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
     ("Assess", &["evaluate", "report"]),
     ("Operate", &["submit", "status", "ledger", "doctor", "bench", "completions", "man"]),
 ];
+
+/// The usual way from data to a report.
+const EXAMPLE: &str = "Example:
+  mpirun -n 2 skyforge simulate maps --out data/maps --count 8192
+  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps \\
+      --data data/maps
+  skyforge sample runs/maps --count 1024
+  skyforge evaluate runs/maps --against data/maps
+  skyforge report runs/maps
+";
+
+/// What the help of the program ends with.
+pub fn examples_and_exit_codes() -> String {
+    let mut text = format!("{EXAMPLE}\nExit codes:");
+    for exit in Exit::ALL {
+        let _ = write!(text, "\n  {:<2}  {}", exit as u8, exit.meaning()); // a String takes everything
+    }
+    text
+}
 
 /// clap's template of a help, with groups in place of its one list of commands.
 ///

@@ -14,144 +14,162 @@ use crate::ingest::{Augment, Named};
 
 /// Import existing maps or spectra as a dataset.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa
-  skyforge ingest spectra planet.dat --out data/planet --grid exogan --wavelength-unit um --depth-unit fraction")]
+  skyforge ingest spectra planet.dat --out data/planet --grid exogan \\
+      --wavelength-unit um --depth-unit fraction")]
 pub enum Arguments {
     Maps(Maps),
     Spectra(Spectra),
 }
 
-/// Square patches of maps: FITS images, HDF5 and NPY stacks [n, h, w].
+/// Import square patches of maps from FITS, HDF5 or NPY files.
 ///
-/// Values stay in physical units. The same inputs, in the same order, give the same bytes on disk on any number of ranks.
-/// Shares of the sky are held back as the splits `validation` and `test`: whole maps (inputs are taken to be different pieces of the
-/// sky) or, where neither share is one map, the last rows of each. Records are mixed, since neighbours in the sky are alike.
+/// Pixel values stay in physical units. The same inputs in the same order give identical files on any number of ranks.
+/// Parts of the sky are reserved for the splits `validation` and `test`: whole maps (inputs are assumed to be different
+/// parts of the sky) or, if neither share amounts to a whole map, the last rows of each map. Patches are stored in
+/// random order, because neighbouring patches are similar.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa --stride 32 --augment dihedral --redshift 1 \\
-      --cosmology omega_m=0.26,sigma_8=0.8")]
+  mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa --stride 32 \\
+      --augment dihedral --redshift 1 --cosmology omega_m=0.26,sigma_8=0.8")]
 pub struct Maps {
-    /// Files: FITS (an image of 2 or 3 axes), HDF5 or NPY ([h, w], [n, h, w] or [n, 1, h, w])
+    /// Input files: FITS (an image with 2 or 3 axes), HDF5 or NPY (shape [h, w], [n, h, w] or [n, 1, h, w])
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// The dataset folder, which must not hold one yet
+    /// Output dataset folder; must not already contain a dataset
     #[arg(long)]
     out: PathBuf,
-    /// Pixels on a side of a patch
+    /// Side of a patch, in pixels
     #[arg(long, default_value_t = 64, allow_negative_numbers = true)]
     side: usize,
-    /// Pixels from one patch to the next, --side where it is not given; less makes patches that overlap
+    /// Distance from one patch to the next, in pixels; patches overlap if it is less than SIDE [default: SIDE]
     #[arg(long, allow_negative_numbers = true)]
     stride: Option<usize>,
-    /// Share of the sky in the split `validation`, by which checkpoints are compared
+    /// Share of the sky in the split `validation`, which is used to compare checkpoints
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, allow_negative_numbers = true)]
     validation: f64,
-    /// Share of the sky in the split `test`, for the final figures; the rest is the split `train`
+    /// Share of the sky in the split `test`, for final results; the rest is the split `train`
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, allow_negative_numbers = true)]
     test: f64,
-    /// Versions of patches in the split `train`: mirror images (4 in all), or quarter turns too (8 in all)
+    /// Augmentation of the split `train` by mirrored and rotated versions of each patch
     #[arg(long, default_value = Augment::default().name(), value_parser = one_of(augment_help))]
     augment: Augment,
-    /// FITS: which HDU, by number (0 is the primary) or EXTNAME; the first image where it is not given
+    /// FITS: HDU to read, a number (0 is the primary HDU) or an EXTNAME [default: first image]
     #[arg(long, value_name = "N|NAME")]
     hdu: Option<String>,
-    /// HDF5: path of the dataset; needed where the file's root holds several of maps
+    /// HDF5: path of the dataset in the file; required if the root group contains several datasets of maps [default:
+    /// the only one]
     #[arg(long, value_name = "PATH")]
     dataset: Option<String>,
-    /// Side of a pixel in arcmin, where files do not say it or say it wrong
+    /// Side of a pixel, in arcmin; takes precedence over the input files [default: from the files]
     #[arg(long, conflicts_with = "side_deg", allow_negative_numbers = true)]
     pixel_arcmin: Option<f64>,
-    /// Side (width) of a whole input map in degrees, instead of --pixel-arcmin
+    /// Width of a whole input map, in degrees, as an alternative to --pixel-arcmin
     #[arg(long, allow_negative_numbers = true)]
     side_deg: Option<f64>,
-    /// Unit of the pixels; FITS says it as BUNIT, else there is none
+    /// Unit of the pixels; takes precedence over the input files [default: BUNIT of FITS files, else dimensionless]
     #[arg(long)]
     unit: Option<String>,
-    /// Redshift of the sources
+    /// Redshift of the sources; takes precedence over the input files [default: from the files, if all agree]
     #[arg(long, allow_negative_numbers = true)]
     redshift: Option<f64>,
-    /// Cosmological parameters, as in omega_m=0.26,sigma_8=0.8; may be given again
+    /// Cosmological parameters, e.g. omega_m=0.26,sigma_8=0.8; may be repeated; take precedence over the input files
+    /// [default: from the files, if all agree]
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parameter)]
     cosmology: Vec<(String, f64)>,
-    /// Patches with bad pixels (blank, NaN, infinite): skip them, or fill the pixels by fill=VALUE
+    /// Treatment of patches with bad pixels (blank, NaN, infinite): skip them, or replace the pixels by VALUE
     #[arg(long, default_value = "skip", value_name = "skip|fill=VALUE", allow_hyphen_values = true)]
     bad: BadPixels,
-    /// Default transform for training: asinh or linear, fitted to what trains, identity, or a table such as
-    /// '{ kind = "log", shift = 0.04, scale = 0.6, offset = 2.1 }'
+    /// Default transform of pixel values in training: asinh or linear (fitted to the pixels of the split `train`),
+    /// identity, or a TOML table, e.g. '{ kind = "log", shift = 0.04, scale = 0.6, offset = 2.1 }'
     #[arg(long, default_value = "asinh")]
     transform: TransformChoice,
 }
 
-/// Spectra of exoplanets on one grid: text, ECSV, NPZ, HDF5 and the output of TauREx 3.
+/// Import exoplanet spectra from text, ECSV, NPZ, HDF5 or TauREx 3 files.
 ///
-/// Each point of a table is the mean over a bin, and so is each point of the grid: what overlaps a grid bin is averaged by its share. Bins
-/// that are covered by less than --coverage are masked. Files joined by + are observations of one object by several instruments: they are
-/// averaged by inverse variance where they overlap. Records have the order of the inputs. A text's parameter file (the same name, ending in
-/// .par, as ExoGAN has it) or an archive's array `parameters` gives what is known of the atmosphere; the rest is unknown.
+/// All spectra are brought to one wavelength grid. An input point is the mean over a wavelength bin, and so is a point
+/// of the grid: the mean of the input bins that overlap its bin, weighted by the overlap. Grid points of which less
+/// than --coverage is observed are masked. Files joined by + are observations of one object by several instruments;
+/// where they overlap, they are averaged with inverse-variance weights. Records keep the order of the inputs.
+///
+/// The true parameters of the atmosphere are read from a parameter file beside a text file (same name with .par, the
+/// format of ExoGAN), from the array `parameters` of an NPZ, HDF5 or ECSV file, or from the output of TauREx. Missing
+/// parameters are stored as unknown (NaN).
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  skyforge ingest spectra planet.dat --out data/planet --grid exogan --wavelength-unit um --depth-unit fraction
-  skyforge ingest spectra wfc3.dat+irac.dat --out data/planet --grid exogan --wavelength-unit um --depth-unit ppm \\
+  skyforge ingest spectra planet.dat --out data/planet --grid exogan \\
+      --wavelength-unit um --depth-unit fraction
+  skyforge ingest spectra wfc3.dat+irac.dat --out data/planet --grid exogan \\
+      --wavelength-unit um --depth-unit ppm \\
       --columns wavelength,width,depth,error
-  mpirun -n 2 skyforge ingest spectra training.npz --out data/training --grid exogan-362 --depth-unit fraction \\
-      --no-errors --test 0.1")]
+  mpirun -n 2 skyforge ingest spectra training.npz --out data/training \\
+      --grid exogan-362 --depth-unit fraction --no-errors --test 0.1")]
 pub struct Spectra {
-    /// Files, or files of one object joined by +: text, ECSV, NPZ, HDF5
+    /// Input files: text, ECSV, NPZ or HDF5; files of one object may be joined by +
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
-    /// The dataset folder, which must not hold one yet
+    /// Output dataset folder; must not already contain a dataset
     #[arg(long)]
     out: PathBuf,
-    /// Wavelengths of the dataset: exogan (515 points), exogan-362, or a file with a column of micrometres
+    /// Wavelength grid of the dataset: exogan (515 points), exogan-362 (362 points), or a text file with a column of
+    /// wavelengths in um
     #[arg(long, value_name = "NAME|FILE")]
     grid: String,
-    /// Unit of wavelengths where files do not say it
+    /// Unit of the wavelengths, for files that do not state it
     #[arg(long, value_parser = one_of(wavelength_unit_help))]
     wavelength_unit: Option<WavelengthUnit>,
-    /// Unit of depths and errors where files do not say it
+    /// Unit of depths and errors, for files that do not state it
     #[arg(long, value_parser = one_of(depth_unit_help))]
     depth_unit: Option<DepthUnit>,
-    /// What depths are: (Rp/Rs)^2 or Rp/Rs
+    /// Quantity that the files contain as depth
     #[arg(long, default_value = "depth", value_parser = one_of(quantity_help))]
     quantity: Quantity,
-    /// Text: what each column is; 3 are wavelength, depth, error, and 4 have error-below, error-above
+    /// Text files: contents of the columns, separated by commas [default: by their number: wavelength,depth with
+    /// --no-errors; wavelength,depth,error; or wavelength,depth,error-below,error-above]
     #[arg(long, value_parser = one_of(role_help), value_delimiter = ',', value_name = "ROLE,..")]
     columns: Option<Vec<Role>>,
-    /// ECSV, NPZ, HDF5: name of the wavelengths [wavelength, wavelength_um, ..]
+    /// ECSV, NPZ, HDF5: array of the wavelengths [default: wavelength or wavelength_UNIT, e.g. wavelength_um]
     #[arg(long, value_name = "NAME")]
     wavelength: Option<String>,
-    /// ECSV, NPZ, HDF5: name of the full widths of bins [width, width_um, ..]; half-way to the neighbours where there is none
+    /// ECSV, NPZ, HDF5: array of the full widths of bins; without it bins end half-way between neighbours [default:
+    /// width or width_UNIT, if present]
     #[arg(long, value_name = "NAME")]
     width: Option<String>,
-    /// ECSV, NPZ, HDF5: name of the depths, of one or many objects [depth, depth_ppm, ..; radius_ratio]
+    /// ECSV, NPZ, HDF5: array of the depths, of one or several objects [default: depth or depth_UNIT; radius_ratio or
+    /// radius_ratio_UNIT with --quantity radius-ratio]
     #[arg(long, value_name = "NAME")]
     depth: Option<String>,
-    /// ECSV, NPZ, HDF5: name of the errors, or of those below and above [error; error_below and error_above]
+    /// ECSV, NPZ, HDF5: array of the errors, or arrays of the lower and the upper errors [default:
+    /// error_below,error_above if present, else error; each with or without _UNIT]
     #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', num_args = 1..=2)]
     error: Vec<String>,
-    /// Spectra without errors, such as simulated ones: records hold the depth alone, and must cover the whole grid
+    /// Import depths without errors, e.g. of simulated spectra; each spectrum must cover the whole grid
     #[arg(long)]
     no_errors: bool,
-    /// NaN means that a point was not observed; else it is refused
+    /// Treat NaN as not observed, instead of rejecting the file
     #[arg(long)]
     mask_nan: bool,
-    /// Share of a grid bin that must be observed
+    /// Smallest observed share of a grid bin, more than 0 and at most 1; bins with less are masked
     #[arg(long, default_value_t = 0.5, allow_negative_numbers = true)]
     coverage: f64,
-    /// Parameter file of an input, instead of the .par beside it; once for each input, in their order
+    /// Parameter file (.par) of an input; to be repeated for each input, in their order [default: the .par file beside
+    /// a text file, if present]
     #[arg(long, value_name = "FILE")]
     truth: Vec<PathBuf>,
-    /// Multiplies depths by the square of the star's radius in the Sun's, as ExoGAN does: a number, or `said` by the file or its .par
+    /// Multiply depths by the square of the stellar radius in solar radii, as in ExoGAN's training set: a number, or
+    /// said for the radius given in the file or its .par file
     #[arg(long, value_name = "R_SUN|said", allow_negative_numbers = true)]
     star_radius: Option<StarRadius>,
-    /// TauREx: which spectrum; an instrument's where there is one, else the binned, else the native one
+    /// TauREx: spectrum to import [default: instrument if present, else binned if present, else native]
     #[arg(long, value_parser = one_of(taurex_help))]
     taurex: Option<TaurexSpectrum>,
-    /// Share of the spectra, those before the ones for the test, in the split `validation`, by which checkpoints are compared
+    /// Share of the spectra in the split `validation`, which is used to compare checkpoints: those before the split
+    /// `test`
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true)]
     validation: f64,
-    /// Share of the spectra, the last ones, in the split `test`, for the final figures; the rest is the split `train`
+    /// Share of the spectra in the split `test`, for final results: the last ones; the rest is the split `train`
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, allow_negative_numbers = true)]
     test: f64,
 }
@@ -228,9 +246,9 @@ fn parameter(text: &str) -> Result<(String, f64), String> {
 
 fn augment_help(augment: Augment) -> &'static str {
     match augment {
-        Augment::None => "The patch alone",
-        Augment::Flips => "Itself, mirrored left to right, top to bottom, and both: 4 versions",
-        Augment::Dihedral => "The same and their transposes, so quarter turns too: 8 versions",
+        Augment::None => "No augmentation",
+        Augment::Flips => "4 versions: the patch, mirrored left-right, top-bottom, and both",
+        Augment::Dihedral => "8 versions: those of flips and their transposes, i.e. all mirrorings and quarter turns",
     }
 }
 
@@ -238,39 +256,44 @@ fn wavelength_unit_help(unit: WavelengthUnit) -> &'static str {
     match unit {
         WavelengthUnit::Um => "Micrometres",
         WavelengthUnit::Nm => "Nanometres",
-        WavelengthUnit::Angstrom => "0.1 nm",
+        WavelengthUnit::Angstrom => "Angstroms, 0.1 nm",
         WavelengthUnit::M => "Metres",
-        WavelengthUnit::PerCm => "Wavenumbers: waves in a centimetre",
+        WavelengthUnit::PerCm => "Wavenumbers, waves per centimetre",
     }
 }
 
 fn depth_unit_help(unit: DepthUnit) -> &'static str {
     match unit {
-        DepthUnit::Fraction => "1",
-        DepthUnit::Percent => "1e-2",
-        DepthUnit::Ppm => "1e-6",
+        DepthUnit::Fraction => "Dimensionless",
+        DepthUnit::Percent => "Per cent, 1e-2",
+        DepthUnit::Ppm => "Parts per million, 1e-6",
     }
 }
 
 fn quantity_help(quantity: Quantity) -> &'static str {
     match quantity {
-        Quantity::Depth => "(Rp/Rs)^2, the share of the star that is covered",
-        Quantity::RadiusRatio => "Rp/Rs",
+        Quantity::Depth => "Transit depth (Rp/Rs)^2, the fraction of the stellar disk that is covered",
+        Quantity::RadiusRatio => "Radius ratio Rp/Rs, which is squared",
     }
 }
 
 fn role_help(role: Role) -> &'static str {
     match role {
-        Role::Width => "Full width of a bin, in the unit of the wavelength",
-        Role::Wavelength | Role::Depth | Role::Error | Role::ErrorBelow | Role::ErrorAbove | Role::Skip => "",
+        Role::Wavelength => "Wavelength or wavenumber",
+        Role::Width => "Full width of the bin, in the unit of the wavelength",
+        Role::Depth => "Transit depth, or the radius ratio with --quantity radius-ratio",
+        Role::Error => "Standard deviation of the depth",
+        Role::ErrorBelow => "Lower error of the depth",
+        Role::ErrorAbove => "Upper error of the depth",
+        Role::Skip => "Ignored",
     }
 }
 
 fn taurex_help(spectrum: TaurexSpectrum) -> &'static str {
     match spectrum {
-        TaurexSpectrum::Native => "As it was computed",
-        TaurexSpectrum::Binned => "In the bins of the observation or of the input file",
-        TaurexSpectrum::Instrument => "As an instrument would see it, with its noise",
-        TaurexSpectrum::Observed => "The observation itself",
+        TaurexSpectrum::Native => "At the resolution of the forward model",
+        TaurexSpectrum::Binned => "In the bins of the observation or of the TauREx input file",
+        TaurexSpectrum::Instrument => "As observed by the simulated instrument, with its noise",
+        TaurexSpectrum::Observed => "The observed spectrum",
     }
 }

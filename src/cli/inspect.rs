@@ -8,22 +8,22 @@ use crate::app::inspect::Look;
 
 /// Describe a dataset, shard, table, checkpoint or run, and verify its checksums.
 ///
-/// Every checksum is checked; what is damaged is named, with exit code 65. Ranges of a dataset's values come from blocks
-/// all over it, or with --all from every one.
+/// All checksums are verified; damaged files are named, and the exit code is 65. The ranges of the values of a dataset
+/// are computed from blocks spread over it, or from all blocks with --all.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   skyforge inspect data/maps --png maps.png
   skyforge inspect runs/maps/checkpoints/step-0001000")]
 pub struct Arguments {
-    /// A dataset, checkpoint or run folder, a shard's .h5 file, or a table's .parquet file
+    /// Dataset, checkpoint or run folder, .h5 file of a shard, or .parquet file of a table
     path: PathBuf,
-    /// Print it as JSON
+    /// Print the description as JSON
     #[arg(long)]
     json: bool,
-    /// Ranges of all values
+    /// Compute the ranges of values from all blocks, which reads the whole dataset
     #[arg(long)]
     all: bool,
-    /// Draws the first maps of a dataset or shard
+    /// Draw the first 16 maps, or spectra as images, of a dataset or shard to this PNG file
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
 }

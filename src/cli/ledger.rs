@@ -10,9 +10,9 @@ use crate::app::train::minutes;
 use crate::app::{run_in_any_world, run_once};
 use crate::exit::Exit;
 
-/// Show the progress of a ledger, retry what failed, or merge its results.
+/// Show the progress of a ledger, retry failed objects, or merge results.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   skyforge ledger status runs/planets/ledger
   skyforge ledger retry --failed runs/planets/ledger
   skyforge ledger merge runs/planets/ledger --out planets.parquet")]
@@ -24,97 +24,99 @@ pub enum Arguments {
     Drill(Drill),
 }
 
-/// Show the progress of a ledger: what is done, who works on what, what failed and why.
+/// Show the progress of a ledger, its workers, and failed objects with reasons.
 ///
-/// On a terminal it follows the work to its end; Ctrl-C leaves the work alone.
+/// On a terminal the display is updated until all work is done; Ctrl-C ends the display and leaves the workers running.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   skyforge ledger status runs/planets/ledger")]
 pub struct Status {
-    /// The ledger's folder
+    /// Ledger folder
     ledger: PathBuf,
-    /// Looks once, on a terminal too
+    /// Print the progress once, even on a terminal
     #[arg(long)]
     once: bool,
-    /// Print it as JSON
+    /// Print the progress as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Retry the objects in quarantine, and remove damaged results.
+/// Retry the objects in quarantine, and delete damaged results.
 ///
-/// Every result is read and checked. Workers that are at work take what becomes free; else start some.
+/// Every result is read and verified. The objects are free to be processed again: active workers take them; if there
+/// are none, start workers with the command that began the ledger.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   skyforge ledger retry --failed runs/planets/ledger")]
 pub struct Retry {
-    /// The ledger's folder
+    /// Ledger folder
     ledger: PathBuf,
-    /// All that failed; there is nothing else to try again, so it must be said
+    /// Retry all failed objects; required, since there is no other selection
     #[arg(long, required = true)]
     failed: bool,
 }
 
-/// Merge the results of a finished ledger, each object once and in order, into one table or dataset.
+/// Merge the results of a finished ledger into one table or dataset.
 ///
-/// The same bytes whoever did what. Every checksum is checked; objects that nobody has done are refused with exit code 75.
-/// Objects in quarantine are counted.
+/// The output contains each object once, in order, and has identical bytes whichever workers computed it. All checksums
+/// are verified. If objects are not done, nothing is written and the exit code is 75. Objects in quarantine are left
+/// out and counted.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   skyforge ledger merge runs/planets/ledger --out planets.parquet
   skyforge ledger merge ledgers/maps --out data/filled")]
 pub struct Merge {
-    /// The ledger's folder
+    /// Ledger folder
     ledger: PathBuf,
-    /// What is written
+    /// Output table (.parquet) or dataset folder, according to the command that began the ledger
     #[arg(long)]
     out: PathBuf,
-    /// Ends with exit code 65 where objects are in quarantine
+    /// Exit with code 65, after writing the output, if objects are in quarantine
     #[arg(long)]
     strict: bool,
 }
 
-/// Work on made-up objects, to test that any worker may be lost.
+/// Process synthetic objects on a ledger, to test recovery from lost workers.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   skyforge ledger drill /shared/ledger --objects 10000 --poison 1234")]
 pub struct Drill {
-    /// The ledger's folder
+    /// Ledger folder
     ledger: PathBuf,
-    /// How many objects
+    /// Number of objects
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     objects: u64,
-    /// Objects of a block
+    /// Objects per block
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     objects_per_block: u64,
-    /// Payloads follow from it
+    /// Seed of the results
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
-    /// Objects that are worked on together
+    /// Number of objects that a worker processes at the same time; each takes 1 to 5 rounds
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
-    /// How long a round of the batch takes, in milliseconds
+    /// Duration of a round, in milliseconds
     #[arg(long, default_value_t = 0)]
     round_ms: u64,
-    /// An object that cannot be done; may be given again
+    /// Number of an object that fails; may be repeated
     #[arg(long)]
     fault: Vec<u64>,
-    /// An object that kills whoever works on it; may be given again
+    /// Number of an object that kills the worker processing it; may be repeated
     #[arg(long)]
     poison: Vec<u64>,
-    /// An object that never ends; may be given again
+    /// Number of an object that never completes; may be repeated
     #[arg(long)]
     hang: Vec<u64>,
-    /// Time with an object after which its worker ends
+    /// Time on one object, in seconds, after which the worker ends
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     hang_seconds: u64,
-    /// Lost workers after which a block is halved and an object given up
+    /// Number of lost workers after which a block is halved, and a single object is put in quarantine
     #[arg(long, default_value_t = Lease::default().attempts, value_parser = clap::value_parser!(u32).range(1..))]
     attempts: u32,
-    /// Silence after which a worker is taken for lost
+    /// Time without a sign of life, in seconds, after which a worker is considered lost
     #[arg(long, value_name = "SECONDS", default_value_t = Lease::default().seconds)]
     lease: f64,
-    /// Stops by itself after so many minutes, as a signal would
+    /// Stop after this many minutes, as on SIGTERM
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     max_wall: Option<f64>,
 }

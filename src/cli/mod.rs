@@ -1,6 +1,6 @@
-//! The command line, read by clap: arguments of each command, help, completions, manual pages.
+//! The command line, parsed by clap: arguments of each command, help, completions, manual pages.
 //!
-//! The arguments of a command become a request to `app`, which does the work and knows nothing of clap.
+//! The arguments of a command are converted to a request to `app`, which does not depend on clap.
 
 mod bench;
 mod doctor;
@@ -37,22 +37,19 @@ use crate::app::{self, CommandError, Session, columns};
 use crate::app::{run_alone, run_in_any_world, run_on_ranks, run_once};
 use crate::exit::Exit;
 
-/// Trains generative models of the sky on a supercomputer and puts them to work on whole catalogues.
+/// Train generative models of the sky on a supercomputer, and apply them to catalogues.
 ///
-/// Results go to stdout, logs to stderr. Under mpirun or srun, simulate, ingest, train, sample, retrieve, inpaint,
-/// embed, predict, restore and bench share their work out over the ranks, doctor looks at all of them. The other commands need no MPI; evaluate, report, submit and ledger run in the first of several tasks only.
+/// Results go to stdout, logs to stderr. Under mpirun or srun the commands simulate, ingest, train, sample, retrieve,
+/// inpaint, embed, predict, restore and bench divide their work among the ranks, and doctor checks all ranks. The other
+/// commands do not use MPI; if a launcher starts several tasks of evaluate, report, submit or ledger, only the first
+/// one runs it.
 #[derive(Debug, Parser)]
 #[command(
     name = "skyforge",
     version,
     max_term_width = 110,
     propagate_version = true,
-    after_help = "Example:
-  mpirun -n 2 skyforge simulate maps --out data/maps --count 8192
-  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps --data data/maps
-  skyforge sample runs/maps --count 1024
-  skyforge evaluate runs/maps --against data/maps
-  skyforge report runs/maps"
+    after_help = help::examples_and_exit_codes()
 )]
 struct Cli {
     #[command(subcommand)]
@@ -112,7 +109,7 @@ pub fn run() -> Exit {
 impl Command {
     fn run(self) -> Exit {
         match self {
-            // These share their work out over ranks.
+            // These divide their work among the ranks.
             Self::Simulate(arguments) => {
                 let sky = arguments.sky();
                 run_on_ranks(|session| app::simulate::run(session, &sky))
@@ -127,7 +124,7 @@ impl Command {
                 run_on_ranks(|session| app::sample::run(session, &request))
             }
             Self::Bench(arguments) => arguments.run(),
-            // Workers of a ledger need not know of each other, and the doctor says what is wrong with a world.
+            // Workers of a ledger need no MPI world, and doctor reports what is wrong with one.
             Self::Doctor(arguments) => {
                 let request = arguments.request();
                 run_in_any_world(|session| app::doctor::run(session, &request))
@@ -152,7 +149,7 @@ impl Command {
                 let request = arguments.request();
                 apply(request.workers.is_for_workers(), |session| app::inpaint::run(session, &request))
             }
-            // These need no MPI, whatever the environment says of a launcher. Those that write do so once.
+            // These do not use MPI, even under a launcher. Those that write files run in the first task only.
             Self::Evaluate(arguments) => {
                 let request = arguments.request();
                 run_once(|| app::evaluate::run(&request))
@@ -174,7 +171,7 @@ impl Command {
     }
 }
 
-/// Runs a command that is applied to many records. Workers of a ledger need not know of each other.
+/// Runs a command on many records: on all ranks, or as independent workers of a ledger.
 fn apply(is_for_workers: bool, command: impl FnOnce(&Session) -> Result<Exit, CommandError>) -> Exit {
     if is_for_workers { run_in_any_world(command) } else { run_on_ranks(command) }
 }

@@ -9,30 +9,30 @@ use crate::app::fit_settings::{self, FitRequest};
 use crate::app::train::minutes;
 use crate::app::trained;
 
-/// Which checkpoint and weights of a run.
+/// Checkpoint and weights of a run.
 #[derive(Debug, Args)]
 pub struct WhichArguments {
-    /// Which checkpoint, as in step-0001000, or best: that of the best measured score; the newest whole one where it
-    /// is not given
+    /// Checkpoint to use: a name, e.g. step-0001000, or best, the one with the best validation score [default:
+    /// newest intact checkpoint]
     #[arg(long)]
     checkpoint: Option<String>,
-    /// Which of the networks' weights
+    /// Weights of the networks to use
     #[arg(long, value_enum, default_value_t = Weights::Auto)]
     weights: Weights,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Weights {
-    /// Averaged ones where the run kept them
+    /// ema if the checkpoint contains averaged weights, else live
     Auto,
-    /// Averaged over the steps
+    /// Exponential moving average over training steps
     Ema,
-    /// As they were at the step
+    /// Weights of the training step, without averaging
     Live,
 }
 
 impl WhichArguments {
-    /// Without clap.
+    /// Converts the arguments to a request of `app`.
     pub fn request(self) -> trained::Which {
         let weights = match self.weights {
             Weights::Auto => trained::Weights::Auto,
@@ -43,23 +43,23 @@ impl WhichArguments {
     }
 }
 
-/// Options of commands that can share their records out over a ledger.
+/// Options of commands that can divide their records among the workers of a ledger.
 #[derive(Debug, Args)]
 pub struct LedgerArguments {
-    /// Works on this ledger instead, with any other workers, and writes no result: `ledger merge` does
+    /// Ledger folder: process records together with other workers and write results there instead of to --out;
+    /// `skyforge ledger merge` writes the output
     #[arg(long, value_name = "LEDGER", conflicts_with = "out")]
     ledger: Option<PathBuf>,
-    /// Objects of a block of the ledger; where it is not given 256 spectra or 16 maps that are fitted, 1024 of what is not
-    /// fitted
+    /// Records per block of the ledger [default: 1024; retrieve: 256; inpaint: 256 spectra or 16 maps]
     #[arg(long, requires = "ledger", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     objects_per_block: Option<u64>,
-    /// Leaves the ledger by itself after so many minutes, as a signal would
+    /// Leave the ledger after this many minutes, as on SIGTERM; the exit code is 75 if work is left
     #[arg(long, value_name = "MINUTES", value_parser = minutes, requires = "ledger")]
     max_wall: Option<f64>,
 }
 
 impl LedgerArguments {
-    /// Without clap.
+    /// Converts the arguments to a request of `app`.
     pub fn request(self) -> LedgerRequest {
         let Self { ledger, objects_per_block, max_wall } = self;
         LedgerRequest { ledger, objects_per_block, max_wall }
@@ -69,24 +69,25 @@ impl LedgerArguments {
 /// Options of commands that fit latent vectors.
 #[derive(Debug, Args)]
 pub struct FitArguments {
-    /// How fits are made
+    /// Settings of the fits, which --set can change
     #[arg(long, value_enum, default_value_t = Preset::Skyforge)]
     preset: Preset,
-    /// Sets a value of the fit, as in restarts=64; may be given again
+    /// Set a value of the fits, e.g. restarts=64; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Preset {
-    /// From the embedder's latent vector, where the run has one, by chi-square
+    /// Start from the latent vector of the embedder, if the run has one; minimise chi-square (spectra) or squared
+    /// differences (maps)
     Skyforge,
-    /// As ExoGAN does it: 64 restarts from noise, 1001 iterations each, the sum of absolute differences
+    /// Published procedure of ExoGAN: 64 restarts from noise, 1001 iterations each, sum of absolute differences
     Exogan,
 }
 
 impl FitArguments {
-    /// Without clap.
+    /// Converts the arguments to a request of `app`.
     pub fn request(self) -> FitRequest {
         let preset = match self.preset {
             Preset::Skyforge => fit_settings::Preset::Skyforge,

@@ -7,24 +7,24 @@ use clap::Args;
 use super::options::{LedgerArguments, WhichArguments};
 use crate::app::columns::Request;
 
-/// Predict quantities of the records of a catalogue.
+/// Predict quantities of the records of a dataset.
 ///
-/// TABLE gets a row a record, in the order of DATASET: its id, and the quantities that the run predicts, each with its
-/// unit. A run on spectra with an embedder predicts the parameters of their atmospheres in one pass, without a fit and
-/// without errors (`skyforge retrieve` has both). The prediction for a record is the same on any number of ranks, and whatever
-/// its neighbours are.
+/// The table contains one row per record, in the order of DATASET: its id, and the quantities that the run predicts,
+/// with their units. A run on spectra with an embedder predicts the parameters of the atmospheres in one forward pass,
+/// without a fit and without errors; `skyforge retrieve` computes both. The prediction for a record depends neither on
+/// the number of ranks nor on other records.
 ///
-/// With --ledger any number of workers share the records: ranks, processes, tasks of an array. The same command joins the
-/// work or goes on with it; `skyforge ledger merge LEDGER --out TABLE` writes the table.
+/// With --ledger, any number of workers (MPI ranks, processes, tasks of a job array) share the records. The same
+/// command joins the work or resumes it; `skyforge ledger merge LEDGER --out TABLE` writes the table.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge predict runs/exogan data/planets --out parameters.parquet")]
 pub struct Arguments {
-    /// The run folder
+    /// Run folder
     run: PathBuf,
-    /// The dataset of records such as the run learned from
+    /// Dataset, with records like those that the run was trained on
     dataset: PathBuf,
-    /// Where the table goes, Parquet
+    /// Output table, Parquet; required without --ledger
     #[arg(long, required_unless_present = "ledger")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Without clap.
+    /// Converts the arguments to a request of `app`.
     pub fn request(self) -> Request {
         let Self { run, dataset, out, workers, which } = self;
         Request { run, dataset, out, workers: workers.request(), which: which.request() }

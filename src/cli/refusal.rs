@@ -1,11 +1,12 @@
-//! Command lines that cannot be read: what is said of them, in one line.
+//! One-line messages for command lines that cannot be parsed.
 
 use std::io::Write;
 
 use crate::app::{is_first_task, versions};
 use crate::exit::Exit;
 
-/// Shows the help or the versions that were asked for, or says in a line why the command line cannot be read; once, in the first task of a launcher.
+/// Prints the requested help or versions, or one line with the reason why the command line cannot be parsed. Of the
+/// tasks of a launcher only the first prints.
 pub fn refuse(error: &clap::Error, line: clap::Command) -> Exit {
     use clap::error::ErrorKind::{DisplayHelp, DisplayVersion};
     let first = is_first_task();
@@ -27,13 +28,13 @@ pub fn refuse(error: &clap::Error, line: clap::Command) -> Exit {
     Exit::Usage
 }
 
-/// Why a command line of the program, in `words` after its name, cannot be read: in a line.
+/// Why the command line `skyforge WORDS` cannot be parsed, in one line.
 pub fn unreadable(error: &clap::Error, line: clap::Command, words: &[String]) -> String {
     let sentence = sentence(error, &asked_for(line, words.iter().cloned()));
     sentence.strip_prefix("error: ").unwrap_or(&sentence).to_owned()
 }
 
-/// The command that `words` ask for, as far as they can be followed.
+/// The command that `words` name; the deepest one that exists.
 fn asked_for(mut line: clap::Command, words: impl Iterator<Item = String>) -> clap::Command {
     line.build(); // every command then knows its full name
     for word in words {
@@ -45,10 +46,11 @@ fn asked_for(mut line: clap::Command, words: impl Iterator<Item = String>) -> cl
     line
 }
 
-/// Commands under names that they had before, and the names that they have now.
+/// Former names of commands, and their present names.
 const RENAMED: [(&str, &str); 1] = [("fanout", "ledger")];
 
-/// clap writes a paragraph. Its first line says what is wrong; what was wanted stands further down, or nowhere.
+/// Shortens the message of clap to one line: its first line, which states the error, and what was expected, which
+/// clap puts further down or leaves out.
 fn sentence(error: &clap::Error, command: &clap::Command) -> String {
     use clap::error::ErrorKind::{InvalidSubcommand, UnknownArgument};
     let text = error.to_string();
@@ -85,7 +87,7 @@ fn sentence(error: &clap::Error, command: &clap::Command) -> String {
     wanted_number(&sentence)
 }
 
-/// The option that was most likely meant, where at most every third letter is wrong; clap finds those that begin alike.
+/// The nearest option, if at most a third of its letters differ; clap itself finds options with the same beginning.
 fn nearest_option<'a>(wrong: &str, command: &'a clap::Command) -> Option<&'a str> {
     let wrong = wrong.strip_prefix("--")?;
     let distance = |option: &&str| strsim::damerau_levenshtein(wrong, option);
@@ -93,7 +95,7 @@ fn nearest_option<'a>(wrong: &str, command: &'a clap::Command) -> Option<&'a str
     options.min_by_key(distance).filter(|option| 3 * distance(option) <= option.len().max(wrong.len()))
 }
 
-/// clap says which digit is none, and ranges as Rust writes them; users want to know which numbers are taken.
+/// Replaces messages about digits and Rust ranges by the numbers that are accepted.
 fn wanted_number(sentence: &str) -> String {
     const NO_DIGITS: [&str; 3] =
         ["invalid digit found in string", "cannot parse integer from empty string", "invalid float literal"];

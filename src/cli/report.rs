@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Write a run's report.html.
+/// Write the HTML report of a run.
 ///
-/// One file with its figures inside, made of what the run folder holds: what is not there yet is named in it.
+/// The report is one file that contains its figures. It shows the results in the run folder, and names those that do
+/// not exist yet.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   skyforge report runs/maps")]
 pub struct Arguments {
-    /// The run folder
+    /// Run folder
     pub run: PathBuf,
-    /// Where the report goes; RUN/report.html where it is not given
+    /// Output file, HTML [default: RUN/report.html]
     #[arg(long)]
     pub out: Option<PathBuf>,
 }

@@ -9,22 +9,22 @@ use crate::app::restore::Request;
 
 /// Reconstruct the records of a dataset.
 ///
-/// OUT has the records of DATASET in their order, with their ids, labels and splits, as the run reconstructs them. The log says how
-/// far they are from those of DATASET, and how far the mean of each record would be. A reconstruction is the same on any number of ranks, and
-/// whatever its neighbours are.
+/// OUT contains the reconstructions of the records of DATASET, in the same order, with the same ids, labels and splits.
+/// The log reports their deviation from the records of DATASET and, for comparison, that of the mean of each record.
+/// The reconstruction of a record depends neither on the number of ranks nor on other records.
 ///
-/// With --ledger any number of workers share the records: ranks, processes, tasks of an array. The same command joins the
-/// work or goes on with it; `skyforge ledger merge LEDGER --out OUT` writes the dataset.
+/// With --ledger, any number of workers (MPI ranks, processes, tasks of a job array) share the records. The same
+/// command joins the work or resumes it; `skyforge ledger merge LEDGER --out OUT` writes the dataset.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   mpirun -n 2 skyforge restore runs/autoencoder data/maps --out data/restored
   skyforge evaluate data/restored --against data/maps --out statistics.json")]
 pub struct Arguments {
-    /// The run folder
+    /// Run folder
     run: PathBuf,
-    /// The dataset of records such as the run learned from
+    /// Dataset, with records like those that the run was trained on
     dataset: PathBuf,
-    /// The dataset folder, which must not hold one yet
+    /// Output dataset folder; must not already contain a dataset; required without --ledger
     #[arg(long, required_unless_present = "ledger")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Without clap.
+    /// Converts the arguments to a request of `app`.
     pub fn request(self) -> Request {
         let Self { run, dataset, out, workers, which } = self;
         Request { run, dataset, out, workers: workers.request(), which: which.request() }

@@ -8,64 +8,72 @@ use clap::Args;
 use super::options::{FitArguments, LedgerArguments, WhichArguments};
 use crate::app::retrieve::{CALIBRATION_SPECTRA, Request};
 
-/// Retrieve the parameters of atmospheres from spectra.
+/// Retrieve atmospheric parameters from spectra.
 ///
-/// A latent vector is fitted to each spectrum, in several restarts: the first fits the spectrum as it was observed, each other one
-/// a draw from its errors. The generator makes the parameters beside the spectrum. A restart weighs by its likelihood, in which
-/// the variance of the generator is added to that of the errors. --calibrate measures that variance on simulated spectra that
-/// the run has not learned from; it also measures by how much medians must be moved and how wide intervals must be. TABLE
-/// gets a row an object, NAME.samples.parquet beside it a row a sample.
+/// A latent vector is fitted to each spectrum in several restarts: the first fits the observed spectrum, each other one
+/// the spectrum plus its own draw of noise from the errors. The generator yields the parameters together with the
+/// spectrum. Restarts are weighted by their likelihood; its variance is that of the errors plus that of the generator.
+/// --calibrate measures the variance of the generator on simulated spectra that were not used in training, and also the
+/// corrections of medians and of the widths of intervals. The table contains one row per object, NAME.samples.parquet
+/// beside it one row per sample.
 ///
-/// With --ledger any number of workers share the objects: ranks, processes, tasks of an array. The same command joins the work or
-/// goes on with it; `skyforge ledger merge LEDGER --out TABLE` writes the table.
+/// With --ledger, any number of workers (MPI ranks, processes, tasks of a job array) share the objects. The same
+/// command joins the work or resumes it; `skyforge ledger merge LEDGER --out TABLE` writes the table.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  mpirun -n 2 skyforge retrieve runs/exogan data/planets --calibrate data/held_back
-  skyforge retrieve runs/exogan data/planet --mask hst-wfc3 --calibrate data/held_back --out planet.parquet
+#[command(after_help = "Examples:
+  mpirun -n 2 skyforge retrieve runs/exogan data/planets \\
+      --calibrate data/held_back
+  skyforge retrieve runs/exogan data/planet --mask hst-wfc3 \\
+      --calibrate data/held_back --out planet.parquet
 
-Keys of --set: restarts, iterations, patience, tolerance, learning_rate, beta1, beta2, half_life, loss (l1, l2, chi_square),
-perceptual, start (noise, embedder, both), spread, anchor, noise, precision (fp32, bf16), slots, hmc_trajectories, hmc_steps, hmc_step_size")]
+Keys of --set (docs/configuration.md):
+  restarts, iterations, patience, tolerance, learning_rate, beta1, beta2,
+  half_life, loss (l1, l2, or chi_square for spectra), perceptual,
+  start (noise, embedder, both), spread, anchor, noise, precision (fp32, bf16),
+  slots, hmc_trajectories, hmc_steps, hmc_step_size")]
 pub struct Arguments {
-    /// The run folder
+    /// Run folder
     run: PathBuf,
-    /// The dataset of spectra, as `ingest spectra` or `simulate spectra` makes it
+    /// Dataset of spectra, written by `skyforge ingest spectra` or `skyforge simulate spectra`
     spectra: PathBuf,
-    /// Where the table goes, Parquet; RUN/retrieval/table.parquet where it is not given
+    /// Output table, Parquet [default: RUN/retrieval/table.parquet]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Where the spectra of the best fits go, with medians as their parameters: a dataset folder, which must not hold one yet
+    /// Dataset folder for the best-fit spectra, with medians as their parameters; must not already contain a dataset
     #[arg(long, value_name = "DATASET", conflicts_with = "ledger")]
     fits: Option<PathBuf>,
-    /// What is known: parameters (the whole spectrum), wavelengths (0.6-5.3um), hst-wfc3, jwst-nirspec-prism, ariel, a
-    /// text file of wavelengths, a parameter that is given (planet_radius), not:..., or several with commas between
+    /// Known part of each spectrum: parameters (the whole spectrum; all parameters are retrieved), wavelengths
+    /// (0.6-5.3um), an instrument (hst-wfc3, jwst-nirspec-prism, ariel), a text file of wavelengths, a parameter that
+    /// is given (e.g. planet_radius), not:... for wavelengths to leave out, or several of these separated by commas
     #[arg(long, default_value = "parameters")]
     mask: String,
     #[command(flatten)]
     fit: FitArguments,
-    /// Measures the generator's own variance on this dataset of simulated spectra with known parameters, which the run has not
-    /// learned from, and keeps it in the run; without it what the run has of these errors is taken
+    /// Calibrate the generator on this dataset of simulated spectra with known parameters, not used in training, and
+    /// store the calibration in RUN [default: calibration stored in RUN for the same errors, mask and settings, if any]
     #[arg(long, value_name = "DATASET")]
     calibrate: Option<PathBuf>,
-    /// Of which so many are taken: the more, the nearer medians come; from 4096 on networks learn how far off they are
+    /// Number of spectra of the calibration; more spectra give more accurate medians, and from 4096 on neural networks
+    /// may replace the linear regression that corrects them
     #[arg(long, default_value_t = CALIBRATION_SPECTRA, value_parser = clap::value_parser!(u64).range(16..))]
     calibration_count: u64,
-    /// Of the first so many of these all restarts are made, for the generator's variance and the intervals; of the others one, for the
-    /// medians
+    /// Number of spectra of the calibration that are fitted with all restarts, for the variance of the generator and
+    /// the widths of intervals; the others are fitted with one restart, for the correction of medians
     #[arg(long, value_name = "COUNT", default_value_t = CALIBRATION_SPECTRA, value_parser = clap::value_parser!(u64).range(16..))]
     calibration_intervals: u64,
-    /// Leaves medians where the generator has them; else a calibration also measures how far off they are, by what is left of the
-    /// spectrum, and moves them
+    /// Do not correct medians; without this option a calibration measures their deviation, by regression on the
+    /// residuals of the fit, and corrects it
     #[arg(long)]
     no_adjustment: bool,
-    /// Objects of the dataset, as in 0..100; all where it is not given
+    /// Range of objects of the dataset, from 0 and without the end, e.g. 0..100 [default: all]
     #[arg(long, value_name = "FROM..TO", value_parser = records)]
     records: Option<Range<u64>>,
     #[command(flatten)]
     workers: LedgerArguments,
-    /// Objects at the head of the table that the report shows
+    /// Number of objects, from the first of the table, that the report shows
     #[arg(long, default_value_t = 4, conflicts_with = "ledger")]
     examples: u64,
-    /// All chance follows from it
+    /// Seed of all random numbers
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: u64,
     #[command(flatten)]
@@ -73,7 +81,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Without clap.
+    /// Converts the arguments to a request of `app`.
     pub fn request(self) -> Request {
         let Self { run, spectra, out, fits, mask, fit, calibrate, calibration_count, calibration_intervals, .. } = self;
         Request {

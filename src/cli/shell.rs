@@ -1,4 +1,4 @@
-//! `skyforge completions` and `skyforge man`: the command line, told to shells and to man.
+//! `skyforge completions` and `skyforge man`: shell completions and manual pages, generated from the command line.
 
 use std::path::PathBuf;
 
@@ -12,18 +12,20 @@ use crate::files;
 /// Print completions for a shell.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  skyforge completions bash > ~/.local/share/bash-completion/completions/skyforge")]
+  skyforge completions bash \\
+      > ~/.local/share/bash-completion/completions/skyforge")]
 pub struct Completions {
-    /// Which shell
+    /// Shell
     shell: Shell,
 }
 
 /// Print the manual page, or write one for each command.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  skyforge man > skyforge.1
   skyforge man --out ~/.local/share/man/man1")]
 pub struct Man {
-    /// A folder, which must be there, for the pages of all commands
+    /// Existing folder to which the pages of all commands are written [default: print the page of skyforge to stdout]
     #[arg(long)]
     out: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! The words of a campaign's stage, read as the command line that they are.
+//! Parses the command line of a stage of a campaign.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::{ArgMatches, FromArgMatches};
 use super::{Cli, Command, command, refusal};
 use crate::app::submit::{Ahead, StageCommand};
 
-/// What commands read, by the names of their arguments, where it must be there before they begin.
+/// Arguments of each command that name inputs, which must exist before the command starts.
 const READS: [(&str, &[&str]); 10] = [
     ("embed", &["run", "dataset"]),
     ("evaluate", &["records", "against"]),
@@ -21,7 +21,7 @@ const READS: [(&str, &[&str]); 10] = [
     ("retry", &["ledger"]),
 ];
 
-/// What the command of `words` would do, or in a line why they cannot be read.
+/// What the command line `words` would do, or why it cannot be parsed, in one line.
 pub fn read(words: &[String]) -> Result<StageCommand, String> {
     let unreadable = |error: clap::Error| refusal::unreadable(&error, command(), words);
     let matches = command().no_binary_name(true).try_get_matches_from(words).map_err(unreadable)?;
@@ -30,7 +30,7 @@ pub fn read(words: &[String]) -> Result<StageCommand, String> {
     Ok(StageCommand {
         name: name.to_owned(),
         inputs: inputs(name, own),
-        // Commands of a ledger are no workers on it.
+        // The subcommands of `ledger` are not workers on it.
         ledger: path(own, "ledger").filter(|_| name != "ledger"),
         ahead: ahead(cli.command),
     })
@@ -42,7 +42,7 @@ fn inputs(name: &str, matches: &ArgMatches) -> Vec<PathBuf> {
     arguments.iter().filter_map(|argument| path(matches, argument)).collect()
 }
 
-/// The path that an argument of this name has, if there is such an argument and it is given.
+/// Value of the argument `name`, if the command has such an argument, it is a path, and it is given.
 fn path(matches: &ArgMatches, argument: &str) -> Option<PathBuf> {
     matches.try_get_one::<PathBuf>(argument).ok().flatten().cloned()
 }

@@ -6,19 +6,20 @@ use clap::Args;
 
 /// Show the progress of a campaign, a run or a ledger.
 ///
-/// What is done, how fast, how long the rest takes, and what failed for which reason: from the files, and from squeue and sacct where they
-/// answer. On a terminal it follows the work to its end; Ctrl-C leaves the work alone.
+/// Shows what is done, the rate, the remaining time, and failures with their reasons, from the files and, for a
+/// campaign, from squeue and sacct if available. On a terminal the display is updated until all work is done; Ctrl-C
+/// ends the display and leaves the work running.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   skyforge status runs/exogan
   watch -n 60 skyforge status --once runs/exogan/run")]
 pub struct Arguments {
-    /// The folder of a campaign, a run or a ledger
+    /// Folder of a campaign, a run or a ledger
     pub path: PathBuf,
-    /// Looks once, on a terminal too
+    /// Print the progress once, even on a terminal
     #[arg(long)]
     pub once: bool,
-    /// Print it as JSON
+    /// Print the progress as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -6,34 +6,39 @@ use clap::Args;
 
 use crate::app::submit::Request;
 
-/// Submit the stages of a campaign to SLURM, as batch jobs that follow one another.
+/// Submit the stages of a campaign to SLURM as dependent batch jobs.
 ///
-/// JOB says what is wanted, SITE what the cluster is. Everything that a stage would be refused for is found out here, before the
-/// queue: its words, its configuration, its ranks, its files, its room. The scripts go to FOLDER/slurm, where they can be read and
-/// edited. The same command goes on with a campaign: what is done is not done again, what is in the queue is not submitted twice.
+/// JOB describes the stages, SITE the cluster. Everything that would make a stage fail at its start is checked before
+/// submission: its command line, configuration, number of ranks, input files, requested resources and disk space. Batch
+/// scripts are written to FOLDER/slurm. The same command resumes a campaign: stages that are done are not repeated, and
+/// stages in the queue are not submitted again.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  skyforge submit jobs/exogan_campaign.toml --site slurm/sites/mine.toml --dry-run
-  skyforge submit jobs/exogan_campaign.toml --site slurm/sites/mine.toml
+#[command(after_help = "Examples:
+  scripts/get_opacities data/opacities
+  skyforge submit jobs/exogan_campaign.toml --site generic --dry-run
+  skyforge submit jobs/exogan_campaign.toml --site generic
   skyforge status runs/exogan
 
-Sites that the program knows: generic, sandbox (that of scripts/slurm_sandbox), gpus_by_constraint, gpus_by_partition")]
+Built-in sites:
+  generic, sandbox (for scripts/slurm_sandbox), gpus_by_constraint,
+  gpus_by_partition")]
 pub struct Arguments {
-    /// What is wanted, TOML
+    /// Job file, TOML
     job: PathBuf,
-    /// The cluster: a site's file, or the name of one in slurm/sites/
+    /// Cluster: a site file (.toml), the name of one in slurm/sites/, or a built-in site
     #[arg(long)]
     site: String,
-    /// The campaign's folder; runs/NAME where it is not given, or NAME in the site's scratch
+    /// Campaign folder; NAME is that of the job, SCRATCH that of the site [default: SCRATCH/NAME, or runs/NAME if the
+    /// site has no scratch]
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Checks all and writes the scripts, submits nothing
+    /// Check everything and write the batch scripts, but submit nothing
     #[arg(long)]
     dry_run: bool,
-    /// Does this stage and all that need it, done or not
+    /// Submit this stage and all stages that depend on it, even if they are done
     #[arg(long, value_name = "STAGE", conflicts_with = "only")]
     from: Option<String>,
-    /// Does this stage alone, done or not
+    /// Submit only this stage, even if it is done
     #[arg(long, value_name = "STAGE")]
     only: Option<String>,
     /// Print the plan as JSON

@@ -10,32 +10,35 @@ use crate::train::Drill;
 
 /// Train a model; resumes from the newest checkpoint in RUN.
 ///
-/// USR1, USR2, TERM or HUP stop it after the step under way: a checkpoint is written, the exit code is 75, and the same
-/// command goes on from there, on any number of ranks up to batch.microbatches.
+/// On SIGUSR1, SIGUSR2, SIGTERM or SIGHUP training finishes the current step, writes a checkpoint and exits with code
+/// 75. The same command resumes from there, on any number of ranks from 1 to batch.microbatches.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps --data data/maps")]
+#[command(after_help = "Examples:
+  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps \\
+      --data data/maps
+  mpirun -n 2 skyforge train configs/small_exogan.toml --run runs/exogan \\
+      --data data/spectra --set trainer.steps=4000 --max-wall 55")]
 pub struct Arguments {
-    /// The configuration, TOML
+    /// Configuration file, TOML
     config: PathBuf,
-    /// The run folder: made, or gone on with
+    /// Run folder; created if it does not exist, resumed if it does
     #[arg(long)]
     run: PathBuf,
-    /// The dataset; wins over data.path of the configuration
+    /// Dataset; takes precedence over data.path of the configuration [default: data.path of CONFIG]
     #[arg(long)]
     data: Option<PathBuf>,
     #[command(flatten)]
     stage: Stage,
-    /// Stops by itself after so many minutes, as a signal would
+    /// Stop after this many minutes, as on SIGTERM
     #[arg(long, value_name = "MINUTES", allow_negative_numbers = true, value_parser = minutes)]
     max_wall: Option<f64>,
-    /// Faults on purpose, as nan@7:2 at step 7 on rank 2 (without :RANK on rank 0): to see that they are survived. KIND
-    /// is nan (a gradient), panic, data (records that cannot be loaded), flip (a bit of the parameters after the step),
-    /// kill (SIGKILL), stop (as by a signal), hang (the rank does not go on) or slow (0.2 s more a step from then on);
-    /// may be given again
+    /// Inject a fault, to test recovery, e.g. nan@7:2 in step 7 on rank 2 (rank 0 if no rank is named); may be
+    /// repeated. KIND is nan (a gradient becomes NaN), panic, data (records cannot be loaded), flip (one bit of the
+    /// parameters flips after the step), kill (SIGKILL), stop (as on SIGTERM), hang (the rank blocks) or slow (steps
+    /// take 0.2 s longer from then on)
     #[arg(long = "drill", value_name = "KIND@STEP[:RANK]")]
     drills: Vec<Drill>,
-    /// Sets a value of the configuration, as in batch.global=64; may be given again
+    /// Set a value of the configuration, e.g. batch.global=64; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
 }
@@ -43,12 +46,12 @@ pub struct Arguments {
 /// Options of the copy of the dataset on each node.
 #[derive(Debug, Args)]
 struct Stage {
-    /// Copies the dataset to this folder of each node first, and reads it there; auto takes the fastest of
-    /// $SLURM_TMPDIR, $TMPDIR, $LOCAL_SCRATCH, /local, /scratch and /dev/shm that has room. Where there is none, records
-    /// are read from where they are. Changes no bit of what is trained
+    /// Copy the dataset to this folder on each node before training, and read the copy; auto takes the fastest of
+    /// $SLURM_TMPDIR, $TMPDIR, $LOCAL_SCRATCH, /local, /scratch and /dev/shm with enough space. If none is usable, the
+    /// dataset is read in place. The trained weights are identical with and without a copy
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
-    /// Leaves the copy there for the next start; else it is removed at the end
+    /// Keep the copy for the next start, instead of deleting it at the end
     #[arg(long, requires = "scratch")]
     keep_scratch: bool,
 }
