@@ -18,8 +18,8 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
 /// The usual way from data to a report.
 const EXAMPLE: &str = "Example:
   mpirun -n 2 skyforge simulate maps --out data/maps --count 8192
-  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps \\
-      --data data/maps
+  mpirun -n 2 skyforge train configs/small_mass_maps.toml \\
+      --run runs/maps --data data/maps
   skyforge sample runs/maps --count 1024
   skyforge evaluate runs/maps --against data/maps
   skyforge report runs/maps

@@ -10,12 +10,12 @@ use crate::app::retrieve::{CALIBRATION_SPECTRA, Request};
 
 /// Retrieve atmospheric parameters from spectra.
 ///
-/// A latent vector is fitted to each spectrum in several restarts: the first fits the observed spectrum, each other one
-/// the spectrum plus its own draw of noise from the errors. The generator yields the parameters together with the
-/// spectrum. Restarts are weighted by their likelihood; its variance is that of the errors plus that of the generator.
-/// --calibrate measures the variance of the generator on simulated spectra that were not used in training, and also the
-/// corrections of medians and of the widths of intervals. The table contains one row per object, NAME.samples.parquet
-/// beside it one row per sample.
+/// A latent vector is fitted to each spectrum in several restarts, each to the spectrum plus its own draw of noise from the
+/// errors; in a run with an embedder the first restart fits the observed spectrum itself. The generator yields the
+/// parameters together with the spectrum. Restarts are weighted by their likelihood; its variance is that of the errors
+/// plus that of the generator. --calibrate measures the variance of the generator on simulated spectra that were not used
+/// in training, and also the corrections of medians and of the widths of intervals. The table contains one row per
+/// object, NAME.samples.parquet beside it one row per sample.
 ///
 /// With --ledger, any number of workers (MPI ranks, processes, tasks of a job array) share the objects. The same
 /// command joins the work or resumes it; `skyforge ledger merge LEDGER --out TABLE` writes the table.

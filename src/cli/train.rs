@@ -14,10 +14,11 @@ use crate::train::Drill;
 /// 75. The same command resumes from there, on any number of ranks from 1 to batch.microbatches.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  mpirun -n 2 skyforge train configs/small_mass_maps.toml --run runs/maps \\
-      --data data/maps
-  mpirun -n 2 skyforge train configs/small_exogan.toml --run runs/exogan \\
-      --data data/spectra --set trainer.steps=4000 --max-wall 55")]
+  mpirun -n 2 skyforge train configs/small_mass_maps.toml \\
+      --run runs/maps --data data/maps
+  mpirun -n 2 skyforge train configs/small_exogan.toml \\
+      --run runs/exogan --data data/spectra \\
+      --set trainer.steps=4000 --max-wall 55")]
 pub struct Arguments {
     /// Configuration file, TOML
     config: PathBuf,
