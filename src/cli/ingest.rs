@@ -23,7 +23,7 @@ pub enum Arguments {
     Spectra(Spectra),
 }
 
-/// Import square patches of maps from FITS, HDF5 or NPY files.
+/// Import square patches of maps from FITS, HDF5, NPY or NPZ files.
 ///
 /// Pixel values stay in physical units. The same inputs in the same order give identical files on any number of ranks.
 /// Parts of the sky are reserved for the splits `validation` and `test`: whole maps (inputs are assumed to be different
@@ -34,7 +34,7 @@ pub enum Arguments {
   mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa --stride 32 \\
       --augment dihedral --redshift 1 --cosmology omega_m=0.26,sigma_8=0.8")]
 pub struct Maps {
-    /// Input files: FITS (an image with 2 or 3 axes), HDF5 or NPY (shape [h, w], [n, h, w] or [n, 1, h, w])
+    /// Input files: FITS (an image with 2 or 3 axes), HDF5, NPY or NPZ (shape [h, w], [n, h, w] or [n, 1, h, w])
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Output dataset folder; must not already contain a dataset
@@ -58,9 +58,9 @@ pub struct Maps {
     /// FITS: HDU to read, a number (0 is the primary HDU) or an EXTNAME [default: first image]
     #[arg(long, value_name = "N|NAME")]
     hdu: Option<String>,
-    /// HDF5: path of the dataset in the file; required if the root group contains several datasets of maps [default:
-    /// the only one]
-    #[arg(long, value_name = "PATH")]
+    /// HDF5: path of the dataset in the file; NPZ: name of the array; required if the file (HDF5: its root group)
+    /// contains several with maps [default: the only one]
+    #[arg(long, value_name = "PATH|NAME")]
     dataset: Option<String>,
     /// Side of a pixel, in arcmin; takes precedence over the input files [default: from the files]
     #[arg(long, conflicts_with = "side_deg", allow_negative_numbers = true)]
