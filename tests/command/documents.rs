@@ -86,19 +86,19 @@ const SHORTER: [(&str, &str); 4] = [
 fn the_commands_of_readme_run_and_print_what_it_says() {
     let page = page("README.md");
     let folder = clone();
-    let ramp: Vec<u8> =
-        (0..128 * 128_u32).flat_map(|at| (at.wrapping_mul(2_654_435_761) as f32 * 1e-11).to_be_bytes()).collect();
+    let noise: Vec<u8> =
+        (0..256 * 256_u32).flat_map(|at| (at.wrapping_mul(2_654_435_761) as f32 * 1e-11).to_be_bytes()).collect();
     let cards = [
         "SIMPLE  =                    T",
         "BITPIX  =                  -32",
         "NAXIS   =                    2",
-        "NAXIS1  =                  128",
-        "NAXIS2  =                  128",
+        "NAXIS1  =                  256",
+        "NAXIS2  =                  256",
         "END",
     ];
     let mut fits = cards.map(|card| format!("{card:<80}")).concat().into_bytes();
     fits.resize(2880, b' ');
-    fits.extend(ramp);
+    fits.extend(noise);
     fits.resize(fits.len().next_multiple_of(2880), 0);
     fs::write(folder.path().join("kappa.fits"), fits).expect("the disk has room");
 
@@ -155,8 +155,9 @@ fn the_snippets_for_python_run() {
         run(folder.path(), line);
     }
     let interpreter = |environment: &str| {
-        let path = command(folder.path(), &format!("{ROOT}/scripts/peers/{environment}"), &[]);
-        path.trim().lines().last().expect("the script names a Python").to_owned()
+        let script = Command::new(format!("{ROOT}/scripts/peers/{environment}")).output().expect("it can be started");
+        assert!(script.status.success(), "{environment}: {}", String::from_utf8_lossy(&script.stderr));
+        String::from_utf8(script.stdout).expect("a path").trim().to_owned()
     };
     let snippets = blocks(&page, "python");
     assert_eq!(snippets.len(), page.matches("\n## ").count(), "a snippet a section");
