@@ -28,6 +28,17 @@ pub fn expect_file(path: &Path, wanted: &str) -> io::Result<()> {
     expect(path, wanted, |found| !found.is_dir(), (io::ErrorKind::IsADirectory, "is a folder"))
 }
 
+/// The text of a file that a user names, without the byte order mark that some editors put at its begin. `wanted` says
+/// which file.
+pub fn read_text(path: &Path, wanted: &str) -> io::Result<String> {
+    expect_file(path, wanted)?;
+    let mut text = fs::read_to_string(path)?;
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
+}
+
 fn expect(
     path: &Path,
     wanted: &str,

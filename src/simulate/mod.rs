@@ -63,8 +63,7 @@ pub enum SimulateError {
 
 /// The text of a file that a user names.
 pub(crate) fn read_text(path: &Path, wanted: &str) -> Result<String, SimulateError> {
-    let read = files::expect_file(path, wanted).and_then(|()| std::fs::read_to_string(path));
-    read.map_err(|source| match source.kind() {
+    files::read_text(path, wanted).map_err(|source| match source.kind() {
         std::io::ErrorKind::InvalidData => {
             SimulateError::WholeTable { path: path.to_path_buf(), problem: format!("is no text, expected {wanted}") }
         }

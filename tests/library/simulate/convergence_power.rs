@@ -52,6 +52,14 @@ fn a_table_is_read_back_at_and_between_its_lines() {
     assert_eq!(power.range(), (10.0, 1000.0));
 }
 
+/// Editors put one at the begin of a file; it was once part of the first number.
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_table() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = table(&folder, "\u{feff}10 1e-8\n100 1e-10\n");
+    assert_eq!(ConvergencePower::from_table(&path).expect("the table is good").range(), (10.0, 100.0));
+}
+
 #[test]
 fn the_mean_inside_a_circle_of_a_power_law_is_its_closed_form() {
     let folder = TempDir::new().expect("a temporary folder");

@@ -110,9 +110,7 @@ fn piece(text: &str) -> Result<Wavelengths, String> {
 /// A range or a wavelength a line, in um: `0.6-5.3um`, `0.6 5.3`, `1.4`; what follows `#` is passed over.
 fn list(path: &Path) -> Result<Vec<Wavelengths>, MaskError> {
     let wanted = "a list of wavelengths, or another mask";
-    let text = files::expect_file(path, wanted)
-        .and_then(|()| std::fs::read_to_string(path))
-        .map_err(|source| MaskError::File { path: path.into(), source })?;
+    let text = files::read_text(path, wanted).map_err(|source| MaskError::File { path: path.into(), source })?;
     let mut pieces = Vec::new();
     for (line, number) in text.lines().zip(1..) {
         let line = line.split('#').next().unwrap_or_default().trim();

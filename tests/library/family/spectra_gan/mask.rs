@@ -148,7 +148,7 @@ fn parameters_that_are_named_are_given_beside_all_wavelengths_or_those_named() {
 fn lists_have_ranges_columns_wavelengths_and_comments() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("seen.txt");
-    fs::write(&path, "# two bands\n0.6-1.1um\n\n2 3.5  # columns\n4.5\n5um\n6,7\n").expect("it is written");
+    fs::write(&path, "\u{feff}0.6-1.1um\n\n2 3.5  # columns\n4.5\n5um\n6,7\n").expect("it is written");
     let word = path.to_str().expect("a name");
     assert_eq!(spectra(word).to_string(), "0.6-1.1um,2-3.5um,4.5um,5um,6-7um");
     assert_eq!(points(&format!("not:{word}")), points(word).iter().map(|known| !known).collect::<Vec<_>>());
