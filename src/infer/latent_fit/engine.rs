@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::hmc;
 use super::loss::contextual;
+use super::offsets::{Marginal, OffsetFit, OffsetGroup, Offsets};
 use super::settings::{Contextual, FitSettings, Start};
 use super::subject::{Aim, Known, ModelVariance, Prepared, Subject};
 use crate::infer::Networks;
@@ -28,6 +29,7 @@ pub struct LatentFit<'a> {
     networks: &'a Networks,
     settings: FitSettings,
     variance: Option<ModelVariance>,
+    offsets: Offsets,
     draw: Draw,
     watched: Range<u64>,
 }
@@ -45,6 +47,8 @@ pub struct Fitted {
     pub maps: Tensor,
     /// `[r]`, how far they are from what was observed: chi-square, or the sum that was brought down.
     pub misfit: Vec<f32>,
+    /// `[r]` of `[g]`, what each restart says of the offsets of groups of measured values; empty where there are no groups.
+    pub offsets: Vec<Vec<OffsetFit>>,
     /// `[r]`, iterations that were made.
     pub iterations: Vec<u32>,
     /// The restart that stands for all: the first where it fitted what was observed, else the best.
@@ -86,7 +90,15 @@ struct Tenant {
 impl<'a> LatentFit<'a> {
     /// For these networks. `variance` is that of the generator, beside the errors; all random numbers follow from `draw`.
     pub fn new(networks: &'a Networks, settings: FitSettings, variance: Option<ModelVariance>, draw: Draw) -> Self {
-        Self { networks, settings, variance, draw, watched: 0..0 }
+        let offsets = Offsets::new(&[], Kind::Float, networks.device);
+        Self { networks, settings, variance, offsets, draw, watched: 0..0 }
+    }
+
+    /// The same with unknown offsets of these groups of measured values, which are marginalised in chi-square; with noise each restart
+    /// that is a draw also has a draw of each offset in what it fits. Losses of pixels know no offsets.
+    #[must_use]
+    pub fn with_offsets(self, groups: &[OffsetGroup]) -> Self {
+        Self { offsets: Offsets::new(groups, Kind::Float, self.networks.device), ..self }
     }
 
     /// The same, which keeps the paths of the restarts of these objects.
@@ -174,7 +186,7 @@ impl Engine for LatentFit<'_> {
 
 impl LatentFit<'_> {
     fn open(&self, subject: &Subject) -> Open {
-        let prepared = subject.prepare(self.networks, &self.settings, self.variance.as_ref(), self.draw);
+        let prepared = subject.prepare(self.networks, &self.settings, self.variance.as_ref(), &self.offsets, self.draw);
         let (restarts, latents) = (self.settings.restarts, self.networks.model.latent_dim as usize);
         Open {
             prepared,
@@ -185,9 +197,17 @@ impl LatentFit<'_> {
         }
     }
 
+    /// How far `maps` are from `aim`, and what that says of offsets.
+    fn misfit(&self, maps: &Tensor, aim: &Aim) -> (Tensor, Option<Marginal>) {
+        contextual(self.settings.loss, self.networks.measurement.as_deref(), maps, aim, &self.offsets)
+    }
+
     /// What a restart of `maps` that began at `origin`, `[b, z]`, loses: `[b]`.
     fn loss(&self, z: &Tensor, origin: &Tensor, maps: &Tensor, aim: &Aim, pass: Pass) -> Tensor {
-        let mut loss = contextual(self.settings.loss, self.networks.measurement.as_deref(), maps, aim);
+        let (mut loss, marginal) = self.misfit(maps, aim);
+        if let Some(marginal) = marginal {
+            loss += marginal.log_determinant * 0.5;
+        }
         if self.settings.perceptual > 0.0 {
             let logits = self.networks.discriminator.forward(maps, pass);
             loss += logits.neg().softplus() * self.settings.perceptual;
@@ -248,13 +268,24 @@ impl LatentFit<'_> {
         }
         let _guard = tch::no_grad_guard();
         let maps = self.networks.generator.forward(&latents, Pass::Inference);
-        let misfit = contextual(self.settings.loss, self.networks.measurement.as_deref(), &maps, &prepared.truth);
+        let (misfit, marginal) = self.misfit(&maps, &prepared.truth);
+        let offsets = marginal.map_or_else(Vec::new, |marginal| marginal.fits(self.offsets.groups()));
         let scale = if matches!(prepared.truth, Aim::Measured { .. }) { 2.0 } else { 1.0 };
         let misfit = Vec::<f32>::try_from(misfit * scale).expect("a loss is a number");
         let first = self.settings.first_as_observed();
         let reference = if first { 0 } else { place_of_least(&misfit) };
         let reference_is_drawn = !(first && self.settings.noise);
-        Fitted { number: prepared.number, latents, maps, misfit, iterations, reference, reference_is_drawn, paths }
+        Fitted {
+            number: prepared.number,
+            latents,
+            maps,
+            misfit,
+            offsets,
+            iterations,
+            reference,
+            reference_is_drawn,
+            paths,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use tch::Tensor;
 
+use super::offsets::Offsets;
 use super::settings::{FitSettings, Start};
 use crate::infer::Networks;
 use crate::nn::Pass;
@@ -35,6 +36,8 @@ pub struct Restarts<'a> {
     pub settings: &'a FitSettings,
     /// What the generator itself leaves open.
     pub variance: Option<&'a ModelVariance>,
+    /// Groups of measured values whose offsets are not known.
+    pub offsets: &'a Offsets,
     draw: Draw,
 }
 
@@ -148,9 +151,10 @@ impl Subject {
         networks: &Networks,
         settings: &FitSettings,
         variance: Option<&ModelVariance>,
+        offsets: &Offsets,
         draw: Draw,
     ) -> Prepared {
-        let restarts = Restarts { number: self.number, networks, settings, variance, draw };
+        let restarts = Restarts { number: self.number, networks, settings, variance, offsets, draw };
         let Target { images, known, aim, truth } = self.known.target(&restarts);
         let start = self.starts(networks, settings, &images, &known, draw);
         Prepared { number: self.number, start, aim, truth }

@@ -5,4 +5,5 @@ pub mod made;
 mod hmc;
 pub mod latent_fit;
 mod map_records;
+mod offsets;
 pub mod place;
