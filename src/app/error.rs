@@ -11,6 +11,7 @@ use crate::data::mask::MaskError;
 use crate::device::DeviceError;
 use crate::exit::{Ends, Exit};
 use crate::family::AssessError;
+use crate::family::spectra_gan::OffsetError;
 use crate::family::spectra_gan::retrieval::CalibrationError;
 use crate::infer::MapError;
 use crate::ingest::IngestError;
@@ -51,6 +52,9 @@ pub enum CommandError {
     /// A mask.
     #[error(transparent)]
     Mask(#[from] MaskError),
+    /// Offsets between instruments.
+    #[error(transparent)]
+    Offsets(#[from] OffsetError),
     /// A table.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -133,6 +137,7 @@ impl Ends for CommandError {
             CommandError::Config(error) => error.exit(),
             CommandError::Data(error) => error.exit(),
             CommandError::Mask(error) => error.exit(),
+            CommandError::Offsets(error) => error.exit(),
             CommandError::Table(error) => error.exit(),
             CommandError::Simulate(error) => error.exit(),
             CommandError::Ingest(error) => error.exit(),

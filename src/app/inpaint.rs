@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::family::spectra_gan::inpaint::SpectrumHoles;
 use crate::family::spectra_gan::observation::{Observer, whole};
 use crate::family::spectra_gan::retrieval::{Calibration, ERRORS_OF, Errors, UNMEASURED, calibration_file};
-use crate::family::spectra_gan::{Aspa, SpectrumMask};
+use crate::family::spectra_gan::{Aspa, InstrumentOffsets, SpectrumMask};
 use crate::infer::inpaint::{Holes, Inpaint, MapHoles};
 use crate::infer::latent_fit::{Contextual, FitSettings, LatentFit};
 use crate::rng::Draw;
@@ -174,7 +174,8 @@ fn calibration(
     let found = [true, false].into_iter().find_map(|adjust| {
         let checkpoint = trained.checkpoint.checksum();
         let mask = mask.to_string();
-        let of = calibration_file::conditions(&checkpoint, trained.averaged, &settings, &mask, &errors, adjust);
+        let none = InstrumentOffsets::default();
+        let of = calibration_file::conditions(&checkpoint, trained.averaged, &settings, &mask, &errors, &none, adjust);
         calibration_file::read(&request.run, &of).transpose()
     });
     let found = session.agree(found.transpose())?;

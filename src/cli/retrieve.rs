@@ -25,6 +25,8 @@ use crate::app::retrieve::{CALIBRATION_SPECTRA, Request};
       --calibrate data/held_back
   skyforge retrieve runs/exogan data/planet --mask hst-wfc3 \\
       --calibrate data/held_back --out planet.parquet
+  skyforge retrieve runs/exogan data/planet --offsets hst-wfc3=300 \\
+      --calibrate data/held_back
 
 Keys of --set (docs/configuration.md):
   restarts, iterations, patience, tolerance, learning_rate, beta1, beta2,
@@ -47,6 +49,11 @@ pub struct Arguments {
     /// is given (e.g. planet_radius), not:... for wavelengths to leave out, or several of these separated by commas
     #[arg(long, default_value = "parameters")]
     mask: String,
+    /// Additive offset of the depths of these wavelengths, unknown up to a normal prior of this standard deviation in
+    /// ppm, e.g. hst-wfc3=300 or 2.9-5.2um=200 (wavelengths as in --mask); marginalised in chi-square, and reported in
+    /// columns offset_INSTRUMENT; all other wavelengths have no offset; may be repeated, without common wavelengths
+    #[arg(long, value_name = "INSTRUMENT=SIGMA")]
+    offsets: Vec<String>,
     #[command(flatten)]
     fit: FitArguments,
     /// Calibrate the generator on this dataset of simulated spectra with known parameters, not used in training, and
@@ -90,6 +97,7 @@ impl Arguments {
             out,
             fits,
             mask,
+            offsets: self.offsets,
             fit: fit.request(),
             calibrate,
             calibration_count,

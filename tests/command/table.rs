@@ -39,6 +39,7 @@ fn retrieved(folder: &Path, narrow: f64) -> (PathBuf, PathBuf) {
         rows.push(RetrievalRow {
             id,
             parameters,
+            offsets: Vec::new(),
             chi_square: 362.0,
             points: 362,
             restarts: SAMPLES,
@@ -53,16 +54,17 @@ fn retrieved(folder: &Path, narrow: f64) -> (PathBuf, PathBuf) {
             weight: 1.0 / SAMPLES as f32,
             chi_square: 362.0,
             parameters,
+            offsets_ppm: Vec::new(),
         }));
     }
     rows.reverse(); // rows are matched by id, whatever their order
     let table = folder.join("table.parquet");
     let mut metadata = Metadata::new();
     metadata.insert("weights".into(), "generator_ema".into());
-    parquet_file::write(&table, &retrieval::table::to_table(&rows, metadata.clone())).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::table::to_table(&rows, &[], metadata.clone())).expect("the disk has room");
     parquet_file::write(
         &retrieval::table::samples_path(&table),
-        &retrieval::table::samples_to_table(&samples, metadata),
+        &retrieval::table::samples_to_table(&samples, &[], metadata),
     )
     .expect("the disk has room");
     (spectra, table)
@@ -150,14 +152,14 @@ fn a_table_of_other_objects_is_refused_and_a_split_leaves_them_out() {
     let (spectra, table) = retrieved(folder.path(), 1.0);
     let (mut rows, metadata) = retrieval::table::read(&table).expect("a table");
     rows[7].id = 1 << 40;
-    parquet_file::write(&table, &retrieval::table::to_table(&rows, metadata.clone())).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::table::to_table(&rows, &[], metadata.clone())).expect("the disk has room");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra)]);
     assert!(code == 65 && line.contains("has id 1099511627776, expected ids of records of"), "{line}");
     let lines = must(1, &["evaluate", arg(&table), "--against", arg(&spectra), "--split", "train"]);
     assert!(lines.starts_with("399 objects of the split train; 1 of the table are not in it"), "{lines}");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra), "--split", "test"]);
     assert!(code == 64 && line.contains("has no split `test`, expected one of `train`"), "{line}");
-    parquet_file::write(&table, &retrieval::table::to_table(&rows[7..8], metadata)).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::table::to_table(&rows[7..8], &[], metadata)).expect("the disk has room");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra), "--split", "train"]);
     assert!(code == 65 && line.contains("has no id of the split train"), "{line}");
 }
@@ -180,7 +182,7 @@ fn what_is_no_retrieval_is_refused_in_a_line() {
     // A table says of which family it is, if it does.
     let (rows, mut metadata) = retrieval::table::read(&table).expect("a table");
     metadata.insert("family".into(), "autoencoder".into());
-    parquet_file::write(&table, &retrieval::table::to_table(&rows, metadata)).expect("the disk has room");
+    parquet_file::write(&table, &retrieval::table::to_table(&rows, &[], metadata)).expect("the disk has room");
     let (code, line) = refused(&["evaluate", arg(&table), "--against", arg(&spectra)]);
     assert!(
         code == 65 && line.ends_with("is of family \"autoencoder\", expected a table of \"spectra_gan\""),

@@ -24,7 +24,15 @@ pub fn calibration(
     let some = plan.objects.start..plan.objects.end.min(plan.objects.start + ERRORS_OF);
     let errors = &session.agree(Errors::of(dataset, &plan.observer, some))?;
     let (checkpoint, mask) = (trained.checkpoint.checksum(), plan.mask.to_string());
-    let of = calibration_file::conditions(&checkpoint, trained.averaged, &plan.settings, &mask, errors, request.adjust);
+    let of = calibration_file::conditions(
+        &checkpoint,
+        trained.averaged,
+        &plan.settings,
+        &mask,
+        errors,
+        &plan.offsets,
+        request.adjust,
+    );
     let Some(path) = &request.calibrate else {
         let found = session.agree(calibration_file::read(&request.run, &of))?;
         if found.is_none() && session.rank() == 0 {
@@ -42,6 +50,7 @@ pub fn calibration(
         settings: &plan.settings,
         mask: &plan.mask,
         errors,
+        offsets: &plan.offset_groups,
         adjust: request.adjust,
         intervals: request.calibration_intervals,
         draw: Draw::new(request.seed),

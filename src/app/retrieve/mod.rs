@@ -45,6 +45,8 @@ pub struct Request {
     pub fits: Option<PathBuf>,
     /// What is known, in words.
     pub mask: String,
+    /// Offsets between instruments, each as `INSTRUMENT=SIGMA`.
+    pub offsets: Vec<String>,
     /// How fits are made.
     pub fit: FitRequest,
     /// A dataset of simulated spectra on which the generator is to be calibrated.
@@ -75,8 +77,9 @@ impl Request {
 
     /// Refuses what `run` would refuse before it opens anything.
     pub fn check_ahead(&self) -> Result<(), CommandError> {
-        fit_settings::with(&self.fit.preset.settings(true), &self.fit.sets)?;
+        let settings = fit_settings::with(&self.fit.preset.settings(true), &self.fit.sets)?;
         SpectrumMask::parse(&self.mask)?;
+        plan::offsets(&self.offsets, &settings)?;
         Ok(())
     }
 }
@@ -95,8 +98,8 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let metadata = plan.metadata(request, calibration.as_ref());
     let draw = Draw::new(request.seed);
     let variance = calibration.as_ref().map(|calibration| calibration.variance.clone());
-    let fit = LatentFit::new(networks, plan.settings.clone(), variance, draw);
-    let reader = Reader { calibration: calibration.as_ref(), draw };
+    let fit = LatentFit::new(networks, plan.settings.clone(), variance, draw).with_offsets(&plan.offset_groups);
+    let reader = Reader { calibration: calibration.as_ref(), offsets: &plan.offset_groups, draw };
     let objects = plan.objects.clone();
     let extras = match &request.workers.ledger {
         Some(_) => Extras::default(),

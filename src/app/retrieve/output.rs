@@ -39,7 +39,7 @@ pub fn write(
             &plan.out,
             |fill| {
                 forget_examples(&plan.out)?;
-                table::write(&plan.out, |put| {
+                table::write(&plan.out, &plan.offsets.names(), |put| {
                     fill(&mut |Retrieved { row, samples }| Ok(put(row, samples)?))?;
                     Ok(((), metadata))
                 })
@@ -153,7 +153,9 @@ pub fn merge(ledger: &Ledger, out: &Path, next: &mut dyn FnMut()) -> Result<Merg
         files::create_folder(folder).map_err(CommandError::io(folder))?;
     }
     forget_examples(out)?;
-    table::write(out, |hand| {
+    let offsets = metadata.get(super::plan::OFFSETS).and_then(serde_json::Value::as_object);
+    let names: Vec<String> = offsets.into_iter().flat_map(serde_json::Map::keys).cloned().collect();
+    table::write(out, &names, |hand| {
         let merged = finished.merge(|object, outcome| {
             next();
             let Ok(payload) = outcome else { return Ok(()) }; // counted, and told of by `ledger status`

@@ -13,9 +13,12 @@ use crate::app::versions::PROGRAM;
 use crate::catalog::Metadata;
 use crate::family::spectra_gan::observation::{Observer, axis_of};
 use crate::family::spectra_gan::retrieval::{Calibration, calibration_file};
-use crate::family::spectra_gan::{Aspa, SpectrumMask};
+use crate::family::spectra_gan::{Aspa, InstrumentOffsets, SpectrumMask};
 use crate::files;
-use crate::infer::latent_fit::FitSettings;
+use crate::infer::latent_fit::{Contextual, FitSettings, OffsetGroup};
+
+/// The key of offsets in the metadata of tables.
+pub const OFFSETS: &str = "offsets";
 
 /// A checked request.
 pub struct Plan {
@@ -27,6 +30,10 @@ pub struct Plan {
     pub settings: FitSettings,
     /// What is known of a spectrum.
     pub mask: SpectrumMask,
+    /// Offsets between instruments.
+    pub offsets: InstrumentOffsets,
+    /// Their groups of points of the dataset.
+    pub offset_groups: Vec<OffsetGroup>,
     /// What sees the spectra of the dataset behind it.
     pub observer: Observer,
     /// Records of the dataset.
@@ -45,8 +52,10 @@ impl Plan {
         };
         let settings = request.fit.settings(&trained, &request.run)?;
         let mask = session.agree(SpectrumMask::parse(&request.mask))?;
+        let offsets = session.agree(self::offsets(&request.offsets, &settings))?;
         let dataset = Arc::new(session.agree(trained.dataset(&request.spectra))?);
         let observer = session.agree(Observer::new(&dataset, &mask, &aspa))?;
+        let offset_groups = session.agree(offsets.on(&axis_of(&dataset).wavelength_um, observer.mask()))?;
         let objects = within(request.records.clone(), dataset.manifest().count)?;
         let out = request.out.clone().unwrap_or_else(|| request.run.join("retrieval/table.parquet"));
         let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty() && request.workers.ledger.is_none());
@@ -54,7 +63,7 @@ impl Plan {
             session.agree(files::create_folder(folder).map_err(CommandError::io(folder)))?;
         }
         let application = Application { trained, dataset };
-        Ok(Self { application, aspa, settings, mask, observer, objects, out })
+        Ok(Self { application, aspa, settings, mask, offsets, offset_groups, observer, objects, out })
     }
 
     /// Centres of the bins of the spectra, in micrometres.
@@ -75,11 +84,26 @@ impl Plan {
         put("seed", request.seed.into());
         put("fit", serde_json::to_value(&self.settings).expect("settings are a table"));
         put("version", PROGRAM.into());
+        if !self.offsets.is_empty() {
+            put(OFFSETS, self.offsets.in_short());
+        }
         if let Some(calibration) = calibration {
             put("calibration", calibration_file::in_short(calibration));
         }
         metadata
     }
+}
+
+/// The offsets that `words` say, for fits by `settings`.
+pub fn offsets(words: &[String], settings: &FitSettings) -> Result<InstrumentOffsets, CommandError> {
+    let offsets = InstrumentOffsets::parse(words)?;
+    if !offsets.is_empty() && settings.loss != Contextual::ChiSquare {
+        let loss = if settings.loss == Contextual::L1 { "l1" } else { "l2" };
+        return Err(CommandError::Usage(format!(
+            "--offsets: `loss` is {loss}, expected chi_square, which offsets are marginalised in"
+        )));
+    }
+    Ok(offsets)
 }
 
 fn within(asked: Option<Range<u64>>, count: u64) -> Result<Range<u64>, CommandError> {

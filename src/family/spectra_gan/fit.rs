@@ -7,12 +7,17 @@ use tch::Tensor;
 use super::aspa::{AspaTensors, Observed};
 use crate::atmosphere::QUANTITIES;
 use crate::infer::Networks;
+use crate::infer::latent_fit::offsets::add_drawn;
 use crate::infer::latent_fit::{Aim, Contextual, FitSettings, Known, ModelVariance, Restarts, Start, Target};
 use crate::infer::networks::Measurement;
+use crate::nn::Pass;
 use crate::rng::Chance;
 
 /// Least variance of a depth: a part in a million.
 const LEAST_VARIANCE: f64 = 1e-12;
+
+/// Rounds in which the embedder sees a spectrum without the offsets that its own spectrum before left.
+const ALIGNMENTS: usize = 4;
 
 /// A spectrum and what else is known.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,7 +65,7 @@ impl Measurement for AspaTensors {
 
 impl Known for Spectrum {
     fn target(&self, restarts: &Restarts) -> Target {
-        let Restarts { networks, settings, variance, .. } = *restarts;
+        let Restarts { networks, settings, variance, offsets, .. } = *restarts;
         let codec = codec_of(networks);
         let (count, points) = (settings.restarts as i64, self.depths.len());
         let bring = |values: &[f32]| Tensor::from_slice(values).to_device(networks.device);
@@ -69,6 +74,10 @@ impl Known for Spectrum {
             let mut chance = restarts.chance(restart);
             let noise = settings.noise && !(restart == 0 && settings.first_as_observed());
             noisy.extend((0..points).map(|point| self.drawn(point, noise, &mut chance)));
+            if noise {
+                let drawn = &mut noisy[restart as usize * points..];
+                add_drawn(offsets.groups(), drawn, &self.observed, &mut chance);
+            }
         }
         let noisy = bring(&noisy).view([count, -1]);
         let observed = bring(&self.observed).view([1, -1]);
@@ -77,14 +86,21 @@ impl Known for Spectrum {
         let parameters: Vec<f32> =
             self.parameters.iter().map(|pixel| if pixel.is_nan() { 0.0 } else { *pixel }).collect();
         let each = |values: &[f32]| bring(values).view([1, -1]).expand([count, QUANTITIES.len() as i64], false);
-        let (images, known) = codec.encode(&Observed {
-            depths: &noisy,
-            observed: &observed.expand([count, -1], false),
-            parameters: &each(&parameters),
-            known_parameters: &each(&known),
-        });
+        let encode = |depths: &Tensor| {
+            codec.encode(&Observed {
+                depths,
+                observed: &observed.expand([count, -1], false),
+                parameters: &each(&parameters),
+                known_parameters: &each(&known),
+            })
+        };
         let below = bring(&self.weights(&self.error_below, variance)).view([1, -1]);
         let above = bring(&self.weights(&self.error_above, variance)).view([1, -1]);
+        let (images, known) = if offsets.is_empty() {
+            encode(&noisy)
+        } else {
+            encode(&aligned(restarts, &noisy, &below, &above, &observed, &encode))
+        };
         let aim = if settings.loss == Contextual::ChiSquare {
             let each = |tensor: &Tensor| tensor.expand([count, -1], false);
             Aim::Measured { values: noisy, below: each(&below), above: each(&above) }
@@ -94,6 +110,34 @@ impl Known for Spectrum {
         let truth = Aim::Measured { values: bring(&self.depths).view([1, -1]), below, above };
         Target { images, known, aim, truth }
     }
+}
+
+/// Depths as the embedder is to see them, which has learned from spectra without offsets: each round takes those offsets away that lie
+/// between the depths and the spectrum that the networks make of what the embedder saw the round before.
+///
+/// - `depths`: `[r, w]`; `below`, `above`, `observed`: `[1, w]`
+/// - `encode`: depths to images and which pixels of them are known
+/// - returns: `[r, w]`
+fn aligned(
+    restarts: &Restarts,
+    depths: &Tensor,
+    below: &Tensor,
+    above: &Tensor,
+    observed: &Tensor,
+    encode: &dyn Fn(&Tensor) -> (Tensor, Tensor),
+) -> Tensor {
+    let Restarts { networks, settings, offsets, .. } = *restarts;
+    let mut seen = depths.shallow_clone();
+    let Some(embedder) = networks.embedder.as_ref().filter(|_| settings.start != Start::Noise) else { return seen };
+    let _guard = tch::no_grad_guard();
+    for _ in 0..ALIGNMENTS {
+        let (images, known) = encode(&seen);
+        let latents = embedder.forward(&images, &known, Pass::Inference);
+        let made = codec_of(networks).depths(&networks.generator.forward(&latents, Pass::Inference));
+        let marginal = offsets.marginal(&(made - depths), below, above);
+        seen = depths - marginal.at_values * observed;
+    }
+    seen
 }
 
 impl Spectrum {

@@ -13,6 +13,7 @@ pub mod mask;
 pub mod masking;
 mod model;
 pub mod observation;
+pub mod offsets;
 pub mod report;
 pub mod retrieval;
 
@@ -26,6 +27,7 @@ pub use aspa::{Aspa, AspaSettings, AspaTensors};
 pub use fit::Spectrum;
 pub use mask::{AxisMask, SpectrumMask};
 pub use masking::SpectrumMasking;
+pub use offsets::{InstrumentOffsets, OffsetError};
 
 use self::model::TrainedSpectraGan;
 use super::{AssessError, Build, Evaluators, Family, Mismatch, OfKind, Opening, RunFolder, SettingFault, shared};

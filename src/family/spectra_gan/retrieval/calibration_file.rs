@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Calibration;
 use super::errors::Errors;
 use crate::exit::{Ends, Exit};
+use crate::family::spectra_gan::offsets::InstrumentOffsets;
 use crate::files;
 use crate::infer::latent_fit::FitSettings;
 
@@ -50,17 +51,19 @@ impl CalibrationError {
     }
 }
 
-/// The conditions under which a calibration is valid.
+/// The conditions under which a calibration is valid; without offsets there is no word of them.
 pub fn conditions(
     checkpoint: &str,
     averaged: bool,
     settings: &FitSettings,
     mask: &str,
     errors: &Errors,
+    offsets: &InstrumentOffsets,
     adjust: bool,
 ) -> BTreeMap<String, String> {
     let text = toml::to_string(settings).expect("settings are a table");
-    [
+    let of_offsets = (!offsets.is_empty()).then(|| ("offsets".to_owned(), offsets.to_string()));
+    let all = [
         ("checkpoint", checkpoint.to_owned()),
         ("weights", if averaged { "ema".into() } else { "live".into() }),
         ("settings", format!("{:016x}", xxh3_64(text.as_bytes()))),
@@ -69,8 +72,8 @@ pub fn conditions(
         ("first_restart", if settings.first_as_observed() { "observed".into() } else { "drawn".into() }),
         ("adjustment", if adjust { "networks".into() } else { "none".into() }),
     ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
+    .map(|(key, value)| (key.to_owned(), value));
+    all.into_iter().chain(of_offsets).collect()
 }
 
 /// What tables and datasets say of the calibration behind them.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::errors::Errors;
+use super::reader::without_offsets;
 use super::{
     Adjustment, Calibration, Lesson, Member, Posterior, Trial, UNMEASURED, effective_points, model_variance, shift,
     widen,
@@ -21,7 +22,8 @@ use crate::family::spectra_gan::aspa::Aspa;
 use crate::family::spectra_gan::fit::Spectrum;
 use crate::family::spectra_gan::mask::SpectrumMask;
 use crate::family::spectra_gan::observation::{Observation, Observer};
-use crate::infer::latent_fit::{FitSettings, Fitted, Known, LatentFit};
+use crate::infer::latent_fit::offsets::add_drawn;
+use crate::infer::latent_fit::{FitSettings, Fitted, Known, LatentFit, OffsetGroup};
 use crate::infer::map_records::{map_and_gather, run_of_rank};
 use crate::infer::{MapError, Networks, RecordMap};
 use crate::rng::{Draw, Stream};
@@ -46,6 +48,8 @@ pub struct Measure<'a> {
     pub mask: &'a SpectrumMask,
     /// The errors of those that are to be retrieved.
     pub errors: &'a Errors,
+    /// Groups of points whose offsets are not known: each trial has a draw of each from its prior.
+    pub offsets: &'a [OffsetGroup],
     /// Whether medians are to be moved.
     pub adjust: bool,
     /// Spectra of which all restarts are made where one stands for all, which tell all but how far off medians are.
@@ -85,7 +89,8 @@ impl Measure<'_> {
         let mut trials: Vec<Trial> = Vec::new();
         for (records, restarts) in [(0..whole, self.settings.restarts), (whole..count, 1)] {
             let settings = FitSettings { restarts, ..self.settings.clone() };
-            let fit = LatentFit::new(self.networks, settings, Some(variance.clone()), self.draw);
+            let fit =
+                LatentFit::new(self.networks, settings, Some(variance.clone()), self.draw).with_offsets(self.offsets);
             let noisy = NoisyFits { fit, observer, measure: self };
             trials.extend(map_and_gather(self.comm, &noisy, dataset, &records, self.told(&records))?);
         }
@@ -153,6 +158,7 @@ impl Measure<'_> {
         let mut chance = self.draw.at(Stream::Observation, number, 0);
         let drawn = (0..observed.len()).map(|point| spectrum.drawn(point, true, &mut chance) * observed[point]);
         spectrum.depths = drawn.collect();
+        add_drawn(self.offsets, &mut spectrum.depths, observed, &mut chance);
         spectrum.observed.clone_from(observed);
         let given: Vec<f32> =
             truth.iter().zip(self.mask.given()).map(|(value, given)| if given { *value } else { f32::NAN }).collect();
@@ -212,6 +218,7 @@ impl<'a> RecordMap for NoisyFits<'a> {
     fn output(&self, number: u64, record: Record, fitted: Fitted) -> Result<Trial, MapError> {
         let posterior = Posterior::of(self.fit.networks(), &fitted, false);
         let (Spectrum { depths, observed, .. }, truth) = self.measure.noisy(self.observer, number, &record)?;
+        let depths = without_offsets(self.measure.offsets, &depths, &observed, &posterior);
         Ok(Trial { posterior, depths, observed, truth })
     }
 }

@@ -20,5 +20,5 @@ pub use measure::Measure;
 pub use posterior::{DRAWS, Posterior, Reading, SHARES, Widening};
 pub use reader::{Reader, Retrieved};
 pub use retrieve::{Extras, Retrieve, RetrieveRows, RetrievedObject};
-pub use table::{Interval, RetrievalRow, SampleRow};
+pub use table::{Interval, OffsetValue, RetrievalRow, SampleRow};
 pub use trial::Trial;

@@ -10,7 +10,7 @@ use tch::Tensor;
 use crate::atmosphere::QUANTITIES;
 use crate::family::spectra_gan::fit::codec_of;
 use crate::infer::Networks;
-use crate::infer::latent_fit::{Fitted, place_of_least};
+use crate::infer::latent_fit::{Fitted, OffsetFit, place_of_least};
 use crate::rng::{Draw, Stream};
 use crate::statistics::weighted;
 
@@ -32,6 +32,8 @@ pub struct Posterior {
     pub number: u64,
     /// `[r]`, over the observed points.
     pub chi_square: Vec<f32>,
+    /// `[r]` of `[g]`, what each restart says of the offsets of groups of points; empty where there are no groups.
+    pub offsets: Vec<Vec<OffsetFit>>,
     /// `[r]`
     pub iterations: Vec<u32>,
     /// `[r]`, as the generator makes them, in the units of `QUANTITIES`.
@@ -85,6 +87,10 @@ pub struct Reading {
     pub samples: [Vec<f32>; PARAMETERS],
     /// The weight of each, `[r DRAWS]`, adding up to 1.
     pub sample_weights: Vec<f32>,
+    /// Mean and standard deviation of the offset of each group of points, `[g]`.
+    pub offsets: Vec<(f64, f64)>,
+    /// Samples `[r DRAWS]` of the offset of each group.
+    pub offset_samples: Vec<Vec<f32>>,
     /// Share of the samples' restarts that ended within 1 of the best chi-square among them.
     pub agreement: f32,
     /// (sum of weights)^2 over the sum of their squares.
@@ -111,6 +117,7 @@ impl Posterior {
         Self {
             number: fitted.number,
             chi_square: fitted.misfit.clone(),
+            offsets: fitted.offsets.clone(),
             iterations: fitted.iterations.clone(),
             parameters: parameters.to_vec(),
             reference: fitted.reference,
@@ -136,12 +143,18 @@ impl Posterior {
     }
 
     /// Likelihoods exp(-chi-square / 2) of the restarts that are samples, adding up to 1; 0 of one that is not. Points whose residuals go together say less than as many
-    /// that do not: chi-square is divided by `correlated`, points over independent ones.
+    /// that do not: chi-square is divided by `correlated`, points over independent ones; the priors of offsets are not, and the determinant
+    /// of their marginal covariance counts ([`OffsetFit::addition`]).
     pub fn weights(&self, correlated: f64) -> Vec<f32> {
         let samples = self.samples();
-        let chi_square = &self.chi_square[samples.clone()];
-        let least = f64::from(chi_square[place_of_least(chi_square)]);
-        let of = |chi_square: &f32| (-(f64::from(*chi_square) - least) / (2.0 * correlated)).exp();
+        let of_offsets = |restart: usize| -> f64 {
+            let offsets = self.offsets.get(restart).into_iter().flatten();
+            offsets.map(|offset| offset.addition(correlated)).sum()
+        };
+        let chi_square: Vec<f64> =
+            samples.clone().map(|restart| f64::from(self.chi_square[restart]) + of_offsets(restart)).collect();
+        let least = chi_square.iter().copied().min_by(f64::total_cmp).expect("there is a restart");
+        let of = |chi_square: &f64| (-(chi_square - least) / (2.0 * correlated)).exp();
         let likelihoods: Vec<f64> = chi_square.iter().map(of).collect();
         // A restart that ended nowhere has no weight; where all did, none is better.
         let total: f64 = likelihoods.iter().filter(|value| value.is_finite()).sum();
@@ -151,6 +164,35 @@ impl Posterior {
         let mut weights = vec![0.0; samples.start];
         weights.extend(likelihoods.into_iter().map(|value| share(value) as f32));
         weights
+    }
+
+    /// Mean and standard deviation of the offset of each group, `[g]`: those of the distributions at the restarts' models, mixed by their
+    /// `weights`. Restarts that ended nowhere have none.
+    pub fn offsets(&self, weights: &[f32], correlated: f64) -> Vec<(f64, f64)> {
+        let groups = self.offsets.first().map_or(0, Vec::len);
+        let of_group = |group: usize| {
+            let all = self.offsets.iter().zip(weights).filter(|(_, weight)| **weight > 0.0);
+            let (mut mean, mut square) = (0.0, 0.0);
+            for (offsets, weight) in all {
+                let (here, variance) = offsets[group].distribution(correlated);
+                mean += f64::from(*weight) * here;
+                square += f64::from(*weight) * (variance + here * here);
+            }
+            (mean, (square - mean * mean).max(0.0).sqrt())
+        };
+        (0..groups).map(of_group).collect()
+    }
+
+    /// Draws of the offset of `group`, `[r DRAWS]`, in the order of [`Self::widened`]. Chance follows from (`draw`, the object's number, the
+    /// group).
+    pub fn drawn_offsets(&self, group: usize, correlated: f64, draw: Draw) -> Vec<f32> {
+        let mut chance = draw.at(Stream::Scatter, self.number, (PARAMETERS + group) as u32);
+        let mut samples = Vec::with_capacity(self.offsets.len() * DRAWS);
+        for offsets in &self.offsets {
+            let (mean, variance) = offsets[group].distribution(correlated);
+            samples.extend((0..DRAWS).map(|_| (mean + variance.sqrt() * chance.normal()) as f32));
+        }
+        samples
     }
 
     /// The restarts that are samples: without a first one that is not drawn, unless it is alone.
@@ -203,7 +245,11 @@ impl Posterior {
         let samples = &self.chi_square[self.samples()];
         let least = samples[place_of_least(samples)];
         let agree = samples.iter().filter(|value| **value - least <= AGREEMENT).count();
+        let offsets = self.offsets(&weights, correlated);
+        let offset_samples = (0..offsets.len()).map(|group| self.drawn_offsets(group, correlated, draw)).collect();
         Reading {
+            offsets,
+            offset_samples,
             percentiles,
             samples: drawn,
             sample_weights,

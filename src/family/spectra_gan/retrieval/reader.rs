@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::table::{Interval, RetrievalRow, SampleRow};
+use super::table::{Interval, OffsetValue, RetrievalRow, SampleRow};
 use super::{Calibration, DRAWS, Posterior, Reading, Widening, shift};
 use crate::atmosphere::QUANTITIES;
 use crate::family::spectra_gan::fit::Spectrum;
 use crate::family::spectra_gan::observation::Observation;
+use crate::family::spectra_gan::offsets::PPM;
+use crate::infer::latent_fit::{OffsetGroup, offsets};
 use crate::rng::Draw;
 
 /// What was retrieved of one object.
@@ -23,6 +25,8 @@ pub struct Retrieved {
 pub struct Reader<'a> {
     /// What is known of the generator.
     pub calibration: Option<&'a Calibration>,
+    /// Groups of points whose offsets are not known, as the fit has them.
+    pub offsets: &'a [OffsetGroup],
     /// All chance follows from it.
     pub draw: Draw,
 }
@@ -37,7 +41,8 @@ impl Reader<'_> {
             Some(adjustment) => {
                 let Spectrum { depths, observed, .. } = &observation.spectrum;
                 let mut moved = posterior.clone();
-                let off = adjustment.says(depths, observed, posterior);
+                let depths = without_offsets(self.offsets, depths, observed, posterior);
+                let off = adjustment.says(&depths, observed, posterior);
                 moved.shift(shift(posterior, &off, correlated));
                 moved.read(correlated, &widening, self.draw)
             }
@@ -54,6 +59,7 @@ impl Reader<'_> {
                 weight: reading.sample_weights[sample],
                 chi_square: posterior.chi_square[restart],
                 parameters: std::array::from_fn(|parameter| reading.samples[parameter][sample]),
+                offsets_ppm: reading.offset_samples.iter().map(|samples| in_ppm(samples[sample].into())).collect(),
             }
         });
         Retrieved { row: self.row(observation, posterior, reading), samples: samples.collect() }
@@ -74,6 +80,11 @@ impl Reader<'_> {
         RetrievalRow {
             id: observation.id,
             parameters,
+            offsets: reading
+                .offsets
+                .iter()
+                .map(|(mean, error)| OffsetValue { mean_ppm: in_ppm(*mean), error_ppm: in_ppm(*error) })
+                .collect(),
             chi_square,
             points,
             restarts: posterior.chi_square.len() as u64,
@@ -83,4 +94,15 @@ impl Reader<'_> {
             iterations: posterior.iterations.iter().map(|count| u64::from(*count)).sum(),
         }
     }
+}
+
+/// `depths`, `[w]`, without the offsets that the restart of `posterior` that stands for all leaves; what an adjustment learns from and is
+/// asked with.
+pub fn without_offsets(groups: &[OffsetGroup], depths: &[f32], observed: &[f32], posterior: &Posterior) -> Vec<f32> {
+    let of_reference = posterior.offsets.get(posterior.reference).map_or(&[][..], Vec::as_slice);
+    offsets::without(groups, depths, observed, of_reference)
+}
+
+fn in_ppm(depth: f64) -> f32 {
+    (depth / PPM) as f32
 }

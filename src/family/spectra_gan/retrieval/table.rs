@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::atmosphere::QUANTITIES;
 use crate::catalog::{Column, ColumnFault, Metadata, Table, TableError, Values, parquet_file};
+use crate::family::spectra_gan::offsets::ERROR;
 
 /// What is known of one parameter of one object: percentiles of its weighted samples, in the parameter's unit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +19,15 @@ pub struct Interval {
     pub p97_5: f32,
 }
 
+/// What is known of the offset of a group of wavelengths of one object.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OffsetValue {
+    /// Mean of the weighted samples, observed depths minus depths without offset.
+    pub mean_ppm: f32,
+    /// Standard deviation of the weighted samples.
+    pub error_ppm: f32,
+}
+
 /// What was retrieved of one object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalRow {
@@ -25,6 +35,8 @@ pub struct RetrievalRow {
     pub id: u64,
     /// The seven of [`QUANTITIES`], in their order.
     pub parameters: [Interval; 7],
+    /// Offsets of groups of wavelengths, in the order of their names; empty where there are no groups.
+    pub offsets: Vec<OffsetValue>,
     /// Chi-square of the best restart over the observed points.
     pub chi_square: f32,
     /// Points that were observed, and entered the fit.
@@ -54,6 +66,8 @@ pub struct SampleRow {
     pub chi_square: f32,
     /// The seven of [`QUANTITIES`], in their order and units.
     pub parameters: [f32; 7],
+    /// Offsets of groups of wavelengths, in the order of their names.
+    pub offsets_ppm: Vec<f32>,
 }
 
 /// Each percentile of [`Interval`]: how its columns' names end, and what they are.
@@ -67,6 +81,9 @@ const PERCENTILES: [Percentile; 5] = [
     ("p97_5", "97.5th percentile of the weighted samples", |interval| &mut interval.p97_5),
 ];
 
+/// How the names of columns of offsets begin.
+const OFFSET: &str = "offset_";
+
 /// Where the samples of the table `path` lie: `NAME.samples.parquet` beside `NAME.parquet`.
 pub fn samples_path(path: &Path) -> PathBuf {
     path.with_extension("samples.parquet")
@@ -75,13 +92,17 @@ pub fn samples_path(path: &Path) -> PathBuf {
 /// Writes a retrieval and the samples beside it as they come, each whole or not at all; the samples are there first. Equal rows and metadata
 /// give equal bytes.
 ///
+/// - `offsets`: names of the groups of wavelengths whose offsets each object has
 /// - `fill`: hands over each object with its samples, in order, and returns the metadata of the whole
 pub fn write<T, E: From<TableError>>(
     path: &Path,
+    offsets: &[String],
     fill: impl FnOnce(&mut Taker) -> Result<(T, Metadata), E>,
 ) -> Result<T, E> {
-    parquet_file::write_rows(path, to_table, |put_row| {
-        parquet_file::write_rows(&samples_path(path), samples_to_table, |put_sample| {
+    let of_rows = |rows: &[RetrievalRow], metadata| to_table(rows, offsets, metadata);
+    let of_samples = |samples: &[SampleRow], metadata| samples_to_table(samples, offsets, metadata);
+    parquet_file::write_rows(path, of_rows, |put_row| {
+        parquet_file::write_rows(&samples_path(path), of_samples, |put_sample| {
             let (made, metadata) = fill(&mut |row, samples| {
                 put_row(row)?;
                 samples.into_iter().try_for_each(&mut *put_sample)
@@ -108,8 +129,13 @@ pub fn read_samples(path: &Path) -> Result<(Vec<SampleRow>, Metadata), TableErro
     Ok((rows, table.metadata().clone()))
 }
 
-/// Rows as a table.
-pub fn to_table(rows: &[RetrievalRow], metadata: Metadata) -> Table {
+/// The column of the offset of the group `name`, and that of its error.
+fn offset_columns(name: &str) -> [String; 2] {
+    [format!("{OFFSET}{name}"), format!("{OFFSET}{name}{ERROR}")]
+}
+
+/// Rows as a table, with the groups of these names.
+pub fn to_table(rows: &[RetrievalRow], offsets: &[String], metadata: Metadata) -> Table {
     let u64s = |of: fn(&RetrievalRow) -> u64| Values::U64(rows.iter().map(of).collect());
     let f32s = |of: fn(&RetrievalRow) -> f32| Values::F32(rows.iter().map(of).collect());
     let mut columns = vec![Column::new("id", "1", "the object's name in its dataset", u64s(|row| row.id))];
@@ -119,6 +145,20 @@ pub fn to_table(rows: &[RetrievalRow], metadata: Metadata) -> Table {
             let name = format!("{}_{ending}", quantity.name);
             columns.push(Column::new(name, quantity.unit, description, Values::F32(values)));
         }
+    }
+    for (at, name) in offsets.iter().enumerate() {
+        let [mean, error] = offset_columns(name);
+        let (means, errors) = rows.iter().map(|row| (row.offsets[at].mean_ppm, row.offsets[at].error_ppm)).unzip();
+        let what = "offset of the observed depths from those without offset";
+        columns.extend([
+            Column::new(mean, "ppm", format!("{what}, mean of the weighted samples"), Values::F32(means)),
+            Column::new(
+                error,
+                "ppm",
+                format!("{what}, standard deviation of the weighted samples"),
+                Values::F32(errors),
+            ),
+        ]);
     }
     let flags = Values::Bool(rows.iter().map(|row| row.out_of_range).collect());
     columns.extend([
@@ -159,6 +199,7 @@ pub fn from_table(table: &Table) -> Result<Vec<RetrievalRow>, ColumnFault> {
         .map(|row| RetrievalRow {
             id: ids[row],
             parameters: [empty; 7],
+            offsets: Vec::new(),
             chi_square: chi_square[row],
             points: points[row],
             restarts: restarts[row],
@@ -174,11 +215,22 @@ pub fn from_table(table: &Table) -> Result<Vec<RetrievalRow>, ColumnFault> {
             rows.iter_mut().zip(values).for_each(|(row, value)| *of(&mut row.parameters[at]) = *value);
         }
     }
+    for name in offset_names(table).filter(|name| !name.ends_with(ERROR)) {
+        let (means, errors) = (table.f32s(name)?, table.f32s(&format!("{name}{ERROR}"))?);
+        for (row, (mean_ppm, error_ppm)) in rows.iter_mut().zip(means.iter().zip(errors)) {
+            row.offsets.push(OffsetValue { mean_ppm: *mean_ppm, error_ppm: *error_ppm });
+        }
+    }
     Ok(rows)
 }
 
-/// Samples as a table.
-pub fn samples_to_table(rows: &[SampleRow], metadata: Metadata) -> Table {
+/// Names of the columns of offsets and of their errors.
+fn offset_names(table: &Table) -> impl Iterator<Item = &str> {
+    table.columns().iter().map(|column| column.name.as_str()).filter(|name| name.starts_with(OFFSET))
+}
+
+/// Samples as a table, with the groups of these names.
+pub fn samples_to_table(rows: &[SampleRow], offsets: &[String], metadata: Metadata) -> Table {
     let u64s = |of: fn(&SampleRow) -> u64| Values::U64(rows.iter().map(of).collect());
     let f32s = |of: fn(&SampleRow) -> f32| Values::F32(rows.iter().map(of).collect());
     let mut columns = vec![
@@ -191,6 +243,11 @@ pub fn samples_to_table(rows: &[SampleRow], metadata: Metadata) -> Table {
         let values = rows.iter().map(|row| row.parameters[at]).collect();
         Column::new(quantity.name, quantity.unit, "where the restart ended", Values::F32(values))
     }));
+    columns.extend(offsets.iter().enumerate().map(|(at, name)| {
+        let values = rows.iter().map(|row| row.offsets_ppm[at]).collect();
+        let [name, _] = offset_columns(name);
+        Column::new(name, "ppm", "draw of the offset where the restart ended", Values::F32(values))
+    }));
     Table::new(metadata, columns)
 }
 
@@ -202,7 +259,9 @@ pub fn samples_from_table(table: &Table) -> Result<Vec<SampleRow>, ColumnFault> 
     for quantity in QUANTITIES {
         parameters.push(table.f32s(quantity.name)?);
     }
+    let offsets: Vec<&[f32]> = offset_names(table).map(|name| table.f32s(name)).collect::<Result<_, _>>()?;
     let row = |row: usize| SampleRow {
+        offsets_ppm: offsets.iter().map(|values| values[row]).collect(),
         id: ids[row],
         restart: restarts[row],
         weight: weights[row],

@@ -12,7 +12,7 @@ use crate::atmosphere::QUANTITIES;
 pub struct Trial {
     /// Where its restarts ended.
     pub posterior: Posterior,
-    /// What was fitted, `[w]`.
+    /// What was fitted, without the offsets that the fit found, `[w]`.
     pub depths: Vec<f32>,
     /// 1 where it was observed, `[w]`.
     pub observed: Vec<f32>,

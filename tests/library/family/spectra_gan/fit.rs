@@ -1,7 +1,7 @@
 //! The engine on spectra: neighbours change nothing, noise is drawn for each restart, and half precision leads as far.
 
 use skyforge::family::spectra_gan::fit::{codec_of, exogan_settings};
-use skyforge::infer::latent_fit::{Contextual, FitSettings, LOOK, LatentFit, Start, Subject};
+use skyforge::infer::latent_fit::{Contextual, FitSettings, LOOK, LatentFit, OffsetGroup, Start, Subject};
 use skyforge::nn::{Pass, Precision};
 use skyforge::rng::Draw;
 
@@ -18,6 +18,7 @@ fn neighbours_do_not_change_a_bit_of_a_fit_of_spectra() {
         FitSettings { loss: Contextual::ChiSquare, noise: true, start: Start::Both, iterations: 16, ..settings() };
     let hmc = FitSettings { hmc_trajectories: 2, hmc_steps: 3, hmc_step_size: 1e-4, ..chi_square.clone() };
     let exogan = FitSettings { restarts: 3, iterations: 16, slots: 8, ..exogan_settings() };
+    let with_offsets = FitSettings { hmc_trajectories: 1, hmc_steps: 2, ..hmc.clone() };
     let variance = Some(vec![50e-6_f32.powi(2); 362]);
     for (case, networks, settings, variance) in [
         ("chi-square", &of_spectra, chi_square.clone(), variance.clone()),
@@ -27,6 +28,14 @@ fn neighbours_do_not_change_a_bit_of_a_fit_of_spectra() {
     ] {
         neighbours_change_nothing(case, &LatentFit::new(networks, settings, variance, Draw::new(2)), &spectrum);
     }
+    // Two groups with offsets, one of which spans the hole in the spectra.
+    let group = |points: std::ops::Range<usize>, sigma| OffsetGroup {
+        members: (0..362).map(|point| points.contains(&point)).collect(),
+        sigma,
+    };
+    let fit = LatentFit::new(&of_spectra, with_offsets, None, Draw::new(2));
+    let fit = fit.with_offsets(&[group(30..80, 300e-6), group(200..240, 1e-3)]);
+    neighbours_change_nothing("offsets", &fit, &spectrum);
 }
 
 #[test]

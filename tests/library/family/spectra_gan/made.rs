@@ -51,9 +51,15 @@ fn observed(record: u64) -> Spectrum {
 
 /// Spectrum number `record` that `networks` make.
 pub fn own_spectrum(networks: &Networks, record: u64) -> Subject {
+    observed_own_spectrum(networks, record, |_| 0.0)
+}
+
+/// The same with an offset of its depths at each point.
+pub fn observed_own_spectrum(networks: &Networks, record: u64, offset: impl Fn(usize) -> f32) -> Subject {
     let maps = networks.generator.make(Draw::new(5), record..record + 1);
     let depths = codec_of(networks).depths(&maps);
-    let depths = Vec::<f32>::try_from(depths.flatten(0, -1)).expect("depths are numbers");
+    let mut depths = Vec::<f32>::try_from(depths.flatten(0, -1)).expect("depths are numbers");
+    depths.iter_mut().enumerate().for_each(|(point, depth)| *depth += offset(point));
     Subject { number: record, known: Box::new(Spectrum { depths, ..observed(record) }) }
 }
 
@@ -70,6 +76,7 @@ pub fn rows(count: u64) -> Vec<RetrievalRow> {
                 p84: number(),
                 p97_5: number(),
             }),
+            offsets: Vec::new(),
             chi_square: number(),
             points: 100 + id,
             restarts: 64,
@@ -91,6 +98,7 @@ pub fn samples(count: u64) -> Vec<SampleRow> {
             weight: chance.uniform() as f32,
             chi_square: chance.normal() as f32,
             parameters: std::array::from_fn(|_| chance.normal() as f32),
+            offsets_ppm: Vec::new(),
         }
     };
     (0..count).map(row).collect()

@@ -10,6 +10,7 @@ mod fit;
 mod loader;
 mod mask;
 mod masking;
+mod offsets;
 mod peers;
 mod report;
 mod retrieval;

@@ -91,10 +91,19 @@ fn numpy_makes_the_same_images_of_spectra() {
 fn pandas_and_astropy_see_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("table.parquet");
-    parquet_file::write(&path, &table::to_table(&rows(50), metadata())).unwrap();
+    let names = ["0.6-5.3um".to_owned(), "hst-wfc3".to_owned()];
+    let with_offsets = || {
+        let mut rows = rows(50);
+        for row in &mut rows {
+            let offset = table::OffsetValue { mean_ppm: row.chi_square, error_ppm: 30.0 };
+            row.offsets = vec![offset; 2];
+        }
+        rows
+    };
+    parquet_file::write(&path, &table::to_table(&with_offsets(), &names, metadata())).unwrap();
     let Some(seen) = peer(&[&path]) else { return };
     assert_eq!((&seen["rows"], &seen["metadata"]), (&json!(50), &Value::Object(metadata())));
-    let whole = table::to_table(&rows(50), metadata());
+    let whole = table::to_table(&with_offsets(), &names, metadata());
     let units: Vec<[&str; 2]> = whole.columns().iter().map(|column| [&*column.name, &*column.unit]).collect();
     assert_eq!(seen["units"], json!(units));
     let astropy = &seen["astropy"];
@@ -104,16 +113,19 @@ fn pandas_and_astropy_see_what_was_written() {
     let names_of_astropy = |unit| match unit {
         "M_Jup" => "jupiterMass",
         "R_Jup" => "jupiterRad",
+        "ppm" => "1e-06",
         "1" => "",
         unit => unit,
     };
     let units: Vec<[&str; 2]> = units.iter().map(|[name, unit]| [name, names_of_astropy(unit)]).collect();
     assert_eq!(astropy["units"], json!(units));
-    let made = rows(50);
+    let made = with_offsets();
     assert_eq!(seen["columns"]["id"], json!(made.iter().map(|row| row.id).collect::<Vec<_>>()));
     assert_eq!(seen["columns"]["out_of_range"], json!(made.iter().map(|row| row.out_of_range).collect::<Vec<_>>()));
     let medians: Vec<f64> = made.iter().map(|row| row.parameters[3].median.into()).collect();
     assert_eq!(seen["columns"]["log10_ch4_median"], json!(medians));
+    let offsets: Vec<f64> = made.iter().map(|row| row.offsets[0].mean_ppm.into()).collect();
+    assert_eq!(seen["columns"]["offset_0.6-5.3um"], json!(offsets));
     let types = ["id", "log10_ch4_median", "out_of_range"].map(|name| &seen["types"][name]);
     assert_eq!(types, ["uint64", "float32", "bool"]);
 }

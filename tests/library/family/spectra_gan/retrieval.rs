@@ -13,6 +13,7 @@ fn posterior(number: u64, chi_square: Vec<f32>, parameters: Vec<[f32; 7]>) -> Po
     Posterior {
         number,
         chi_square,
+        offsets: Vec::new(),
         iterations,
         parameters,
         reference: 0,

@@ -21,7 +21,7 @@ fn rows_go_through_a_file_and_come_back() {
 
 /// 33 objects with 8 samples each.
 fn write(path: &Path) {
-    let written: Result<(), TableError> = table::write(path, |hand| {
+    let written: Result<(), TableError> = table::write(path, &[], |hand| {
         for (row, samples) in rows(33).into_iter().zip(samples(264).chunks(8)) {
             hand(row, samples.to_vec())?;
         }
@@ -36,7 +36,7 @@ fn where_rows_end_early_there_is_no_table() {
     let path = folder.path().join("table.parquet");
     write(&path);
     let before = std::fs::read(&path).unwrap();
-    let written: Result<(), TableError> = table::write(&path, |hand| {
+    let written: Result<(), TableError> = table::write(&path, &[], |hand| {
         hand(rows(1).remove(0), samples(8))?;
         Err(TableError::NotParquet { path: "elsewhere".into() })
     });
@@ -47,7 +47,7 @@ fn where_rows_end_early_there_is_no_table() {
 
 #[test]
 fn columns_have_the_names_and_units_that_the_documentation_gives() {
-    let whole = table::to_table(&rows(1), metadata());
+    let whole = table::to_table(&rows(1), &[], metadata());
     let units = |name: &str| {
         let column = whole.columns().iter().find(|column| column.name == name);
         column.unwrap_or_else(|| panic!("{name} is there")).unit.clone()
@@ -58,12 +58,12 @@ fn columns_have_the_names_and_units_that_the_documentation_gives() {
     assert_eq!(units("temperature_p2_5"), "K");
     assert_eq!(units("out_of_range"), "1");
     assert!(whole.columns().iter().all(|column| !column.description.is_empty()));
-    assert_eq!(table::samples_to_table(&samples(1), metadata()).columns().len(), 4 + 7);
+    assert_eq!(table::samples_to_table(&samples(1), &[], metadata()).columns().len(), 4 + 7);
 }
 
 #[test]
 fn percentiles_stand_where_their_names_say() {
-    let whole = table::to_table(&rows(3), metadata());
+    let whole = table::to_table(&rows(3), &[], metadata());
     for (row, made) in rows(3).iter().enumerate() {
         assert_eq!(whole.f32s("log10_co_p16").unwrap()[row], made.parameters[2].p16);
         assert_eq!(whole.f32s("planet_mass_median").unwrap()[row], made.parameters[4].median);
@@ -78,10 +78,10 @@ fn another_table_is_not_taken_for_a_retrieval() {
     let line = |path: &Path, error: TableError| {
         error.to_string().strip_prefix(&format!("{}: ", path.display())).expect("it is named").to_owned()
     };
-    parquet_file::write(&path, &table::samples_to_table(&samples(8), metadata())).unwrap();
+    parquet_file::write(&path, &table::samples_to_table(&samples(8), &[], metadata())).unwrap();
     let error = table::read(&path).unwrap_err();
     assert_eq!(line(&path, error), "has no column `observed_points`, expected one of u64");
-    let all = table::to_table(&rows(2), metadata());
+    let all = table::to_table(&rows(2), &[], metadata());
     let but = all.columns().iter().filter(|column| column.name != "temperature_p84").cloned().collect();
     parquet_file::write(&path, &Table::new(metadata(), but)).unwrap();
     let error = table::read(&path).unwrap_err();
