@@ -75,13 +75,14 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> (Vec<f64>, f64) {
     let n = right.len();
     let mut log_determinant = 0.0;
     for pivot in 0..n {
-        log_determinant += matrix[pivot][pivot].ln();
-        for row in pivot + 1..n {
-            let factor = matrix[row][pivot] / matrix[pivot][pivot];
-            for column in pivot..n {
-                matrix[row][column] -= factor * matrix[pivot][column];
+        let (of_pivot, at_pivot) = (matrix[pivot].clone(), right[pivot]);
+        log_determinant += of_pivot[pivot].ln();
+        for (row, value) in matrix.iter_mut().zip(&mut right).skip(pivot + 1) {
+            let factor = row[pivot] / of_pivot[pivot];
+            for (entry, above) in row.iter_mut().zip(&of_pivot) {
+                *entry -= factor * above;
             }
-            right[row] -= factor * right[pivot];
+            *value -= factor * at_pivot;
         }
     }
     for pivot in (0..n).rev() {

@@ -152,7 +152,9 @@ fn columns_of_offsets_come_back_from_a_table() {
         row.offsets = vec![value(10.0), value(-20.0)];
     }
     let mut samples = samples(8);
-    samples.iter_mut().for_each(|sample| sample.offsets_ppm = vec![sample.weight, 3.0]);
+    for sample in &mut samples {
+        sample.offsets_ppm = vec![sample.weight, 3.0];
+    }
     let whole = table::to_table(&rows, &names, metadata());
     assert_eq!(table::from_table(&whole).expect("a table"), rows);
     assert_eq!(whole.f32s("offset_hst-wfc3").expect("a column")[1], -40.0);
