@@ -1,5 +1,6 @@
 //! `CAMPAIGN/campaign.toml`: what was asked for, and the numbers of the jobs that do it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,21 @@ pub struct Campaign {
     /// What was submitted, the newest last.
     #[serde(default, rename = "submitted")]
     pub jobs: Vec<Submitted>,
+    /// What was being submitted when this was written, which SLURM may or may not have taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+}
+
+/// A job that SLURM was given and for which no number has come back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    /// Whose it is.
+    pub stage: String,
+    /// Which link of a chain, counted from 1.
+    pub link: u32,
+    /// The name by which SLURM knows it.
+    pub job_name: String,
 }
 
 /// A job that SLURM took.
@@ -31,6 +47,9 @@ pub struct Campaign {
 pub struct Submitted {
     /// Its number there.
     pub id: u64,
+    /// The cluster that took it, where sbatch named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// Which call of `submit` it is of, counted from 1.
     pub submission: u32,
     /// Whose it is.
@@ -61,6 +80,11 @@ impl Campaign {
         let of_stage = || self.jobs.iter().filter(|job| job.stage == stage);
         let last = of_stage().map(|job| job.submission).max();
         of_stage().filter(|job| Some(job.submission) == last).collect()
+    }
+
+    /// The clusters that its jobs are on; none for the one that SLURM's programs ask by themselves.
+    pub fn clusters(&self) -> BTreeSet<Option<&str>> {
+        self.jobs.iter().map(|job| job.cluster.as_deref()).collect()
     }
 
     /// The number of a submission that begins now.

@@ -6,6 +6,7 @@ mod amount;
 pub mod campaign;
 pub mod job;
 pub mod plan;
+pub mod quote;
 pub mod script;
 pub mod site;
 pub mod slurm;
@@ -56,6 +57,17 @@ pub enum LaunchError {
         /// Its answer.
         said: String,
     },
+    /// sbatch has ended well and its answer has no number of a job.
+    #[error(
+        "sbatch: `{said}` has no line NUMBER or NUMBER;CLUSTER, but a job may have been submitted: find it with \
+         `squeue --me --name={name}` and end it with `scancel NUMBER` before the stage is submitted again"
+    )]
+    Unnumbered {
+        /// The name of the job.
+        name: String,
+        /// What came instead of a number.
+        said: String,
+    },
     /// SLURM says nothing.
     #[error("{command}: {said}, expected the programs of SLURM and an answer of its controller")]
     Silent {
@@ -71,7 +83,7 @@ impl Ends for LaunchError {
         match self {
             LaunchError::Io { .. } => Exit::FileSystem,
             LaunchError::Text { .. } | LaunchError::Stage { .. } | LaunchError::Refused { .. } => Exit::Usage,
-            LaunchError::Silent { .. } => Exit::Hardware,
+            LaunchError::Silent { .. } | LaunchError::Unnumbered { .. } => Exit::Hardware,
         }
     }
 }

@@ -14,7 +14,7 @@ pub struct Site {
     pub name: String,
     /// What starts ranks, as in `srun --mpi=pmix`.
     pub launcher: String,
-    /// The program on its nodes; the one that submits where it is not given.
+    /// The program on its nodes, which may begin with a variable as in `$HOME/bin/skyforge`; the one that submits where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
     /// Modules that are loaded before it starts.

@@ -1,6 +1,6 @@
 //! SLURM's own programs: what is submitted, and what they say of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -30,13 +30,11 @@ impl Batch<'_> {
         words
     }
 
-    /// Gives it to SLURM; its number there.
-    pub fn submit(&self) -> Result<u64, LaunchError> {
+    /// Gives it to SLURM under the job name of its script, `name`, by which it is found where the answer has no number.
+    pub fn submit(&self, name: &str) -> Result<JobId, LaunchError> {
         let words = [vec!["--parsable".to_owned()], self.arguments()].concat();
         let said = ask("sbatch", &words)?;
-        // NUMBER, or NUMBER;CLUSTER
-        let number = said.trim().split(';').next().and_then(|number| number.parse().ok());
-        number.ok_or_else(|| LaunchError::Silent { command: "sbatch".into(), said: format!("`{}`", said.trim()) })
+        read_submitted(&said).ok_or_else(|| LaunchError::Unnumbered { name: name.to_owned(), said: lines(&said) })
     }
 
     /// Whether SLURM would take it, by itself.
@@ -44,6 +42,46 @@ impl Batch<'_> {
         let alone = Self { dependency: None, ..self.clone() };
         ask("sbatch", &[vec!["--test-only".to_owned()], alone.arguments()].concat()).map(drop)
     }
+}
+
+/// A job as SLURM knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobId {
+    /// Its number.
+    pub number: u64,
+    /// Its cluster, where sbatch names one, as it does at sites with several.
+    pub cluster: Option<String>,
+}
+
+/// The job that an answer of `sbatch --parsable` names: the last line that is NUMBER or NUMBER;CLUSTER. Sites print other lines around it.
+pub fn read_submitted(said: &str) -> Option<JobId> {
+    said.lines().rev().find_map(|line| {
+        let (number, cluster) = line.trim().split_once(';').map_or((line.trim(), None), |(a, b)| (a, Some(b)));
+        let is_number = number.bytes().all(|digit| digit.is_ascii_digit());
+        let is_name = |name: &str| !name.is_empty() && !name.contains(|sign: char| sign.is_whitespace() || sign == ';');
+        let number = number.parse().ok().filter(|&number| is_number && number > 0)?;
+        cluster.is_none_or(is_name).then(|| JobId { number, cluster: cluster.map(str::to_owned) })
+    })
+}
+
+/// Lines of text in one line.
+fn lines(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// Numbers of one's own jobs in the queue that are called `name` and run `script`; also those whose script the queue does not tell.
+pub fn find(name: &str, script: &Path) -> Result<Vec<u64>, LaunchError> {
+    let said = ask("squeue", &["--me", "--noheader", &format!("--name={name}"), "--format=%F|%o"])?;
+    Ok(read_found(&said, script))
+}
+
+/// The same from squeue's answer: number, and script with its arguments.
+pub fn read_found(said: &str, script: &Path) -> Vec<u64> {
+    let script = script.display().to_string();
+    let is_it = |command: &str| ["", "(null)", "N/A"].contains(&command) || command.starts_with(&script);
+    let rows = said.lines().filter_map(|line| line.trim().split_once('|'));
+    let found = rows.filter(|(_, command)| is_it(command.trim())).filter_map(|(number, _)| number.parse().ok());
+    found.collect::<BTreeSet<u64>>().into_iter().collect()
 }
 
 /// Whether SLURM's programs are here at all.
@@ -69,9 +107,19 @@ pub struct Queued {
     pub left: String,
 }
 
-/// All of one's own jobs that are not over, by number.
-pub fn queue() -> Result<BTreeMap<u64, Queued>, LaunchError> {
-    Ok(read_queue(&ask("squeue", &["--me", "--noheader", "--format=%F|%K|%T|%R|%L"])?))
+/// The option that names a cluster; none for the one that SLURM's programs ask by themselves.
+fn of_cluster(cluster: Option<&str>) -> Option<String> {
+    cluster.map(|cluster| format!("--clusters={cluster}"))
+}
+
+/// All of one's own jobs on `clusters` that are not over, by number.
+pub fn queue(clusters: &BTreeSet<Option<&str>>) -> Result<BTreeMap<u64, Queued>, LaunchError> {
+    let mut jobs = BTreeMap::new();
+    for cluster in clusters {
+        let words = ["--me", "--noheader", "--format=%F|%K|%T|%R|%L"].map(str::to_owned);
+        jobs.extend(read_queue(&ask("squeue", &words.into_iter().chain(of_cluster(*cluster)).collect::<Vec<_>>())?));
+    }
+    Ok(jobs)
 }
 
 /// The same from squeue's answer: number, array index or indices, state, reason or nodes, time left.
@@ -104,18 +152,23 @@ fn tasks(index: &str) -> u32 {
 
 /// How jobs that are over have ended, by number: the state's word, as in COMPLETED or NODE_FAIL. What accounting does not know is asked of
 /// the controller, which remembers for some minutes; what that does not know either is missing.
-pub fn ends(jobs: &[u64]) -> BTreeMap<u64, String> {
-    if jobs.is_empty() {
-        return BTreeMap::new();
+///
+/// - `jobs`: number, and cluster where it is known
+pub fn ends(jobs: &[(u64, Option<&str>)]) -> BTreeMap<u64, String> {
+    let mut found = BTreeMap::new();
+    for cluster in jobs.iter().map(|(_, cluster)| *cluster).collect::<BTreeSet<_>>() {
+        let numbers: Vec<String> =
+            jobs.iter().filter(|(_, of)| *of == cluster).map(|(number, _)| number.to_string()).collect();
+        let words = ["-X", "-n", "-P", "-o", "JobID,State", "-j", &numbers.join(",")].map(str::to_owned);
+        let said = ask("sacct", &words.into_iter().chain(of_cluster(cluster)).collect::<Vec<_>>());
+        found.extend(said.map_or_else(|_| BTreeMap::new(), |said| read_ends(&said)));
     }
-    let numbers: Vec<String> = jobs.iter().map(u64::to_string).collect();
-    let asked = ask("sacct", &["-X", "-n", "-P", "-o", "JobID,State", "-j", &numbers.join(",")]);
-    let mut found = asked.map_or_else(|_| BTreeMap::new(), |said| read_ends(&said));
-    for job in jobs {
-        if !found.contains_key(job)
-            && let Ok(said) = ask("scontrol", &["show", "job", "--oneliner", &job.to_string()])
-        {
-            found.extend(state_word(&said).map(|state| (*job, state)));
+    for (number, cluster) in jobs {
+        if !found.contains_key(number) {
+            let words = ["show", "job", "--oneliner", &number.to_string()].map(str::to_owned);
+            if let Ok(said) = ask("scontrol", &of_cluster(*cluster).into_iter().chain(words).collect::<Vec<_>>()) {
+                found.extend(state_word(&said).map(|state| (*number, state)));
+            }
         }
     }
     found
@@ -152,8 +205,10 @@ fn ask(program: &str, words: &[impl AsRef<std::ffi::OsStr>]) -> Result<String, L
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let said: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let said = said.join(", ");
+    let said = lines(&text);
+    if output.status.code().is_none() {
+        return Err(silent(format!("{}{}{said}", output.status, if said.is_empty() { "" } else { ", " })));
+    }
     // What may go better in a minute is no fault of the script.
     let away = ["contact", "timed out", "not responding", "SLURM_CONF", "DNS SRV", "fatal:"];
     if away.iter().any(|word| text.contains(word)) {

@@ -36,5 +36,6 @@ mod resume;
 mod retrieve;
 mod spectra;
 mod staging;
+mod submit;
 mod table;
 mod trained;

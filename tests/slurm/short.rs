@@ -10,7 +10,9 @@ use crate::{arg, skyforge, small_job, told};
 fn a_campaign_goes_from_one_submit_to_its_report_and_a_panic_ends_one_for_good() {
     let Some(sandbox) = Sandbox::up(2) else { return };
     let place = tempfile::tempdir().expect("a folder");
-    let (whole, lost) = (place.path().join("whole"), place.path().join("lost"));
+    // Characters of the shell and of sbatch stand for themselves.
+    let whole = place.path().join("R&D; it's\t(5%a) \"$x\" `y` #1");
+    let lost = place.path().join("lost");
     let data = "--data $CAMPAIGN/spectra";
     // A training that is stopped at step 15 as by a signal is requeued, and goes on.
     let job = small_job(

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::progress::{self, Progress};
 use crate::app::{CommandError, proof};
 use crate::files;
+use crate::launch::campaign::Pending;
 use crate::launch::job::in_folder;
 use crate::launch::slurm::{self, Queued};
 use crate::launch::{Campaign, Stage};
@@ -21,6 +22,9 @@ pub(super) struct Report {
     pub site: String,
     /// Why SLURM does not answer, where it does not.
     pub silence: String,
+    /// What may have been submitted and has no number, in words; nothing where there is none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub pending: String,
     pub stages: Vec<StageReport>,
 }
 
@@ -43,14 +47,18 @@ pub(super) struct StageReport {
 impl Report {
     pub fn look(folder: &Path) -> Result<Self, CommandError> {
         let campaign = Campaign::read(folder)?.expect("its page was seen");
-        let (queue, silence) = match slurm::queue() {
+        let (queue, silence) = match slurm::queue(&campaign.clusters()) {
             Ok(queue) => (Some(queue), String::new()),
             Err(error) => (None, error.to_string()),
         };
         let stages =
             campaign.job.stages.iter().map(|stage| StageReport::look(folder, &campaign, stage, queue.as_ref()));
         let stages = stages.collect::<Result<_, _>>()?;
-        Ok(Self { name: campaign.job.name, site: campaign.site, silence, stages })
+        let pending = campaign.pending.map_or(String::new(), |pending| {
+            let Pending { stage, job_name, .. } = pending;
+            format!("stage `{stage}` may have been submitted without a number: see `squeue --me --name={job_name}`")
+        });
+        Ok(Self { name: campaign.job.name, site: campaign.site, silence, pending, stages })
     }
 
     /// Whether nothing goes on any more; where the queue is not known, whether nothing can.
@@ -64,6 +72,7 @@ impl Report {
             lines.push(format!("the queue is not known ({})", self.silence));
         }
         let widest = self.stages.iter().map(|stage| stage.stage.len()).max().unwrap_or(0);
+        lines.extend(Some(&self.pending).filter(|pending| !pending.is_empty()).cloned());
         lines.extend(self.stages.iter().map(|stage| format!("{:<widest$}  {}", stage.stage, stage.line())));
         lines.join("\n")
     }
@@ -76,7 +85,8 @@ impl StageReport {
         stage: &Stage,
         queue: Option<&BTreeMap<u64, Queued>>,
     ) -> Result<Self, CommandError> {
-        let jobs: Vec<u64> = campaign.last_of(&stage.name).iter().map(|job| job.id).collect();
+        let last = campaign.last_of(&stage.name);
+        let jobs: Vec<u64> = last.iter().map(|job| job.id).collect();
         let is_queued = |id: &u64| queue.is_some_and(|queue| queue.contains_key(id));
         let (queued, over): (Vec<u64>, Vec<u64>) = jobs.iter().partition(|id| is_queued(id));
         let queued: BTreeMap<u64, Queued> =
@@ -101,7 +111,9 @@ impl StageReport {
             }
             (..) => "to do",
         };
-        let ended = if queue.is_some() && state != "done" { slurm::ends(&over) } else { BTreeMap::new() };
+        let over = last.iter().filter(|job| over.contains(&job.id)).map(|job| (job.id, job.cluster.as_deref()));
+        let ended =
+            if queue.is_some() && state != "done" { slurm::ends(&over.collect::<Vec<_>>()) } else { BTreeMap::new() };
         let reason = if ["failed", "ended"].contains(&state) {
             [failed, last_error(folder, &stage.name)]
                 .into_iter()
@@ -177,7 +189,8 @@ mod tests {
     fn what_is_done_is_over_though_the_queue_is_silent() {
         let over = |silence: &str, states: &[&'static str]| {
             let stages = states.iter().map(|state| stage(state)).collect();
-            Report { name: "a".into(), site: "b".into(), silence: silence.into(), stages }.is_over()
+            Report { name: "a".into(), site: "b".into(), silence: silence.into(), pending: String::new(), stages }
+                .is_over()
         };
         assert!(over("no squeue", &["done", "done"]) && over("", &["done", "failed", "ended"]));
         assert!(!over("no squeue", &["done", "submitted"]) && !over("", &["done", "waiting"]));

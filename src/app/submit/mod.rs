@@ -14,9 +14,9 @@ use self::stage_command::ReadStage;
 use super::{CommandError, proof};
 use crate::exit::Exit;
 use crate::files;
-use crate::launch::campaign::Submitted;
-use crate::launch::slurm::{self, Batch, Queued};
-use crate::launch::{Campaign, Job, Kind, LaunchError, Planned, Site, script};
+use crate::launch::campaign::{Pending, Submitted};
+use crate::launch::slurm::{self, Batch, JobId, Queued};
+use crate::launch::{Campaign, Job, Kind, LaunchError, Planned, Site, quote, script};
 use crate::train::RunLock;
 
 /// A campaign to submit.
@@ -57,11 +57,17 @@ fn submit(request: &Request, read: ReadStage) -> Result<(), CommandError> {
     let folder = folder(request, &job, &site, &here)?;
     let known = Campaign::read(&folder)?;
     let has_slurm = slurm::is_here();
-    let queue = if has_slurm && known.is_some() { slurm::queue()? } else { BTreeMap::new() };
+    let queue = match &known {
+        Some(known) if has_slurm => slurm::queue(&known.clusters())?,
+        _ => BTreeMap::new(),
+    };
     let standings = standings(request, &job, &folder, known.as_ref(), &queue)?;
 
     let mut planned = Vec::new();
     let mut told = Vec::new();
+    if let Some(known) = known.as_ref().filter(|_| has_slurm) {
+        told.extend(settle_pending(known, &folder)?);
+    }
     for (stage, standing) in job.stages.iter().zip(&standings) {
         let found = match standing {
             Standing::Wanted => check::check(&job, stage, &folder, read)?,
@@ -97,6 +103,7 @@ fn submit(request: &Request, read: ReadStage) -> Result<(), CommandError> {
         working_directory: here,
         job: job.clone(),
         jobs: known.map_or_else(Vec::new, |known| known.jobs),
+        pending: None,
     };
     let given = if request.dry_run {
         BTreeMap::new()
@@ -126,15 +133,20 @@ fn folder(request: &Request, job: &Job, site: &Site, here: &Path) -> Result<Path
         (None, Some(scratch)) => scratch_of(site, scratch)?.join(&job.name),
     };
     let whole = here.join(place);
-    let fine = whole.to_str().is_some_and(|text| !text.contains(['"', '$', '`', '\\', ' ', '\n']));
-    if fine {
-        Ok(whole)
-    } else {
+    let wrong = |what: &str, path: &Path, wanted: &str| {
         Err(CommandError::Usage(format!(
-            "--folder is {}, expected a path without spaces and signs of the shell",
-            whole.display()
+            "{what} is {:?}, expected a path in UTF-8 {wanted}",
+            path.display().to_string()
         )))
+    };
+    let refused = |path: &Path, why: fn(&str) -> Option<&'static str>| path.to_str().map_or(Some(""), why);
+    if let Some(wanted) = refused(&whole, quote::refused_in_pattern) {
+        return wrong("--folder", &whole, wanted);
     }
+    if let Some(wanted) = refused(here, quote::refused_folder) {
+        return wrong("the working directory", here, wanted);
+    }
+    Ok(whole)
 }
 
 /// The place of a site that may be the value of a variable.
@@ -211,6 +223,31 @@ fn standings(
     Ok(job.stages.iter().map(|stage| standings[stage.name.as_str()].clone()).collect())
 }
 
+/// Looks whether the job for which sbatch gave no number is in the queue: what is worth saying where it is not.
+///
+/// # Errors
+/// Where it is: another one of the same stage would work in the same folders.
+fn settle_pending(known: &Campaign, folder: &Path) -> Result<Option<String>, CommandError> {
+    let Some(pending) = &known.pending else { return Ok(None) };
+    let stage = &pending.stage;
+    let mut found = slurm::find(&pending.job_name, &script_of(folder, stage))?;
+    found.retain(|number| known.jobs.iter().all(|job| job.id != *number));
+    if found.is_empty() {
+        return Ok(Some(format!(
+            "{stage}: sbatch gave no number when it was submitted last, and no job of it without one is in the queue"
+        )));
+    }
+    Err(CommandError::Usage(format!(
+        "stage `{stage}` was submitted without a number and is in the queue, expected `scancel {}` before it is submitted again",
+        ids(&found, " ")
+    )))
+}
+
+/// The batch script of a stage.
+fn script_of(folder: &Path, stage: &str) -> PathBuf {
+    folder.join("slurm").join(format!("{stage}.sbatch"))
+}
+
 /// Says of which stage an error is.
 fn at_stage(stage: &str) -> impl FnOnce(CommandError) -> CommandError {
     let stage = stage.to_owned();
@@ -236,7 +273,7 @@ fn write_scripts(
         files::create_folder(&part).map_err(CommandError::io(&part))?;
     }
     let write = |planned: &Planned| {
-        let path = folder.join("slurm").join(format!("{}.sbatch", planned.stage.name));
+        let path = script_of(folder, &planned.stage.name);
         let text = script::render(planned, site, name, folder, here);
         files::write_whole(&path, text.as_bytes()).map_err(CommandError::io(&path))?;
         Ok(path)
@@ -285,9 +322,20 @@ fn give<'a>(
             let mut jobs = Vec::new();
             for &tasks in &arrays {
                 let batch = Batch { script: path, link, array: array(tasks, at_once), dependency: dependency.clone() };
-                let id = batch.submit()?;
-                campaign.jobs.push(Submitted { id, submission, stage: name.to_owned(), link, tasks });
+                let job_name = script::job_name(&campaign.job.name, name);
+                // Before SLURM is asked: whatever becomes of this program, the next one knows of the job.
+                campaign.pending = Some(Pending { stage: name.to_owned(), link, job_name: job_name.clone() });
                 campaign.write(folder)?;
+                let answer = batch.submit(&job_name);
+                if matches!(answer, Ok(_) | Err(LaunchError::Refused { .. })) {
+                    campaign.pending = None;
+                }
+                if let Ok(JobId { number, cluster }) = &answer {
+                    let (id, cluster) = (*number, cluster.clone());
+                    campaign.jobs.push(Submitted { id, cluster, submission, stage: name.to_owned(), link, tasks });
+                }
+                campaign.write(folder)?;
+                let id = answer.map_err(|error| at_stage(name)(error.into()))?.number;
                 jobs.push(id);
             }
             // A link goes on however the one before it ended, if that could begin at all.

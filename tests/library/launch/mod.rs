@@ -3,6 +3,7 @@
 mod files;
 mod protocol;
 mod queue;
+mod quote;
 mod snapshots;
 
 use std::path::Path;
