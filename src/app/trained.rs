@@ -121,10 +121,8 @@ fn open_checkpoint(run: &Path, which: &Which) -> Result<Checkpoint, CommandError
         return found.ok_or_else(none);
     };
     if name == "best" {
-        return checkpoint::best(&folder)?.ok_or_else(|| CommandError::Wrong {
-            path: run.to_owned(),
-            fault: "has no checkpoint with a measured score, expected a run with validation.every".into(),
-        });
+        return checkpoint::best(&folder)?
+            .ok_or_else(|| CommandError::Wrong { path: run.to_owned(), fault: no_best(&folder) });
     }
     let mut known = Vec::new();
     for (folder, opened) in checkpoint::all(&folder)? {
@@ -141,6 +139,20 @@ fn open_checkpoint(run: &Path, which: &Which) -> Result<Checkpoint, CommandError
             known.len()
         ))),
         _ => Err(none()),
+    }
+}
+
+/// Why none of the checkpoints in `folder` is the best.
+fn no_best(folder: &Path) -> String {
+    let known = checkpoint::all(folder).into_iter().flatten();
+    let whole: Vec<Checkpoint> = known.filter_map(|(_, opened)| opened.ok()).collect();
+    match (whole.iter().find_map(|checkpoint| checkpoint.state.best.as_ref()), whole.len()) {
+        (_, 0) => "has no whole checkpoint, expected the folder of a run that was trained".into(),
+        (None, _) => "has no checkpoint with a measured score, expected a run with validation.every".into(),
+        (Some(best), count) => format!(
+            "none of its checkpoints ({count}) has a finite score `{}`, expected one, or --checkpoint NAME",
+            best.score
+        ),
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub mod batch;
 pub mod codec;
+mod constant;
 pub mod dataset;
 pub mod encoding;
 pub mod label;
@@ -32,6 +33,7 @@ pub mod writer;
 
 pub use batch::{Batch, Microbatch};
 pub use codec::{Codec, CodecFault};
+pub use constant::Sameness;
 pub use dataset::{Block, Dataset};
 pub use encoding::Encoding;
 pub use label::{Label, LabelKind};

@@ -62,6 +62,19 @@ pub enum TrainError {
         /// Steps between checkpoints.
         every: u64,
     },
+    /// The trained model cannot be measured.
+    #[error(
+        "step {step}: the score `{score}` of the trained model is not a finite number, expected one: look at the values \
+         of the model and of the validation records; the checkpoint {checkpoint} is kept"
+    )]
+    NoScore {
+        /// The last step, from 1.
+        step: u64,
+        /// Which score.
+        score: &'static str,
+        /// The folder of the trained weights.
+        checkpoint: String,
+    },
     /// A fault on purpose.
     #[error("drill {drill}: no records could be loaded, as was asked for")]
     Drill {
@@ -129,6 +142,7 @@ impl Ends for TrainError {
             TrainError::NotFinite { .. }
             | TrainError::NeverFinite { .. }
             | TrainError::NoWayBack { .. }
+            | TrainError::NoScore { .. }
             | TrainError::Drill { .. }
             | TrainError::AllDamaged { .. } => Exit::Data,
             TrainError::There(there) => there.exit(),

@@ -273,7 +273,14 @@ impl<'a> Run<'a> {
         }
         agree(comm, told)?;
         self.save(measured.as_ref(), recorder.as_mut())?;
-        unmeasured.map_or(Ok(None), Err)
+        if let Some(error) = unmeasured {
+            return Err(error);
+        }
+        // An earlier validation may have no number: a model that is better later is fine.
+        match measured.filter(|_| *last).and_then(|measured| measured.missing()) {
+            Some(score) => Err(self.standing.no_score(score)),
+            None => Ok(None),
+        }
     }
 
     /// This rank's microbatches of the step that comes next in the stream of data, number `step` from 1.

@@ -36,6 +36,7 @@ impl Standing<'_> {
         }
         let told = symptom.map(|symptom| format!("{symptom}, for {PATIENCE} steps now"));
         let told = told.or_else(|| measured?.warning.clone());
+        let told = told.or_else(|| Some(format!("the score `{}` is not a finite number", measured?.missing()?)));
         if let Some(told) = told {
             let best = checkpoint::best(&checkpoints(self.training));
             let newest = self.newest.as_ref().map(|(name, _)| name.clone());
@@ -47,6 +48,12 @@ impl Standing<'_> {
             };
             log::warn!("step {}: {told}; {back}", self.step);
         }
+    }
+
+    /// Why a run whose last validation gave no number for `score` is not done.
+    pub fn no_score(&self, score: &'static str) -> TrainError {
+        let checkpoint = self.newest.as_ref().map_or_else(String::new, |(name, _)| name.clone());
+        TrainError::NoScore { step: self.step, score, checkpoint }
     }
 
     /// Whether a checkpoint of this step is there, since the run resumed from it.

@@ -38,6 +38,13 @@ pub struct Measured {
     pub warning: Option<String>,
 }
 
+impl Measured {
+    /// The first score that is not a finite number, if there is one.
+    pub fn missing(&self) -> Option<&'static str> {
+        self.scores.iter().find(|(_, score)| !score.is_finite()).map(|(name, _)| *name)
+    }
+}
+
 /// Measures a model on batches, each by itself.
 pub trait Validator {
     /// Batches of a validation.

@@ -29,6 +29,7 @@ mod made_spectra;
 mod main_job;
 mod memory;
 mod modalities;
+mod nothing_to_learn;
 mod offsets;
 mod on_spectra;
 mod ranks;

@@ -13,6 +13,7 @@ use super::session::Session;
 use super::staging::Scratch;
 use super::{CommandError, logging, provenance};
 use crate::comm::{Terms, alarm};
+use crate::data::Sameness;
 use crate::exit::Exit;
 use crate::files;
 use crate::train::{Drill, Outcome, Run, Status};
@@ -44,6 +45,8 @@ pub fn minutes(text: &str) -> Result<f64, String> {
 /// Trains on this rank, together with the others.
 pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let plan = session.agree(Plan::make(request, session.rank(), session.ranks()))?;
+    let seen = if session.rank() == 0 { look_at_records(&plan) } else { Ok(()) };
+    session.agree(seen)?;
     let place = Place::take(session, &plan)?;
     let objective = objective(&plan.config, &plan.encodings, place.device);
     let validator = || plan.validator(session.comm(), &place.staged.dataset, place.device);
@@ -52,6 +55,7 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let mut run = started.inspect_err(|error| place.give_up(&plan.folder, error))?;
     let (step, steps) = (run.step(), plan.schedule.steps);
     if step >= steps {
+        session.agree(refuse_failed(&plan))?;
         log::info!("nothing to do: {step} of {steps} steps are made");
         return Ok(Exit::Done);
     }
@@ -79,6 +83,38 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
         outcome.checksum
     );
     Ok(exit)
+}
+
+/// Warns where records hold little to learn.
+///
+/// # Errors
+/// Where all values of the split are equal.
+fn look_at_records(plan: &Plan) -> Result<(), CommandError> {
+    let name = &plan.config.sections().data.split;
+    let path = plan.dataset.folder();
+    // A block that cannot be read is met again by the loader, which knows what `data.damaged` asks for.
+    match plan.dataset.sameness(plan.dataset.split(name)?).ok().flatten() {
+        None => Ok(()),
+        Some(Sameness::Partial(told)) => {
+            log::warn!("{}: split `{name}`: {told}", path.display());
+            Ok(())
+        }
+        Some(Sameness::Total(value)) => Err(CommandError::Wrong {
+            path: path.to_owned(),
+            fault: format!(
+                "all values of split `{name}` are {value}, expected values that differ: nothing can be learned"
+            ),
+        }),
+    }
+}
+
+/// Says once more why a run that made all its steps is not done: its last validation gave no number.
+fn refuse_failed(plan: &Plan) -> Result<(), CommandError> {
+    let failed = |known: &Outcome| known.status == Status::Failed && known.exit_code == Some(Exit::Data as u8);
+    match Outcome::read(&plan.folder).filter(|known| failed(known) && known.step >= known.steps) {
+        Some(known) => Err(CommandError::Wrong { path: plan.folder.clone(), fault: known.reason }),
+        None => Ok(()),
+    }
 }
 
 /// Says in the log what is going to be done, and what works badly.

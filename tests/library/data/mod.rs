@@ -2,6 +2,7 @@
 #![expect(clippy::float_cmp, reason = "the same bits are the point")]
 
 mod batch;
+mod constant;
 mod crash;
 mod damage;
 mod dataset;

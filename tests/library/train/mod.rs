@@ -4,6 +4,7 @@ mod chance;
 mod embedder;
 mod metrics;
 mod progress;
+mod scores;
 mod signals;
 mod spectral;
 mod step;
