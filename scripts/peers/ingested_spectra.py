@@ -38,10 +38,12 @@ def main(program, folder):
 
     path = folder / "text.dat"
     np.savetxt(path, np.column_stack([um, depth[0], below[0], above[0]])[::-1])
-    cases.append(("numpy.savetxt, descending", path, units, wanted[:1], None))
+    sides = ["--columns", "wavelength,depth,error-below,error-above"]
+    cases.append(("numpy.savetxt, descending", path, units + sides, wanted[:1], None))
     path = folder / "commas.csv"
     np.savetxt(path, np.column_stack([1e4 / um, 1e6 * depth[0], 1e6 * below[0], 1e6 * above[0]]), delimiter=",", header="x")
-    cases.append(("numpy.savetxt, cm-1, ppm, commas", path, ["--wavelength-unit", "cm-1", "--depth-unit", "ppm"], wanted[:1], None))
+    cases.append(("numpy.savetxt, cm-1, ppm, commas", path, ["--wavelength-unit", "cm-1", "--depth-unit", "ppm"] + sides, wanted[:1], None))
+    cases += tables(folder, um, depth[0], below[0], above[0], units, wanted[:1])
 
     for delimiter in [" ", ","]:
         path = folder / f"table{ord(delimiter)}.ecsv"
@@ -78,6 +80,51 @@ def main(program, folder):
 
     wrong = sum(not case_agrees(program, *case) for case in cases)
     sys.exit(1 if wrong else 0)
+
+
+def tables(folder, um, depth, below, above, units, wanted):
+    """The forms of text that astropy writes and reads: names, separators, order, masks, signs and units."""
+    order = np.random.default_rng(4).permutation(um.size)
+    table = Table({"wavelength": um, "depth": depth, "error_below": below, "error_above": above})[order]
+    table["flag"] = np.where(np.arange(um.size) % 2, "good", "bad")
+    for name, style, options in [
+        ("names", "ascii.basic", {}),
+        ("commas", "ascii.csv", {}),
+        ("comment", "ascii.commented_header", {}),
+        ("tabs", "ascii.tab", {}),
+        ("semicolons", "ascii.basic", {"delimiter": ";"}),
+    ]:
+        path = folder / f"{name}.txt"
+        table.write(path, format=style, **options)
+        assert np.array_equal(Table.read(path, format=style, **options)["depth"], table["depth"])
+        yield (f"astropy {style}, {name}, unsorted", path, units, wanted, None)
+    path = folder / "fortran.txt"
+    text = (folder / "names.txt").read_text().replace("e-", "D-")
+    path.write_text("# R\u00e9sum\u00e9\n" + text, encoding="latin-1")
+    exponents = Table.read(text, format="ascii.basic", fast_reader={"exponent_style": "D"})
+    assert np.array_equal(exponents["error_below"], table["error_below"])
+    yield ("astropy ascii.basic, 1D-4, Latin-1", path, units, wanted, None)
+    path = folder / "mark.csv"
+    path.write_text((folder / "commas.txt").read_text(), encoding="utf-8-sig")
+    assert Table.read(path, format="ascii.csv", encoding="utf-8-sig").colnames[0] == "wavelength"
+    yield ("astropy ascii.csv, byte order mark", path, units, wanted, None)
+
+    mask = np.zeros(um.size, bool)
+    mask[100:140] = True
+    masked = [binned(um, np.where(mask, np.nan, depth), below, above)]
+    archive = Table({"CENTRALWAVELNG": um * u.um, "PL_TRANDEP": MaskedColumn(100 * depth, mask=mask, unit=u.percent)})
+    archive["PL_TRANDEPERR1"], archive["PL_TRANDEPERR2"] = 100 * above * u.percent, -100 * below * u.percent
+    path = folder / "archive.tbl"
+    archive.write(path, format="ascii.ipac")
+    read = Table.read(path, format="ascii.ipac")
+    assert np.array_equal(read["PL_TRANDEP"].mask, mask) and np.array_equal(read["PL_TRANDEPERR2"], archive["PL_TRANDEPERR2"])
+    yield ("astropy ascii.ipac, masked, -ERR2", path, [], masked, None)
+    path = folder / "data_mask.ecsv"
+    table = Table({"wavelength": um * u.um, "depth": MaskedColumn(np.where(mask, 0.5, depth), mask=mask, unit="")})
+    table["error_below"], table["error_above"] = below, above
+    table.write(path, format="ascii.ecsv", serialize_method="data_mask")
+    assert "depth.mask" in path.read_text() and np.array_equal(Table.read(path)["depth"].mask, mask)
+    yield ("astropy ECSV, data_mask", path, ["--depth-unit", "fraction"], masked, None)
 
 
 def case_agrees(program, name, path, options, wanted, known):

@@ -9,7 +9,9 @@ use crate::app::ingest::maps::{self, BadPixels, TransformChoice};
 use crate::app::ingest::spectra;
 use crate::app::run_on_ranks;
 use crate::exit::Exit;
-use crate::ingest::spectra::{DepthUnit, Quantity, Reading, Role, StarRadius, TaurexSpectrum, WavelengthUnit};
+use crate::ingest::spectra::{
+    ColumnRole, DepthUnit, MassUnit, Quantity, RadiusUnit, Recipe, StarRadius, TaurexSpectrum, WavelengthUnit,
+};
 use crate::ingest::{Augment, Named};
 
 /// Import existing maps or spectra as a dataset.
@@ -94,9 +96,14 @@ pub struct Maps {
 /// than --coverage is observed are masked. Files joined by + are observations of one object by several instruments;
 /// where they overlap, they are averaged with inverse-variance weights. Records keep the order of the inputs.
 ///
+/// Columns of text files have roles. Names in the first line, or in a comment before it, are understood if they are
+/// wavelength, width, half_width, depth, radius_ratio, error, error_below, error_above (each with or without a unit, as
+/// in depth_ppm or "depth (ppm)"), or the names of NASA Exoplanet Archive, Eureka!, FIREFLy and exoTEDRF tables. Other
+/// names, and more than three columns without names, need --columns. The log lists columns that are not read.
+///
 /// The true parameters of the atmosphere are read from a parameter file beside a text file (same name with .par, the
-/// format of ExoGAN), from the array `parameters` of an NPZ, HDF5 or ECSV file, or from the output of TauREx. Missing
-/// parameters are stored as unknown (NaN).
+/// format of ExoGAN, TauREx 2 or TauREx 3), from the array `parameters` of an NPZ or HDF5 file, or from the output of
+/// TauREx. Missing parameters are stored as unknown (NaN).
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   skyforge ingest spectra planet.dat --out data/planet --grid exogan \\
@@ -104,10 +111,15 @@ pub struct Maps {
   skyforge ingest spectra wfc3.dat+irac.dat --out data/planet --grid exogan \\
       --wavelength-unit um --depth-unit ppm \\
       --columns wavelength,width,depth,error
+  skyforge ingest spectra wasp39b.txt --out data/wasp39b --grid exogan \\
+      --wavelength-unit um --depth-unit fraction \\
+      --columns wv_wdth=half-width --write-recipe wasp39b.toml
+  skyforge ingest spectra wasp107b.txt --out data/wasp107b --grid exogan \\
+      --recipe wasp39b.toml
   mpirun -n 2 skyforge ingest spectra training.npz --out data/training \\
       --grid exogan-362 --depth-unit fraction --no-errors --test 0.1")]
 pub struct Spectra {
-    /// Input files: text, ECSV, NPZ or HDF5; files of one object may be joined by +
+    /// Input files: text, CSV, IPAC, ECSV, NPZ or HDF5; files of one object may be joined by +
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Output dataset folder; must not already contain a dataset
@@ -117,31 +129,41 @@ pub struct Spectra {
     /// wavelengths in um
     #[arg(long, value_name = "NAME|FILE")]
     grid: String,
-    /// Unit of the wavelengths, for files that do not state it
+    /// Unit of the wavelengths, for files that do not state it; an error if the names in a text file state another one
     #[arg(long, value_parser = one_of(wavelength_unit_help))]
     wavelength_unit: Option<WavelengthUnit>,
-    /// Unit of depths and errors, for files that do not state it
+    /// Unit of depths and errors, for files that do not state it; an error if the names in a text file state another one
     #[arg(long, value_parser = one_of(depth_unit_help))]
     depth_unit: Option<DepthUnit>,
-    /// Quantity that the files contain as depth
-    #[arg(long, default_value = "depth", value_parser = one_of(quantity_help))]
-    quantity: Quantity,
-    /// Text files: contents of the columns, separated by commas [default: by their number: wavelength,depth with
-    /// --no-errors; wavelength,depth,error; or wavelength,depth,error-below,error-above]
-    #[arg(long, value_parser = one_of(role_help), value_delimiter = ',', value_name = "ROLE,..")]
-    columns: Option<Vec<Role>>,
-    /// ECSV, NPZ, HDF5: array of the wavelengths [default: wavelength or wavelength_UNIT, e.g. wavelength_um]
+    /// Quantity that the files contain as depth [default: depth]
+    #[arg(long, value_parser = one_of(quantity_help))]
+    quantity: Option<Quantity>,
+    /// Roles of columns, separated by commas: of all columns of a text in their order, or NAME=ROLE for columns or
+    /// arrays with a name. Roles: wavelength (or wavenumber), width (full width of a bin) and half-width (both in the
+    /// unit of the wavelength), depth, error (standard deviation of the depth), error-below (positive or negative
+    /// numbers), error-above, skip [default: by name; without names wavelength,depth with --no-errors, or
+    /// wavelength,depth,error]
+    #[arg(long, value_delimiter = ',', value_name = "ROLE,..|NAME=ROLE,..")]
+    columns: Vec<ColumnRole>,
+    /// Read the roles, names and units of columns from a TOML file with keys that are named like these options (columns,
+    /// wavelength_unit, ..); options take precedence over it
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+    /// Write the roles, names and units of columns that the options and --recipe state to a new TOML file, for --recipe
+    #[arg(long, value_name = "FILE")]
+    write_recipe: Option<PathBuf>,
+    /// Files with names: column or array of the wavelengths [default: wavelength or wavelength_UNIT, e.g. wavelength_um]
     #[arg(long, value_name = "NAME")]
     wavelength: Option<String>,
-    /// ECSV, NPZ, HDF5: array of the full widths of bins; without it bins end half-way between neighbours [default:
+    /// Files with names: column or array of the full widths of bins; without it bins end half-way between neighbours [default:
     /// width or width_UNIT, if present]
     #[arg(long, value_name = "NAME")]
     width: Option<String>,
-    /// ECSV, NPZ, HDF5: array of the depths, of one or several objects [default: depth or depth_UNIT; radius_ratio or
+    /// Files with names: column or array of the depths, of one or several objects [default: depth or depth_UNIT; radius_ratio or
     /// radius_ratio_UNIT with --quantity radius-ratio]
     #[arg(long, value_name = "NAME")]
     depth: Option<String>,
-    /// ECSV, NPZ, HDF5: array of the errors, or arrays of the lower and the upper errors [default:
+    /// Files with names: column or array of the errors, or those of the lower and the upper errors [default:
     /// error_below,error_above if present, else error; each with or without _UNIT]
     #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',', num_args = 1..=2)]
     error: Vec<String>,
@@ -162,6 +184,13 @@ pub struct Spectra {
     /// said for the radius given in the file or its .par file
     #[arg(long, value_name = "R_SUN|said", allow_negative_numbers = true)]
     star_radius: Option<StarRadius>,
+    /// Unit of planet_mass, for arrays of parameters that do not state it
+    #[arg(long, value_parser = one_of(mass_unit_help))]
+    mass_unit: Option<MassUnit>,
+    /// Unit of planet_radius, for arrays of parameters that do not state it; in parameter files of TauREx 3, which of
+    /// Jupiter's radii is meant (rjup or rjup-equatorial) [default: rjup for TauREx 3]
+    #[arg(long, value_parser = one_of(radius_unit_help))]
+    radius_unit: Option<RadiusUnit>,
     /// TauREx: spectrum to import [default: instrument if present, else binned if present, else native]
     #[arg(long, value_parser = one_of(taurex_help))]
     taurex: Option<TaurexSpectrum>,
@@ -218,22 +247,25 @@ impl Spectra {
     fn request(self) -> spectra::Request {
         let Self { inputs, out, grid, coverage, truth, validation, test, .. } = self;
         let Self { wavelength, width, depth, error, columns, wavelength_unit, depth_unit, quantity, .. } = self;
-        let Self { no_errors, mask_nan, taurex, star_radius, .. } = self;
-        let reading = Reading {
+        let Self { no_errors, mask_nan, taurex, star_radius, mass_unit, radius_unit, .. } = self;
+        let recipe = Recipe {
+            columns,
             wavelength,
             width,
             depth,
             error,
-            columns,
             wavelength_unit,
             depth_unit,
             quantity,
-            errors: !no_errors,
-            nan_is_masked: mask_nan,
+            no_errors,
+            mask_nan,
+            star_radius,
             taurex,
-            star_radius: star_radius.unwrap_or_default(),
+            mass_unit,
+            radius_unit,
         };
-        spectra::Request { inputs, out, grid, reading, coverage, truth, validation, test }
+        let (recipe_file, write_recipe) = (self.recipe, self.write_recipe);
+        spectra::Request { inputs, out, grid, recipe, recipe_file, write_recipe, coverage, truth, validation, test }
     }
 }
 
@@ -277,15 +309,21 @@ fn quantity_help(quantity: Quantity) -> &'static str {
     }
 }
 
-fn role_help(role: Role) -> &'static str {
-    match role {
-        Role::Wavelength => "Wavelength or wavenumber",
-        Role::Width => "Full width of the bin, in the unit of the wavelength",
-        Role::Depth => "Transit depth, or the radius ratio with --quantity radius-ratio",
-        Role::Error => "Standard deviation of the depth",
-        Role::ErrorBelow => "Lower error of the depth",
-        Role::ErrorAbove => "Upper error of the depth",
-        Role::Skip => "Ignored",
+fn mass_unit_help(unit: MassUnit) -> &'static str {
+    match unit {
+        MassUnit::Jupiter => "Jupiter masses, 1.898e27 kg",
+        MassUnit::Earth => "Earth masses, 5.972e24 kg",
+        MassUnit::Kg => "Kilograms",
+    }
+}
+
+fn radius_unit_help(unit: RadiusUnit) -> &'static str {
+    match unit {
+        RadiusUnit::Jupiter => "Volumetric mean radii of Jupiter, 6.9911e7 m",
+        RadiusUnit::JupiterEquatorial => "Equatorial radii of Jupiter, 7.1492e7 m",
+        RadiusUnit::Earth => "Equatorial radii of the Earth, 6.3781e6 m",
+        RadiusUnit::M => "Metres",
+        RadiusUnit::Km => "Kilometres",
     }
 }
 

@@ -210,6 +210,64 @@ fn what_is_no_spectrum_is_refused_in_one_line() {
     assert_eq!(line, (65, format!("error: {}: has 1.1 after 1.2, expected ascending wavelengths", grid.display())));
 }
 
+#[test]
+fn a_recipe_describes_the_files_of_a_survey_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, more: &str| {
+        let mut text = "wv_center transit_depth wv_wdth tran_unc\n".to_owned();
+        for i in 0..20 {
+            writeln!(text, "{} 0.01{more} 0.01 1e-4", 1.0 + 0.02 * f64::from(i)).expect("a text grows");
+        }
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("the disk has room");
+        path
+    };
+    let (a, b, recipe) = (file("a.txt", "1"), file("b.txt", "2"), folder.path().join("survey.toml"));
+    let out = |name: &str| folder.path().join(name);
+    let out_a = out("a");
+    let first = [
+        "ingest",
+        "spectra",
+        arg(&a),
+        "--grid",
+        "exogan",
+        "--out",
+        arg(&out_a),
+        "--columns",
+        "wv_wdth=half-width",
+        "--write-recipe",
+        arg(&recipe),
+    ];
+    must(1, &[&first[..], &UNITS].concat());
+    let out_b = out("b");
+    let second = ["ingest", "spectra", arg(&b), "--grid", "exogan", "--out", arg(&out_b), "--recipe", arg(&recipe)];
+    must(1, &second);
+    let observed = |name: &str| Dataset::open(&out(name)).unwrap().read(0, 0..1).unwrap()[3 * 515..].to_vec();
+    assert_eq!(observed("a"), observed("b"));
+    let (code, line) = refused(&[&first[..], &UNITS].concat());
+    assert!(code == 64 || code == 74, "{code}: {line}");
+    let out_c = out("c");
+    let third = [
+        "ingest",
+        "spectra",
+        arg(&b),
+        "--grid",
+        "exogan",
+        "--out",
+        arg(&out_c),
+        "--recipe",
+        arg(&recipe),
+        "--write-recipe",
+        arg(&recipe),
+    ];
+    let (code, line) = refused(&third);
+    assert_eq!((code, line.ends_with("which is there, expected a new file")), (64, true), "{line}");
+    fs::write(&recipe, "colums = [\"depth\"]\n").expect("the disk has room");
+    let line = refused(&third[..9]);
+    assert_eq!(line, (65, format!("error: {}: unknown key `colums`, did you mean `columns`", recipe.display())));
+    assert!(!out_c.exists(), "nothing is half made");
+}
+
 /// A damaged file may kill libhdf5: a process of its own finds out.
 #[test]
 fn an_hdf5_file_that_kills_is_named() {

@@ -1,5 +1,6 @@
 //! `skyforge ingest spectra`: other people's spectra on one grid.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -16,7 +17,10 @@ use crate::atmosphere::labels;
 use crate::data::spectral_axis::OBSERVED;
 use crate::data::{Channel, Header, Modality, Rows, SpectralAxis, split};
 use crate::exit::Exit;
-use crate::ingest::spectra::{DepthUnit, Grid, Object, Points, Reading, StarRadius, WavelengthUnit, check_roles, grid};
+use crate::files;
+use crate::ingest::spectra::{
+    DepthUnit, Grid, Object, Points, Reading, Recipe, StarRadius, Table, WavelengthUnit, check_names, check_roles, grid,
+};
 use crate::ingest::{IngestError, Named};
 
 /// Objects that are looked at at once.
@@ -30,7 +34,12 @@ pub struct Request {
     pub out: PathBuf,
     /// Name of a grid, or a file with a column of micrometres.
     pub grid: String,
-    pub reading: Reading,
+    /// How files are to be read, as options say it.
+    pub recipe: Recipe,
+    /// A file that says the rest.
+    pub recipe_file: Option<PathBuf>,
+    /// A new file for both.
+    pub write_recipe: Option<PathBuf>,
     /// Share of a grid bin that must be observed.
     pub coverage: f64,
     /// Parameter file of each input, in their order; none where those beside the inputs are read.
@@ -54,6 +63,8 @@ struct Found {
     /// Observed grid points of all objects.
     observed: u64,
     files: Vec<FoundFile>,
+    /// Files, and what of them was not understood or not used.
+    notes: Vec<(String, String)>,
 }
 
 /// What it found in a file.
@@ -82,13 +93,16 @@ struct Way<'a> {
 /// Ingests this rank's shards of a dataset of spectra.
 pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     let begun = Instant::now();
-    session.agree(check(request))?;
+    let recipe = session.agree(recipe(request))?;
+    let reading = session.agree(recipe.clone().reading().map_err(IngestError::Usage))?;
+    session.agree(check(request, &reading))?;
     let out = OutputDataset::lock(session, &request.out)?; // looking at all files may take long
-    let inputs = session.agree(inputs(request))?;
+    let inputs = session.agree(inputs(request, &reading))?;
     let grid = session.agree(grid(&request.grid))?;
-    let way = Way { inputs: &inputs, reading: request.reading.clone(), grid, coverage: request.coverage };
+    let way = Way { inputs: &inputs, reading, grid, coverage: request.coverage };
     let found = look(session, &way)?;
-    tell_of_units(session, request, &found);
+    tell_of_units(session, &way.reading, &found);
+    tell_of_notes(session, &found);
 
     let ends: Vec<u64> = found
         .iter()
@@ -106,6 +120,10 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
             Ok::<(), IngestError>(())
         })
     })?;
+    if let Some(path) = &request.write_recipe {
+        let written = if session.rank() == 0 { files::write_whole(path, recipe.text().as_bytes()) } else { Ok(()) };
+        session.agree(written.map_err(IngestError::file(path)))?;
+    }
     let (count, points) = (dataset.manifest().count, way.grid.wavelength_um.len() as u64);
     log::info!(
         "{count} spectra of {points} points, {:.1} % of them observed, from {} files in {:.1} s: {}, checksum {}",
@@ -118,8 +136,14 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// What no file is needed for.
-fn check(request: &Request) -> Result<(), IngestError> {
+/// How files are to be read: what options say comes before what the recipe says.
+fn recipe(request: &Request) -> Result<Recipe, IngestError> {
+    let below = request.recipe_file.as_deref().map(Recipe::read).transpose()?.unwrap_or_default();
+    Ok(request.recipe.clone().over(below))
+}
+
+/// What no file of spectra is needed for.
+fn check(request: &Request, reading: &Reading) -> Result<(), IngestError> {
     let usage = |fault: String| Err(IngestError::Usage(fault));
     if !(request.coverage > 0.0 && request.coverage <= 1.0) {
         return usage(format!("--coverage is {}, expected a share of more than 0 and at most 1", request.coverage));
@@ -129,21 +153,25 @@ fn check(request: &Request) -> Result<(), IngestError> {
         let (found, wanted) = (request.truth.len(), request.inputs.len());
         return usage(format!("--truth is given {found} times, expected once for each input: {wanted}"));
     }
-    if let Some(roles) = &request.reading.columns {
-        check_roles(roles, request.reading.errors).map_err(IngestError::Usage)?;
+    if let Some(roles) = &reading.columns {
+        check_roles(roles, reading.errors).map_err(IngestError::Usage)?;
+    }
+    check_names(&reading.named).map_err(IngestError::Usage)?;
+    if let Some(path) = request.write_recipe.as_deref().filter(|path| path.exists()) {
+        return usage(format!("--write-recipe is {}, which is there, expected a new file", path.display()));
     }
     Ok(())
 }
 
 /// The files of each input: those joined by +, unless there is a file with that very name.
-fn inputs(request: &Request) -> Result<Vec<Input>, IngestError> {
+fn inputs(request: &Request, reading: &Reading) -> Result<Vec<Input>, IngestError> {
     let mut truth = request.truth.iter().cloned();
     let split = |path: &PathBuf| {
         let parts: Vec<PathBuf> = match path.to_str() {
             Some(text) if text.contains('+') && !path.exists() => text.split('+').map(PathBuf::from).collect(),
             _ => vec![path.clone()],
         };
-        if parts.len() > 1 && !request.reading.errors {
+        if parts.len() > 1 && !reading.errors {
             let fault = format!("{} joins spectra, expected errors to weight them by: no --no-errors", path.display());
             return Err(IngestError::Usage(fault));
         }
@@ -176,7 +204,7 @@ fn look(session: &Session, way: &Way) -> Result<Vec<Found>, CommandError> {
 }
 
 /// Where an option and a file differ in a unit, the file is right, which is said.
-fn tell_of_units(session: &Session, request: &Request, found: &[Found]) {
+fn tell_of_units(session: &Session, reading: &Reading, found: &[Found]) {
     let said = |option: Option<&'static str>, of: &dyn Fn(&FoundFile) -> String, what: &str| {
         let Some(option) = option else { return };
         let files: Vec<&FoundFile> =
@@ -187,12 +215,22 @@ fn tell_of_units(session: &Session, request: &Request, found: &[Found]) {
         }
     };
     if session.rank() == 0 {
-        said(
-            request.reading.wavelength_unit.map(WavelengthUnit::name),
-            &|file| file.wavelength_unit.clone(),
-            "wavelengths",
-        );
-        said(request.reading.depth_unit.map(DepthUnit::name), &|file| file.depth_unit.clone(), "depths");
+        said(reading.wavelength_unit.map(WavelengthUnit::name), &|file| file.wavelength_unit.clone(), "wavelengths");
+        said(reading.depth_unit.map(DepthUnit::name), &|file| file.depth_unit.clone(), "depths");
+    }
+}
+
+/// What of the files was not understood or not used: a line for each note, with the files that it is about.
+fn tell_of_notes(session: &Session, found: &[Found]) {
+    let mut notes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (file, note) in found.iter().flat_map(|input| &input.notes) {
+        notes.entry(note).or_default().push(file);
+    }
+    if session.rank() == 0 {
+        for (note, files) in notes {
+            let others = if files.len() > 1 { format!(" and {} other files", files.len() - 1) } else { String::new() };
+            log::warn!("{}{others}: {note}", files[0]);
+        }
     }
 }
 
@@ -243,7 +281,12 @@ impl Way<'_> {
                 star_radius: table.star_radius,
                 repeated: overlaps.repeated() as u64,
             });
-        Ok(Found { objects: object.count() as u64, observed, files: files.collect() })
+        let notes = |table: &Table| {
+            let file = file_name(&table.path);
+            table.notes.iter().map(|note| (file.clone(), note.clone())).collect::<Vec<_>>()
+        };
+        let notes = object.tables.iter().flat_map(notes).collect();
+        Ok(Found { objects: object.count() as u64, observed, files: files.collect(), notes })
     }
 
     /// Fills the rows of `records`; `opened` keeps the input that was read last.

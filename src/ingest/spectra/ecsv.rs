@@ -2,8 +2,8 @@
 
 use yaml_rust2::parser::{Event, Parser};
 
-use super::arrays::{self, Archive};
-use super::column::Column;
+use super::arrays;
+use super::cells::{Cells, Head, split};
 use super::{Columns, Reading};
 
 /// How ECSV files begin.
@@ -12,33 +12,15 @@ pub(super) const MAGIC: &str = "# %ECSV ";
 /// A longer header is none.
 const LONGEST_HEADER: usize = 1 << 20;
 
-/// A table.
-struct Table {
-    columns: Vec<Named>,
-    /// The line of each row.
-    lines: Vec<usize>,
-    /// Cells of each column.
-    cells: Vec<Vec<String>>,
-    /// Rows of which a cell that was used is masked.
-    masked: Vec<usize>,
-}
-
-#[derive(Default)]
-struct Named {
-    name: String,
-    unit: Option<String>,
-}
-
 /// The spectra of a table.
 pub(super) fn parse(text: &str, reading: &Reading) -> Result<Columns, String> {
     let mut table = table(text)?;
     let columns = arrays::open(&mut table, reading)?;
-    table.masked.sort_unstable();
-    table.masked.dedup();
-    Ok(Columns { lines: Some(table.lines), masked: table.masked, ..columns })
+    let masked = table.masked_rows();
+    Ok(Columns { lines: Some(table.lines), masked, ..columns })
 }
 
-fn table(text: &str) -> Result<Table, String> {
+fn table(text: &str) -> Result<Cells<'_>, String> {
     let comments: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
     // The first line is the name of the format.
     let yaml: Vec<&str> =
@@ -53,13 +35,14 @@ fn table(text: &str) -> Result<Table, String> {
     }
     let mut rows = text.lines().zip(1..).skip(comments.len()).filter(|(line, _)| !line.trim().is_empty());
     let (names, line) = rows.next().ok_or("has no table, expected a line of names and rows")?;
-    let names = split(names, delimiter);
+    let separator = (delimiter != ' ').then_some(delimiter);
+    let names = split(names, separator);
     if names.len() != columns.len() || names.iter().zip(&columns).any(|(name, column)| *name != column.name) {
         return Err(format!("line {line}: the names of the columns are not those of the header"));
     }
     let (mut lines, mut cells) = (Vec::new(), vec![Vec::new(); columns.len()]);
     for (row, line) in rows.filter(|(row, _)| !row.starts_with('#')) {
-        let row = split(row, delimiter);
+        let row = split(row, separator);
         if row.len() != columns.len() {
             return Err(format!("line {line}: has {} columns, expected {} as the header", row.len(), columns.len()));
         }
@@ -69,78 +52,14 @@ fn table(text: &str) -> Result<Table, String> {
     if lines.is_empty() {
         return Err("has no rows, expected a spectrum".into());
     }
-    Ok(Table { columns, lines, cells, masked: Vec::new() })
-}
-
-impl Archive for Table {
-    fn names(&self) -> Vec<String> {
-        self.columns.iter().map(|column| column.name.clone()).collect()
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.columns.iter().any(|column| column.name == name)
-    }
-
-    fn numbers(&mut self, name: &str) -> Result<Column, String> {
-        let place = self.columns.iter().position(|column| column.name == name).ok_or("is not there")?;
-        let mut values = Vec::with_capacity(self.lines.len());
-        for (row, (cell, line)) in self.cells[place].iter().zip(&self.lines).enumerate() {
-            if cell.is_empty() {
-                self.masked.push(row);
-                values.push(f64::NAN);
-                continue;
-            }
-            values.push(cell.parse().map_err(|_| format!("line {line}: `{cell:.40}` is no number"))?);
-        }
-        let mut column = Column::of(name, values);
-        column.unit.clone_from(&self.columns[place].unit);
-        Ok(column)
-    }
-
-    fn words(&mut self, _: &str, _: &[&str]) -> Result<Option<Vec<String>>, String> {
-        Ok(None)
-    }
-}
-
-/// Cells of a line: a double quote holds what is between it and the next, two of them one.
-fn split(line: &str, delimiter: char) -> Vec<String> {
-    let (mut cells, mut cell, mut quoted, mut begun) = (Vec::new(), String::new(), false, false);
-    let mut signs = line.trim_end_matches('\r').chars().peekable();
-    while let Some(sign) = signs.next() {
-        match sign {
-            '"' if quoted && signs.peek() == Some(&'"') => {
-                signs.next();
-                cell.push('"');
-            }
-            '"' => {
-                quoted = !quoted;
-                begun = true;
-            }
-            _ if quoted => cell.push(sign),
-            _ if sign == delimiter => {
-                // Several blanks are one, several commas are not.
-                if begun || delimiter != ' ' {
-                    cells.push(std::mem::take(&mut cell));
-                }
-                begun = false;
-            }
-            _ => {
-                cell.push(sign);
-                begun = true;
-            }
-        }
-    }
-    if begun || delimiter != ' ' {
-        cells.push(cell);
-    }
-    cells
+    Ok(Cells { columns, lines, cells, masked: Vec::new() })
 }
 
 /// Names and units of the columns, and what is between cells: the events of the header, in which only `datatype` and `delimiter`
 /// mean something here.
-fn header(yaml: &str) -> Result<(Vec<Named>, char), String> {
+fn header(yaml: &str) -> Result<(Vec<Head>, char), String> {
     let mut parser = Parser::new_from_str(yaml);
-    let mut columns: Vec<Named> = Vec::new();
+    let mut columns: Vec<Head> = Vec::new();
     let mut delimiter = ' ';
     // The keys, or none in sequences, of what is open.
     let mut open: Vec<Option<String>> = Vec::new();
@@ -158,7 +77,7 @@ fn header(yaml: &str) -> Result<(Vec<Named>, char), String> {
                 // A key that is a mapping itself is passed over as one without a name.
                 let name = key.take().unwrap_or_default();
                 if is_map && path(&open) == ["datatype"] && in_sequence {
-                    columns.push(Named::default());
+                    columns.push(Head::default());
                 }
                 open.push(is_map.then_some(String::new()));
                 if let Some(above) = open.len().checked_sub(2).and_then(|above| open[above].as_mut()) {

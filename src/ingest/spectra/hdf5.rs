@@ -37,6 +37,9 @@ impl File {
 
     /// The spectrum that TauREx computed, or observed.
     pub(super) fn taurex(&self, reading: &Reading) -> Result<Columns, String> {
+        if reading.columns.is_some() || !reading.named.is_empty() {
+            return Err("is the output of TauREx 3, whose columns are known, expected no --columns".into());
+        }
         let has = |path: &str| self.has_path(path);
         if !has("Output/Spectra") && !has("Observed") {
             return Err("has no Output/Spectra, expected the output of a forward model of TauREx 3".into());
@@ -87,6 +90,7 @@ impl File {
         Ok(Columns {
             wavelength: read(grid, unit)?,
             // TauREx gives the width of an observed bin in wavenumbers.
+            width_scale: 1.0,
             width: if which == TaurexSpectrum::Observed { None } else { optional(width, unit)? },
             depth: read(spectrum, "fraction")?,
             errors,
@@ -117,7 +121,7 @@ impl File {
         if let (Some(mass), Some(gravity)) = (scalar("Planet/planet_mass"), scalar("Planet/surface_gravity")) {
             numbers.push(("planet_radius", "m", (GRAVITATION * mass * JUPITER_MASS_KG / gravity).sqrt()));
         }
-        Known { parameters: Parameters::Shared(seven(&numbers)), star_radius: scalar("Star/radius") }
+        Known { parameters: Parameters::Shared(seven(&numbers)), star_radius: scalar("Star/radius"), notes: Vec::new() }
     }
 
     fn scalar(&self, path: &str) -> Option<f64> {

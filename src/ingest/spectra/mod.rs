@@ -3,6 +3,8 @@
 //! A *table* is what a file holds: one or many spectra over one list of wavelengths; an *object* is what a record is of, from one table or
 //! from several that were joined.
 //!
+//! A table of text, ECSV or IPAC becomes `cells`; those and the arrays of other files have roles by `names`.
+//!
 //! open (names, units, wavelengths) -> read (depths and errors, checked) -> bins (onto the grid) -> combine (instruments)
 
 use std::fs::File;
@@ -15,19 +17,25 @@ use serde::{Deserialize, Serialize};
 
 mod arrays;
 pub mod bins;
+mod cells;
 mod column;
 mod ecsv;
 mod hdf5;
+mod ipac;
+mod names;
 mod npz;
 mod object;
+mod recipe;
 mod text;
 mod truth;
 pub mod units;
+mod words;
 
 pub use bins::{Bin, Grid, Overlaps, Points, combine};
 pub use object::{Object, grid};
-pub use text::check_roles;
-pub use units::{DepthUnit, Quantity, WavelengthUnit};
+pub use recipe::{ColumnRole, Recipe};
+pub use text::{check_names, check_roles};
+pub use units::{DepthUnit, MassUnit, Quantity, RadiusUnit, WavelengthUnit};
 
 use self::arrays::Archive;
 use self::column::Column;
@@ -42,6 +50,8 @@ pub enum Role {
     Wavelength,
     /// Full width of a bin, in the unit of the wavelength.
     Width,
+    /// Half the width of a bin, in the unit of the wavelength.
+    HalfWidth,
     Depth,
     Error,
     ErrorBelow,
@@ -63,13 +73,22 @@ pub enum TaurexSpectrum {
 }
 
 impl Named for Role {
-    const ALL: &[Self] =
-        &[Self::Wavelength, Self::Width, Self::Depth, Self::Error, Self::ErrorBelow, Self::ErrorAbove, Self::Skip];
+    const ALL: &[Self] = &[
+        Self::Wavelength,
+        Self::Width,
+        Self::HalfWidth,
+        Self::Depth,
+        Self::Error,
+        Self::ErrorBelow,
+        Self::ErrorAbove,
+        Self::Skip,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Wavelength => "wavelength",
             Self::Width => "width",
+            Self::HalfWidth => "half-width",
             Self::Depth => "depth",
             Self::Error => "error",
             Self::ErrorBelow => "error-below",
@@ -128,8 +147,10 @@ pub struct Reading {
     pub depth: Option<String>,
     /// Name of the errors, or of those below and above.
     pub error: Vec<String>,
-    /// Columns of a text.
+    /// Columns of a text, by position.
     pub columns: Option<Vec<Role>>,
+    /// Columns by name.
+    pub named: Vec<(String, Role)>,
     /// Unit of the wavelengths.
     pub wavelength_unit: Option<WavelengthUnit>,
     /// Unit of depths and errors.
@@ -144,6 +165,10 @@ pub struct Reading {
     pub taurex: Option<TaurexSpectrum>,
     /// The radius of the star.
     pub star_radius: StarRadius,
+    /// Unit of the planets' masses.
+    pub mass_unit: Option<MassUnit>,
+    /// Unit of the planets' radii.
+    pub radius_unit: Option<RadiusUnit>,
 }
 
 /// What kind of file it is.
@@ -174,6 +199,8 @@ impl Format {
 struct Columns {
     wavelength: Column,
     width: Option<Column>,
+    /// What widths are multiplied by to be full ones.
+    width_scale: f64,
     depth: Column,
     /// None, one for both sides, or below and above.
     errors: Vec<Column>,
@@ -190,6 +217,8 @@ struct Known {
     parameters: Parameters,
     /// In the Sun's.
     star_radius: Option<f64>,
+    /// What the files say that was not understood or not used, for the log.
+    notes: Vec<String>,
 }
 
 /// The seven parameters.
@@ -213,7 +242,7 @@ pub struct Table {
     pub bytes: u64,
     /// Spectra in it.
     pub objects: usize,
-    /// Centres in micrometres, in the file's order.
+    /// Centres in micrometres, in the file's order if that is one, else ascending in the file's unit.
     pub wavelength_um: Vec<f64>,
     /// The bins that it says itself.
     pub widths: Option<Vec<Bin>>,
@@ -223,6 +252,10 @@ pub struct Table {
     pub depth_unit: DepthUnit,
     /// The star's radius that it says, in the Sun's.
     pub star_radius: Option<f64>,
+    /// What of the file was not understood or not used, for the log.
+    pub notes: Vec<String>,
+    /// Where each point is in the file, if the file has them in no order.
+    order: Option<Vec<usize>>,
     /// What depths are multiplied by.
     factor: f64,
     error_units: Vec<DepthUnit>,
@@ -272,7 +305,9 @@ impl Table {
         let is_text = matches!(format, Format::Text | Format::Ecsv);
         if let Some(par) = truth.or_else(|| (is_text && beside != path && beside.is_file()).then_some(beside.as_path()))
         {
-            columns.known = truth::par(par)?;
+            let notes = std::mem::take(&mut columns.known.notes);
+            columns.known = truth::par(par, reading)?;
+            columns.known.notes.extend(notes);
         }
         Self::new(path, format, bytes, columns, reading)
     }
@@ -315,6 +350,15 @@ impl Table {
         // Errors that say nothing are in the unit of the depths.
         let error_units = columns.errors.iter().map(|error| Ok(depth_unit(error, Some(unit))?.unwrap_or(unit)));
         let error_units = error_units.collect::<Result<_, String>>().map_err(wrong)?;
+        if format == Format::Text {
+            let said = [(reading.wavelength_unit.map(Named::name), wavelength_unit.name(), "--wavelength-unit")];
+            let depth = [(reading.depth_unit.map(Named::name), unit.name(), "--depth-unit")];
+            for (option, here, name) in said.into_iter().chain(depth) {
+                if let Some(option) = option.filter(|option| *option != here) {
+                    return Err(wrong(format!("its line of names says {here}, expected {name} {here}, not {option}")));
+                }
+            }
+        }
         let factor = match reading.star_radius {
             StarRadius::Kept => 1.0,
             StarRadius::Is(radius) => radius * radius,
@@ -335,6 +379,8 @@ impl Table {
             wavelength_unit,
             depth_unit: unit,
             star_radius: columns.known.star_radius,
+            notes: Vec::new(),
+            order: None,
             factor,
             error_units,
             quantity: reading.quantity,
@@ -342,40 +388,57 @@ impl Table {
             columns,
         };
         table.place().map_err(wrong)?;
+        table.notes.append(&mut table.columns.known.notes);
         Ok(table)
     }
 
     /// Brings wavelengths, and widths where they are given, to micrometres, and checks them.
     fn place(&mut self) -> Result<(), String> {
-        let (column, unit) = (&self.columns.wavelength, self.wavelength_unit);
-        let values = column.all()?;
+        let unit = self.wavelength_unit;
+        let values = self.columns.wavelength.all()?;
         if let Some(bad) = values.iter().position(|value| !(*value > 0.0 && value.is_finite())) {
-            return Err(format!("{} is {}, expected a positive number", self.at(column, 0, bad), values[bad]));
+            let place = self.at(&self.columns.wavelength, 0, bad);
+            return Err(format!("{place} is {}, expected a positive number", values[bad]));
         }
-        self.wavelength_um = values.iter().map(|value| unit.um(*value)).collect();
-        let rises = values.len() > 1 && values[1] > values[0];
-        if let Some(pair) = values.windows(2).position(|pair| pair[1] == pair[0] || (pair[1] > pair[0]) != rises) {
-            let (before, here) = (values[pair], values[pair + 1]);
-            let fault = if before == here {
-                "the same as before, expected each wavelength once".to_owned()
-            } else {
-                format!(
-                    "{before} is before it, expected {} wavelengths",
-                    if rises { "ascending" } else { "descending" }
-                )
-            };
-            return Err(format!("{} is {here}, {fault}", self.at(column, 0, pair + 1)));
+        let mut order: Vec<usize> = (0..values.len()).collect();
+        let is_ordered = |pair: &[f64]| pair[1] != pair[0] && (pair[1] > pair[0]) == (values[1] > values[0]);
+        let moved = values.windows(2).filter(|pair| !is_ordered(pair)).count();
+        if moved > 0 {
+            order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
         }
-        let Some(widths) = &self.columns.width else { return Ok(()) };
-        let bins = values.iter().zip(widths.all()?).enumerate().map(|(point, (centre, width))| {
-            if !(width > 0.0 && width < 2.0 * centre) {
-                let wanted = format!("a positive width of less than twice the wavelength, {centre}");
-                return Err(format!("{} is {width}, expected {wanted}", self.at(widths, 0, point)));
-            }
-            Ok(Bin::between(unit.um(centre - width / 2.0), unit.um(centre + width / 2.0)))
-        });
-        let bins = bins.collect::<Result<_, _>>()?;
-        self.widths = Some(bins);
+        if let Some(pair) = order.windows(2).find(|pair| values[pair[0]] == values[pair[1]]) {
+            let (first, second) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
+            let [first, second] = [first, second].map(|point| self.at(&self.columns.wavelength, 0, point));
+            let first = first.split(':').next().unwrap_or_default();
+            let value = values[pair[0]];
+            return Err(format!("{second} is {value}, the same as in {first}, expected each wavelength once"));
+        }
+        self.wavelength_um = order.iter().map(|point| unit.um(values[*point])).collect();
+        if let Some(widths) = &self.columns.width {
+            let (all, scale) = (widths.all()?, self.columns.width_scale);
+            let bins = order.iter().map(|&point| {
+                let (centre, width) = (values[point], scale * all[point]);
+                // A masked point may lack its width.
+                if self.columns.masked.binary_search(&point).is_ok() && width.is_nan() {
+                    return Ok(Bin::between(unit.um(centre), unit.um(centre)));
+                }
+                if !(width > 0.0 && width < 2.0 * centre) {
+                    let (width, most) = (all[point], 2.0 * centre / scale);
+                    let wanted = format!("more than 0 and less than {most}, so that the bin is above 0");
+                    return Err(format!("{} is {width}, expected {wanted}", self.at(widths, 0, point)));
+                }
+                Ok(Bin::between(unit.um(centre - width / 2.0), unit.um(centre + width / 2.0)))
+            });
+            self.widths = Some(bins.collect::<Result<_, String>>()?);
+        }
+        if moved > 0 {
+            self.notes.push(format!("points are in no order of wavelength, {moved} steps are backwards: sorted"));
+            self.order = Some(order);
+        }
+        let masked = self.columns.masked.len();
+        if masked > 0 {
+            self.notes.push(format!("{masked} of {} points are masked, as the file says", values.len()));
+        }
         Ok(())
     }
 
@@ -393,14 +456,27 @@ impl Table {
         let mut found = Vec::with_capacity(objects.len());
         for (row, (object, seven)) in objects.zip(seven).enumerate() {
             let mut spectrum = Points::default();
-            for point in 0..points {
+            let mut sign_below = 0.0;
+            for place in 0..points {
+                let point = self.order.as_ref().map_or(place, |order| order[place]);
                 let depth = depths[row * points + point];
                 let error = |side: usize| {
                     let side = side.min(errors.len() - 1);
                     let shared = !self.columns.errors[side].has_rows();
                     errors[side][if shared { point } else { row * points + point }]
                 };
-                let both = if errors.is_empty() { [1.0; 2] } else { [error(0), error(1)] };
+                let mut both = if errors.is_empty() { [1.0; 2] } else { [error(0), error(1)] };
+                // A lower error may be given as a negative number: then all are.
+                if errors.len() == 2 && both[0] != 0.0 && !both[0].is_nan() {
+                    let sign = both[0].signum();
+                    if sign_below != 0.0 && sign != sign_below {
+                        let place = self.at(&self.columns.errors[0], object, point);
+                        let before = if sign > 0.0 { "negative" } else { "positive" };
+                        return Err(format!("{place} is {} after {before} ones, expected one sign", both[0]));
+                    }
+                    sign_below = sign;
+                    both[0] = both[0].abs();
+                }
                 let observed = self.check(object, point, depth, both)?;
                 let (depth, both) =
                     if observed { self.physical(object, point, depth, both)? } else { (f64::NAN, [f64::NAN; 2]) };

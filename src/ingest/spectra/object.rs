@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::WavelengthUnit::{Angstrom, M, Nm, PerCm, Um};
 use super::bins::Bin;
-use super::{Grid, Overlaps, Points, Reading, Table, WavelengthUnit, combine};
+use super::{Grid, Overlaps, Points, Reading, Table, WavelengthUnit, combine, words};
 use crate::atmosphere::QUANTITIES;
 use crate::atmosphere::{GRIDS, named_grid};
 use crate::data::spectral_axis::grid_from;
@@ -34,8 +34,8 @@ pub fn grid(name: &str) -> Result<Grid, IngestError> {
         )));
     }
     let bytes = fs::read(path).map_err(IngestError::file(path))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| IngestError::wrong(path, "is no text, expected a column of micrometres"))?;
+    let text =
+        words::decode(bytes).ok_or_else(|| IngestError::wrong(path, "is no text, expected a column of micrometres"))?;
     let wavelength_um = grid_from(&text).map_err(|(line, fault)| {
         let line = line.map_or(String::new(), |line| format!("line {line}: "));
         IngestError::wrong(path, format!("{line}{fault}"))

@@ -31,6 +31,30 @@ pub enum DepthUnit {
     Ppm,
 }
 
+/// Unit of planets' masses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "their names say it all")]
+pub enum MassUnit {
+    Jupiter,
+    Earth,
+    Kg,
+}
+
+/// Unit of planets' radii.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RadiusUnit {
+    /// Jupiter's volumetric mean radius, ExoGAN's.
+    Jupiter,
+    /// Jupiter's equatorial radius, astropy's.
+    JupiterEquatorial,
+    /// The Earth's equatorial radius, astropy's.
+    Earth,
+    /// Metres.
+    M,
+    /// Kilometres.
+    Km,
+}
+
 /// What is given of the planet before its star.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Quantity {
@@ -63,6 +87,32 @@ impl Named for DepthUnit {
             Self::Fraction => "fraction",
             Self::Percent => "percent",
             Self::Ppm => "ppm",
+        }
+    }
+}
+
+impl Named for MassUnit {
+    const ALL: &[Self] = &[Self::Jupiter, Self::Earth, Self::Kg];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jupiter => "mjup",
+            Self::Earth => "mearth",
+            Self::Kg => "kg",
+        }
+    }
+}
+
+impl Named for RadiusUnit {
+    const ALL: &[Self] = &[Self::Jupiter, Self::JupiterEquatorial, Self::Earth, Self::M, Self::Km];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jupiter => "rjup",
+            Self::JupiterEquatorial => "rjup-equatorial",
+            Self::Earth => "rearth",
+            Self::M => "m",
+            Self::Km => "km",
         }
     }
 }

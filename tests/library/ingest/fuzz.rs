@@ -192,6 +192,93 @@ fn read_by_rows(input: &Input) -> Result<(), skyforge::ingest::IngestError> {
     Ok(())
 }
 
+/// What tables are made of, well or badly.
+const PIECES: [&str; 36] = [
+    "1.0 0.010 1e-4\n",
+    "1.1,0.011,2e-4\n",
+    "1.2;0.012;3e-4\n",
+    "1.3\t0.013\t8.0D-05\n",
+    "# wavelength depth error\n",
+    "wavelength depth error\n",
+    "wavelength (nm),depth [ppm],error\n",
+    "CENTRALWAVELNG PL_TRANDEP PL_TRANDEPERR1 PL_TRANDEPERR2\n",
+    "|wavelength|depth|error|\n",
+    "|um |||\n",
+    " 1.0 0.01 1e-4\n",
+    "\\key = 1\n",
+    "\"",
+    "\"\"",
+    "\u{feff}",
+    "\u{b5}",
+    "(",
+    "]",
+    "=",
+    "|",
+    ",",
+    ";",
+    "\t",
+    "\r\n",
+    "\n",
+    "#",
+    "nan",
+    "-1e-4",
+    "1D",
+    "inf ",
+    "0 ",
+    "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: wavelength, datatype: float64}\n# - {name: depth, datatype: float64}\n# - {name: depth.mask, datatype: bool}\n",
+    "wavelength depth depth.mask\n",
+    "1.0 0.01 True\n",
+    "[Planet]\nplanet_mass = 1\n",
+    "[[H2O]]\nmix_ratio = 1e-4\n",
+];
+
+fn tables_of_any_text_are_read_or_refused(cases: u32) {
+    use skyforge::ingest::spectra::{DepthUnit, Reading, Recipe, Table, WavelengthUnit};
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let pieces = prop::collection::vec(0..PIECES.len(), 0..24);
+    let damages = prop::collection::vec((0.0..1.0, any::<u8>()), 0..3);
+    let outcome = runner.run(&(pieces, damages, any::<bool>()), |(pieces, damages, errors)| {
+        let mut bytes: Vec<u8> = pieces.iter().flat_map(|piece| PIECES[*piece].bytes()).collect();
+        for (place, to) in damages {
+            damaged(&mut bytes, &Damage::Byte(place, to));
+        }
+        let path = write(folder.path(), "table.txt", &bytes);
+        let reading = Reading {
+            wavelength_unit: Some(WavelengthUnit::Um),
+            depth_unit: Some(DepthUnit::Fraction),
+            errors,
+            ..Reading::default()
+        };
+        LARGEST.with(|largest| largest.set(0));
+        let told_of = |outcome: Result<(), skyforge::ingest::IngestError>| {
+            if let Err(error) = outcome {
+                assert!(!error.to_string().contains('\n'), "{error}");
+            }
+        };
+        told_of(Table::open(&path, None, &reading).and_then(|table| table.read(0..1).map(drop)));
+        let spectrum = write(folder.path(), "sound.dat", b"1.0 0.010 1e-4\n1.1 0.011 1e-4\n");
+        told_of(Table::open(&spectrum, Some(&path), &Reading { errors: true, ..reading }).map(drop));
+        told_of(Recipe::read(&path).map(drop));
+        // A cell is two letters and becomes a slice and a number.
+        let largest = LARGEST.with(Cell::get);
+        prop_assert!(largest <= 64 * bytes.len() + (1 << 20), "{largest} bytes at once for a file of {}", bytes.len());
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[test]
+fn any_text_is_a_table_or_refused() {
+    tables_of_any_text_are_read_or_refused(1_000);
+}
+
+#[test]
+#[ignore = "a minute long: thousands of texts"]
+fn thousands_of_texts_are_tables_or_refused() {
+    tables_of_any_text_are_read_or_refused(50_000);
+}
+
 #[test]
 fn damaged_files_are_named_or_read() {
     damaged_files_are_refused_or_read(2_000);

@@ -24,5 +24,5 @@ fn astropy_h5py_and_numpy_read_the_same_pixels() {
 #[test]
 fn astropy_h5py_and_numpy_have_the_same_spectra() {
     let Some(text) = told_by(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/peers/ingested_spectra")) else { return };
-    assert!(text.lines().filter(|line| line.ends_with(" agrees")).count() >= 10, "{text}");
+    assert!(text.lines().filter(|line| line.ends_with(" agrees")).count() >= 19, "{text}");
 }
