@@ -12,7 +12,7 @@ pub(super) struct Cells<'a> {
     /// The line of each row.
     pub lines: Vec<usize>,
     /// Cells of each column.
-    pub cells: Vec<Vec<Cow<'a, str>>>,
+    pub texts: Vec<Vec<Cow<'a, str>>>,
     /// Rows of which a cell that was used is masked: empty, or masked by a column `NAME.mask`.
     pub masked: Vec<usize>,
 }
@@ -46,8 +46,8 @@ impl Cells<'_> {
         let mask = format!("{}.mask", head.name);
         let mask = self.columns.iter().position(|column| column.name == mask);
         let mut values = Vec::with_capacity(self.lines.len());
-        for (row, (cell, line)) in self.cells[place].iter().zip(&self.lines).enumerate() {
-            let is_masked = match mask.map(|mask| &*self.cells[mask][row]) {
+        for (row, (cell, line)) in self.texts[place].iter().zip(&self.lines).enumerate() {
+            let is_masked = match mask.map(|mask| &*self.texts[mask][row]) {
                 None | Some("False" | "false" | "0") => false,
                 Some("True" | "true" | "1") => true,
                 Some(other) => return Err((*line, other.to_owned())),
@@ -79,7 +79,7 @@ impl Archive for Cells<'_> {
 
     fn names(&self) -> Vec<String> {
         let names = self.columns.iter().map(|column| column.name.clone());
-        names.filter(|name| !name.ends_with(".mask") && !name.is_empty()).collect()
+        names.filter(|name| name.strip_suffix(".mask").is_none() && !name.is_empty()).collect()
     }
 
     fn has(&self, name: &str) -> bool {

@@ -52,7 +52,7 @@ fn table(text: &str) -> Result<Cells<'_>, String> {
     if lines.is_empty() {
         return Err("has no rows, expected a spectrum".into());
     }
-    Ok(Cells { columns, lines, cells, masked: Vec::new() })
+    Ok(Cells { columns, lines, texts: cells, masked: Vec::new() })
 }
 
 /// Names and units of the columns, and what is between cells: the events of the header, in which only `datatype` and `delimiter`

@@ -41,7 +41,7 @@ pub(super) fn table(text: &str) -> Result<Cells<'_>, String> {
     let mut table = Cells {
         columns: (0..columns).map(named).collect(),
         lines: Vec::new(),
-        cells: vec![Vec::new(); columns],
+        texts: vec![Vec::new(); columns],
         masked: Vec::new(),
     };
     for (line, row) in rows {
@@ -54,7 +54,7 @@ pub(super) fn table(text: &str) -> Result<Cells<'_>, String> {
             return Err(format!("line {line}: has `{text:.20}` below a bar, expected numbers between the bars"));
         }
         table.lines.push(line);
-        for (column, cells) in table.cells.iter_mut().enumerate() {
+        for (column, cells) in table.texts.iter_mut().enumerate() {
             let cell = between(bars[column] + 1, bars[column + 1]).trim();
             cells.push(Cow::Borrowed(if said(3, column) == Some(cell) { "" } else { cell }));
         }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use toml::Value;
 
+use super::words::decode;
 use super::{DepthUnit, MassUnit, Quantity, RadiusUnit, Reading, Role, StarRadius, TaurexSpectrum, WavelengthUnit};
 use crate::ingest::{IngestError, Named};
 
@@ -85,8 +86,8 @@ impl Recipe {
         if bytes > LONGEST {
             return Err(IngestError::wrong(path, format!("is {bytes} bytes, expected a recipe of at most {LONGEST}")));
         }
-        let text = String::from_utf8(fs::read(path).map_err(IngestError::file(path))?);
-        let text = text.map_err(|_| IngestError::wrong(path, "is no text, expected a recipe in TOML"))?;
+        let text = decode(fs::read(path).map_err(IngestError::file(path))?);
+        let text = text.ok_or_else(|| IngestError::wrong(path, "is no text, expected a recipe in TOML"))?;
         Self::parse(&text).map_err(|fault| IngestError::wrong(path, fault))
     }
 
@@ -126,6 +127,7 @@ impl Recipe {
     }
 
     /// What this says, and where it says nothing, what `below` says.
+    #[must_use]
     pub fn over(self, below: Self) -> Self {
         let by_name = |columns: &[ColumnRole]| columns.iter().all(|column| column.name.is_some());
         let mut columns = self.columns.clone();

@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str, reading: &Reading) -> Result<Columns, String> {
             None => by_name(&mut table, reading),
         };
     }
-    let (mut rows, mut comments): (Vec<(usize, &str)>, Vec<(usize, &str)>) = Default::default();
+    let (mut rows, mut comments) = (Vec::new(), Vec::new());
     for (line, number) in text.lines().zip(1..) {
         let bare = without_comment(line);
         if !bare.trim().is_empty() {
@@ -149,7 +149,7 @@ fn cells<'a>(
     line_of_names: usize,
 ) -> Result<Cells<'a>, String> {
     let mut table =
-        Cells { cells: vec![Vec::new(); heads.len()], columns: heads, lines: Vec::new(), masked: Vec::new() };
+        Cells { texts: vec![Vec::new(); heads.len()], columns: heads, lines: Vec::new(), masked: Vec::new() };
     for (line, row) in rows {
         let row = split(row, separator);
         if row.len() != table.columns.len() {
@@ -157,7 +157,7 @@ fn cells<'a>(
             return Err(format!("line {line}: has {found} columns, expected {wanted} as line {line_of_names}"));
         }
         table.lines.push(*line);
-        table.cells.iter_mut().zip(row).for_each(|(cells, cell)| cells.push(cell));
+        table.texts.iter_mut().zip(row).for_each(|(cells, cell)| cells.push(cell));
     }
     Ok(table)
 }

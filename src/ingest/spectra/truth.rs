@@ -264,8 +264,8 @@ fn parse(text: &str, reading: &Reading) -> Result<Known, String> {
         settings.iter().filter(|setting| !setting.used).map(|setting| setting.shown.clone()).collect();
     if seven.iter().all(|value| value.is_nan()) && star.is_none() {
         let here = if others.is_empty() { "it is empty".to_owned() } else { format!("it has {}", some_of(&others)) };
-        let reasons = notes.iter().map(|note| format!("{note}; ")).collect::<String>();
-        return Err(format!("says none of the parameters: {reasons}{here}, expected {WANTED}"));
+        notes.push(here);
+        return Err(format!("says none of the parameters: {}, expected {WANTED}", notes.join("; ")));
     }
     if !others.is_empty() {
         notes.push(format!("not used: {}", some_of(&others)));

@@ -639,7 +639,7 @@ fn recipes_are_read_as_they_are_written_and_options_come_first() {
     again.columns.sort_by_key(|column| std::cmp::Reverse(column.name.clone()));
     assert_eq!(again, recipe);
     let by_position = Recipe { columns: vec![role("wavelength"), role("depth")], no_errors: true, ..Recipe::default() };
-    fs::write(&path, by_position.text()).expect("the disk has room");
+    fs::write(&path, format!("\u{feff}{}", by_position.text())).expect("the disk has room");
     assert_eq!(Recipe::read(&path).unwrap(), by_position);
     let options = Recipe { columns: vec![role("w=width")], depth_unit: Some(DepthUnit::Percent), ..Recipe::default() };
     let both = options.over(recipe.clone());
