@@ -33,7 +33,7 @@ pub fn run(inputs: &[PathBuf], dataset: Option<String>, spectra: Option<&str>) -
     let limit = Rlimit { current: Some(4096 * pages + MEMORY), maximum: getrlimit(Resource::As).maximum };
     let _ = setrlimit(Resource::As, limit); // where less is allowed already, that holds
     let reading: Option<Reading> = spectra.map(|json| serde_json::from_str(json).expect("`survive` wrote it"));
-    let choice = Choice { hdu: None, dataset };
+    let choice = Choice { dataset, ..Choice::default() };
     for (number, path) in inputs.iter().enumerate() {
         say(&number.to_string())?;
         match &reading {

@@ -31,12 +31,17 @@ pub enum Arguments {
 /// Parts of the sky are reserved for the splits `validation` and `test`: whole maps (inputs are assumed to be different
 /// parts of the sky) or, if neither share amounts to a whole map, the last rows of each map. Patches are stored in
 /// random order, because neighbouring patches are similar.
+///
+/// Files may be compressed by gzip or bzip2, FITS images also by fpack. All images of a FITS file are maps, if they are
+/// of the same type, unit and shape. NaN, infinite and blank pixels, missing values of netCDF files and the value of
+/// unobserved pixels in HEALPix maps (-1.6375e30) are bad.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   mpirun -n 2 skyforge ingest maps kappa_*.fits --out data/kappa --stride 32 \\
       --augment dihedral --redshift 1 --cosmology omega_m=0.26,sigma_8=0.8")]
 pub struct Maps {
-    /// Input files: FITS (an image with 2 or 3 axes), HDF5, NPY or NPZ (shape [h, w], [n, h, w] or [n, 1, h, w])
+    /// Input files: FITS (images with 2 or 3 axes), HDF5, NPY or NPZ (shape [h, w], [n, h, w], [n, 1, h, w] or
+    /// [n, h, w, 1])
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Output dataset folder; must not already contain a dataset
@@ -57,8 +62,9 @@ pub struct Maps {
     /// Augmentation of the split `train` by mirrored and rotated versions of each patch
     #[arg(long, default_value = Augment::default().name(), value_parser = one_of(augment_help))]
     augment: Augment,
-    /// FITS: HDU to read, a number (0 is the primary HDU) or an EXTNAME [default: first image]
-    #[arg(long, value_name = "N|NAME")]
+    /// FITS: HDUs to read, numbers (0 is the primary HDU) or EXTNAMEs separated by commas, or all [default: all
+    /// images, if they are of the same type and unit]
+    #[arg(long, value_name = "N|NAME|all")]
     hdu: Option<String>,
     /// HDF5: path of the dataset in the file; NPZ: name of the array; required if the file (HDF5: its root group)
     /// contains several with maps [default: the only one]
@@ -68,7 +74,7 @@ pub struct Maps {
     #[arg(long, conflicts_with = "side_deg", allow_negative_numbers = true)]
     pixel_arcmin: Option<f64>,
     /// Width of a whole input map, in degrees, as an alternative to --pixel-arcmin
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, conflicts_with = "size", allow_negative_numbers = true)]
     side_deg: Option<f64>,
     /// Unit of the pixels; takes precedence over the input files [default: BUNIT of FITS files, else dimensionless]
     #[arg(long)]
@@ -80,9 +86,15 @@ pub struct Maps {
     /// [default: from the files, if all agree]
     #[arg(long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = parameter)]
     cosmology: Vec<(String, f64)>,
+    /// Crop or pad each map to SIZE x SIZE pixels around its centre; pixels beyond the map are bad
+    #[arg(long, allow_negative_numbers = true)]
+    size: Option<usize>,
     /// Treatment of patches with bad pixels (blank, NaN, infinite): skip them, or replace the pixels by VALUE
     #[arg(long, default_value = "skip", value_name = "skip|fill=VALUE", allow_hyphen_values = true)]
     bad: BadPixels,
+    /// Pixel value that stands for a missing value, e.g. -99; may be repeated
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    bad_value: Vec<f32>,
     /// Default transform of pixel values in training: asinh or linear (fitted to the pixels of the split `train`),
     /// identity, or a TOML table, e.g. '{ kind = "log", shift = 0.04, scale = 0.6, offset = 2.1 }'
     #[arg(long, default_value = "asinh")]
@@ -221,7 +233,7 @@ impl Arguments {
 impl Maps {
     fn request(self) -> maps::Request {
         let Self { inputs, out, side, stride, validation, test, augment, hdu, dataset, .. } = self;
-        let Self { pixel_arcmin, side_deg, unit, redshift, cosmology, bad, transform, .. } = self;
+        let Self { pixel_arcmin, side_deg, unit, redshift, cosmology, size, bad, bad_value, transform, .. } = self;
         maps::Request {
             inputs,
             out,
@@ -238,6 +250,8 @@ impl Maps {
             redshift,
             cosmology,
             bad,
+            bad_values: bad_value,
+            size,
             transform,
         }
     }

@@ -2,26 +2,45 @@
 //!
 //! Our own hundred lines, since the crates that read NPY allocate what a header claims.
 
-use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::path::Path;
 
+use super::layers::{Bytes, ColumnMajor, Layer};
 use super::pixels::{Number, Pixels};
 use super::{IngestError, maps_of};
 
 /// The longest header that is believed to be one; numpy's own limit is 10,000 bytes.
 pub(super) const LONGEST_HEADER: usize = 1 << 16;
-const KINDS: &str = "one of f4, f8, i1, i2, i4, i8, u1, u2, u4, u8";
+const KINDS: &str = "one of f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8";
+
+/// The longest beginning of a file that a header may need.
+pub(super) const LONGEST_BEGIN: usize = LONGEST_HEADER + 12;
 
 /// Finds the maps of a file.
-pub fn open(path: &Path) -> Result<Pixels, IngestError> {
-    let mut file = File::open(path).map_err(IngestError::file(path))?;
-    let file_bytes = file.metadata().map_err(IngestError::file(path))?.len();
-    let mut raw = Vec::new();
-    Read::by_ref(&mut file).take(LONGEST_HEADER as u64 + 12).read_to_end(&mut raw).map_err(IngestError::file(path))?;
-    let pixels = parse(&raw).map_err(|fault| IngestError::wrong(path, format!("header: {fault}")))?;
-    pixels.check(path, file_bytes)?;
-    Ok(pixels)
+pub(super) fn open(path: &Path, bytes: &Bytes, layers: &[Layer]) -> Result<Pixels, IngestError> {
+    let raw = bytes.begin(LONGEST_BEGIN).map_err(IngestError::file(path))?;
+    let parsed = parse(&raw, 0).map_err(|fault| IngestError::wrong(path, format!("header: {fault}")))?;
+    parsed.within(path, layers, bytes.len())
+}
+
+/// Maps of an array, and the layer that puts it in row-major order where it is in another.
+pub(super) struct Parsed {
+    pixels: Pixels,
+    order: Option<ColumnMajor>,
+}
+
+impl Parsed {
+    /// The maps behind `layers` that end before the byte `end`.
+    pub(super) fn within(self, path: &Path, layers: &[Layer], end: u64) -> Result<Pixels, IngestError> {
+        let Self { mut pixels, order } = self;
+        pixels.check(path, end)?;
+        pixels.layers = layers.to_vec();
+        if let Some(order) = order {
+            pixels.start = 0;
+            pixels.layers.push(Layer::ColumnMajor(order));
+        }
+        Ok(pixels)
+    }
 }
 
 /// What a header says.
@@ -39,14 +58,48 @@ pub(super) struct Header<'a> {
 /// How NPY arrays begin.
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// The maps that the array at the begin of `raw` holds, `Pixels::start` from there.
-pub(super) fn parse(raw: &[u8]) -> Result<Pixels, String> {
+/// The maps of the array at the begin of `raw`, which begins at the byte `place`.
+pub(super) fn parse(raw: &[u8], place: u64) -> Result<Parsed, String> {
     let header = header(raw)?;
     let (number, big_endian) = number(header.descr)?;
-    header.expect_c_order()?;
     let shape = header.shape;
     let maps = maps_of(&shape).ok_or_else(|| format!("`shape` is {shape:?}, expected [h, w] or [n, h, w]"))?;
-    Ok(Pixels { start: header.start as u64, shape: maps, number, big_endian, scaling: None, blank: None })
+    let start = place + header.start as u64;
+    let order = header.fortran_order.then(|| ColumnMajor { start, shape, size: number.bytes() });
+    let pixels = Pixels { layers: Vec::new(), start, shape: maps, number, big_endian, scaling: None, blank: None };
+    Ok(Parsed { pixels, order })
+}
+
+/// The numbers of an array in row-major order; they have been found to be there.
+pub(super) fn row_major(bytes: &Bytes, array: &ColumnMajor) -> io::Result<Vec<u8>> {
+    let ColumnMajor { start, shape, size } = array;
+    let size = *size;
+    let mut stored = vec![0; shape.iter().product::<usize>() * size];
+    bytes.read_exact_at(&mut stored, *start)?;
+    let mut ordered = Vec::with_capacity(stored.len());
+    let strides: Vec<usize> = shape
+        .iter()
+        .scan(size, |stride, length| {
+            let this = *stride;
+            *stride *= length;
+            Some(this)
+        })
+        .collect();
+    let mut index = vec![0; shape.len()];
+    let mut place = 0;
+    while ordered.len() < stored.len() {
+        ordered.extend_from_slice(&stored[place..place + size]);
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            place += strides[axis];
+            if index[axis] < shape[axis] {
+                break;
+            }
+            place -= strides[axis] * shape[axis];
+            index[axis] = 0;
+        }
+    }
+    Ok(ordered)
 }
 
 /// Reads the header at the begin of `raw`.
@@ -108,6 +161,7 @@ pub(super) fn number(name: &str) -> Result<(Number, bool), String> {
         "i4" => Number::I32,
         "u8" => Number::U64,
         "i8" => Number::I64,
+        "f2" => Number::F16,
         "f4" => Number::F32,
         "f8" => Number::F64,
         _ => return Err(format!("`descr` is '{name:.20}', expected {KINDS}")),

@@ -1,22 +1,21 @@
 //! NPZ files of maps: NPY arrays in a zip archive, as `numpy.savez` writes them.
 //!
 //! An array that is stored as it is can be read where it lies in the file, some rows at a time. A compressed one
-//! (`numpy.savez_compressed`) cannot, and is refused.
+//! (`numpy.savez_compressed`) is unpacked as a whole.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use zip::{CompressionMethod, ZipArchive};
 
 use super::IngestError;
-use super::npy::{self, LONGEST_HEADER};
+use super::layers::{Bytes, Layer, Stream, bounded};
+use super::npy::{self, LONGEST_BEGIN};
 use super::pixels::Pixels;
 
 /// Finds the maps in the array `wanted`, or in the only array of maps.
-pub fn open(path: &Path, wanted: Option<&str>) -> Result<Pixels, IngestError> {
-    let file = File::open(path).map_err(IngestError::file(path))?;
-    let mut archive = ZipArchive::new(BufReader::new(file))
+pub(super) fn open(path: &Path, bytes: &Bytes, layers: &[Layer], wanted: Option<&str>) -> Result<Pixels, IngestError> {
+    let mut archive = ZipArchive::new(BufReader::new(bytes.stream()))
         .map_err(|error| IngestError::wrong(path, format!("is no whole NPZ file: {error}")))?;
     let mut names: Vec<String> =
         archive.file_names().filter_map(|name| Some(name.strip_suffix(".npy")?.to_owned())).collect();
@@ -32,7 +31,7 @@ pub fn open(path: &Path, wanted: Option<&str>) -> Result<Pixels, IngestError> {
         names = vec![name.to_owned()];
     }
     let mut arrays: Vec<Result<Pixels, IngestError>> =
-        names.iter().map(|name| array(path, &mut archive, name)).collect();
+        names.iter().map(|name| array(path, bytes, layers, &mut archive, name)).collect();
     if let [_] = arrays.as_slice() {
         return arrays.remove(0); // its fault is the user's answer
     }
@@ -48,22 +47,44 @@ pub fn open(path: &Path, wanted: Option<&str>) -> Result<Pixels, IngestError> {
 }
 
 /// The maps of an array.
-fn array(path: &Path, archive: &mut ZipArchive<BufReader<File>>, name: &str) -> Result<Pixels, IngestError> {
+fn array(
+    path: &Path,
+    bytes: &Bytes,
+    layers: &[Layer],
+    archive: &mut ZipArchive<BufReader<Stream>>,
+    name: &str,
+) -> Result<Pixels, IngestError> {
     let wrong = |fault: String| IngestError::wrong(path, format!("array `{name}`: {fault}"));
-    let mut member = archive.by_name(&format!("{name}.npy")).map_err(|error| wrong(error.to_string()))?;
-    if member.compression() != CompressionMethod::Stored {
-        return Err(wrong("is compressed, expected one saved by numpy.savez or numpy.save".into()));
-    }
+    let mut member = archive.by_name(&member_name(name)).map_err(|error| wrong(error.to_string()))?;
+    let stored = member.compression() == CompressionMethod::Stored;
     let (start, end) = (member.data_start(), member.data_start().saturating_add(member.size()));
     let mut raw = Vec::new();
-    let header = LONGEST_HEADER as u64 + 12;
-    Read::by_ref(&mut member).take(header).read_to_end(&mut raw).map_err(|error| wrong(error.to_string()))?;
+    Read::by_ref(&mut member)
+        .take(LONGEST_BEGIN as u64)
+        .read_to_end(&mut raw)
+        .map_err(|error| wrong(error.to_string()))?;
     if !raw.starts_with(npy::MAGIC) {
         return Err(wrong("is no NPY array".into()));
     }
-    let mut pixels = npy::parse(&raw).map_err(|fault| wrong(format!("header: {fault}")))?;
-    pixels.start += start;
-    let bytes = std::fs::metadata(path).map_err(IngestError::file(path))?.len();
-    pixels.check(path, end.min(bytes))?;
-    Ok(pixels)
+    let parsed = npy::parse(&raw, if stored { start } else { 0 });
+    let parsed = parsed.map_err(|fault| wrong(format!("header: {fault}")))?;
+    if stored {
+        return parsed.within(path, layers, end.min(bytes.len()));
+    }
+    drop(member);
+    let layers = [layers, &[Layer::Member(name.to_owned())]].concat();
+    let unpacked = Bytes::open(path, &layers)?;
+    parsed.within(path, &layers, unpacked.len())
+}
+
+/// The bytes of the compressed array `name`.
+pub(super) fn unpack(bytes: &Bytes, name: &str) -> Result<Vec<u8>, String> {
+    let mut archive = ZipArchive::new(BufReader::new(bytes.stream())).map_err(|error| error.to_string())?;
+    let member = archive.by_name(&member_name(name)).map_err(|error| error.to_string())?;
+    let packed = member.compressed_size().min(bytes.len());
+    bounded(member, packed)
+}
+
+fn member_name(name: &str) -> String {
+    format!("{name}.npy")
 }

@@ -2,14 +2,14 @@
 //!
 //! Shapes: n = maps, h = rows, w = columns.
 
-use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use half::f16;
 use serde::{Deserialize, Serialize};
 
 use super::IngestError;
+use super::layers::{Bytes, Layer};
 
 /// Read and converted at once, so that the bytes are still in the cache.
 const PIECE_BYTES: usize = 1 << 18;
@@ -26,6 +26,7 @@ pub enum Number {
     U32,
     I64,
     U64,
+    F16,
     F32,
     F64,
 }
@@ -35,7 +36,7 @@ impl Number {
     pub fn bytes(self) -> usize {
         match self {
             Self::U8 | Self::I8 => 1,
-            Self::I16 | Self::U16 => 2,
+            Self::I16 | Self::U16 | Self::F16 => 2,
             Self::I32 | Self::U32 | Self::F32 => 4,
             Self::I64 | Self::U64 | Self::F64 => 8,
         }
@@ -54,7 +55,9 @@ pub struct Scaling {
 /// Where the maps lie, and as what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pixels {
-    /// The first pixel's place in the file.
+    /// What lies between the file and the bytes that `start` counts.
+    pub layers: Vec<Layer>,
+    /// The first pixel's place.
     pub start: u64,
     /// `[n, h, w]`.
     pub shape: [usize; 3],
@@ -89,15 +92,15 @@ impl Pixels {
 pub struct Reader<'a> {
     path: &'a Path,
     pixels: &'a Pixels,
-    file: File,
+    from: Bytes,
     bytes: Vec<u8>,
 }
 
 impl<'a> Reader<'a> {
     /// Opens the file that holds `pixels`.
     pub fn open(path: &'a Path, pixels: &'a Pixels) -> Result<Self, IngestError> {
-        let file = File::open(path).map_err(IngestError::file(path))?;
-        Ok(Self { path, pixels, file, bytes: Vec::new() })
+        let from = Bytes::open(path, &pixels.layers)?;
+        Ok(Self { path, pixels, from, bytes: Vec::new() })
     }
 
     /// Some rows of one map, `[rows, w]`.
@@ -108,7 +111,7 @@ impl<'a> Reader<'a> {
         let mut place = self.pixels.start + ((map * h + rows.start) * w * size) as u64;
         for piece in to.chunks_mut(PIECE_BYTES / size) {
             self.bytes.resize(piece.len() * size, 0);
-            self.file.read_exact_at(&mut self.bytes, place).map_err(IngestError::file(self.path))?;
+            self.from.read_exact_at(&mut self.bytes, place).map_err(IngestError::file(self.path))?;
             self.pixels.decode(&self.bytes, piece);
             place += self.bytes.len() as u64;
         }
@@ -127,6 +130,7 @@ impl Pixels {
             Number::U32 => self.decode_as::<u32>(bytes, to),
             Number::I64 => self.decode_as::<i64>(bytes, to),
             Number::U64 => self.decode_as::<u64>(bytes, to),
+            Number::F16 => self.decode_as::<f16>(bytes, to),
             Number::F32 => self.decode_as::<f32>(bytes, to),
             Number::F64 => self.decode_as::<f64>(bytes, to),
         }
@@ -172,6 +176,7 @@ pub(super) fn doubles(number: Number, big_endian: bool, bytes: &[u8]) -> Vec<f64
         Number::U32 => of::<u32>(big_endian, bytes),
         Number::I64 => of::<i64>(big_endian, bytes),
         Number::U64 => of::<u64>(big_endian, bytes),
+        Number::F16 => of::<f16>(big_endian, bytes),
         Number::F32 => of::<f32>(big_endian, bytes),
         Number::F64 => of::<f64>(big_endian, bytes),
     }
@@ -220,3 +225,24 @@ macro_rules! stored {
 }
 
 stored! { u8, true; i8, true; i16, true; u16, true; i32, true; u32, true; i64, true; u64, true; f32, false; f64, false; }
+
+impl Stored for f16 {
+    fn big_endian(bytes: &[u8]) -> Self {
+        Self::from_be_bytes(bytes.try_into().expect("a number is cut out whole"))
+    }
+    fn little_endian(bytes: &[u8]) -> Self {
+        Self::from_le_bytes(bytes.try_into().expect("a number is cut out whole"))
+    }
+    fn single(self) -> f32 {
+        self.to_f32()
+    }
+    fn double(self) -> f64 {
+        self.to_f64()
+    }
+    fn scaled(self, Scaling { scale, zero }: Scaling) -> f32 {
+        (scale * self.to_f64() + zero) as f32
+    }
+    fn integer(self) -> Option<i64> {
+        None
+    }
+}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::patches::{Part, Survey};
+use super::spread::{Spread, SpreadCounter};
 use super::{IngestError, Reader};
 use crate::data::Transform;
 
@@ -39,13 +40,14 @@ pub struct Moments {
     pub greatest: f32,
 }
 
-/// Looks through one map of an input.
-pub fn scan(reader: &mut Reader, survey: &Survey, map: u64) -> Result<MapScan, IngestError> {
+/// Looks through one map of an input: what is in it, and how all its good pixels are spread.
+pub fn scan(reader: &mut Reader, survey: &Survey, map: u64) -> Result<(MapScan, Spread), IngestError> {
     let (input, number) = survey.place_of(map);
     let grid = &survey.grids[input];
     let width = grid.width;
     let train = survey.pixel_rows(&survey.rows_for(Part::Train, map));
     let mut found = MapScan::default();
+    let mut spread = SpreadCounter::default();
     let mut bad = Vec::new();
     let (mut bad_columns, mut good) = (Vec::new(), Vec::new());
     let rows_at_once = (BAND_BYTES / 4 / width).max(1);
@@ -74,6 +76,7 @@ pub fn scan(reader: &mut Reader, survey: &Survey, map: u64) -> Result<MapScan, I
                 }
                 &good
             };
+            spread.count(values);
             if train.contains(&y) {
                 found.moments =
                     Moments::of(values).into_iter().chain(found.moments).reduce(|row, before| before.and(&row));
@@ -81,7 +84,7 @@ pub fn scan(reader: &mut Reader, survey: &Survey, map: u64) -> Result<MapScan, I
         }
     }
     found.bad_patches = bad.iter().zip(0..).filter(|(is_bad, _)| **is_bad).map(|(_, patch)| patch).collect();
-    Ok(found)
+    Ok((found, spread.spread()))
 }
 
 impl Moments {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::program::{arg, bytes, must, refused};
+use crate::program::{arg, bytes, must, refused, run};
 
 /// An NPY stack of maps of 40 x 40 px with a NaN in the first.
 fn stack(folder: &Path, name: &str, maps: usize, seed: u32) -> PathBuf {
@@ -88,6 +88,7 @@ fn what_cannot_be_ingested_is_refused_in_one_line() {
             64,
             "error: invalid value 'fill' for '--bad <skip|fill=VALUE>': expected skip, or fill=VALUE as in fill=0".into(),
         ),
+        (&["--side", "16", "--size", "8"], 64, "error: --size is 8, expected at least --side: 16, and at most 1048576".into()),
         (&["--side", "8", "--redshift", "-1"], 64, "error: --redshift is -1, expected a positive number".into()),
         (
             &["--side", "40", "--validation", "0", "--test", "0.1"],
@@ -120,6 +121,42 @@ fn what_cannot_be_ingested_is_refused_in_one_line() {
         assert_eq!(with(more), (code, wanted));
         assert!(!out.join("manifest.toml").exists(), "nothing is half made");
     }
+}
+
+/// -99 in a few pixels made every real pixel the same to the default transform.
+#[test]
+fn a_value_far_from_all_others_is_told_of_until_it_is_called_bad() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let a = stack(folder.path(), "a.npy", 4, 1);
+    let mut file = fs::read(&a).expect("it is there");
+    for pixel in [5, 6, 1700] {
+        file[128 + 4 * pixel..][..4].copy_from_slice(&(-9999.0_f32).to_le_bytes());
+        file[128 + 4 * (pixel + 800)..][..4].copy_from_slice(&(-1.6375e30_f32).to_le_bytes());
+    }
+    fs::write(&a, file).expect("the disk has room");
+    let told = |ranks: usize, name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let arguments = ["ingest", "maps", arg(&a), "--side", "8", "--out", arg(&out)];
+        let output = run(ranks, &[&arguments, more].concat());
+        assert!(output.status.success(), "{output:?}");
+        let manifest = fs::read_to_string(out.join("manifest.toml")).expect("it is there");
+        let manifest: toml::Table = manifest.parse().expect("TOML");
+        let bad = manifest["source"]["inputs"][0]["bad_pixels"].as_integer().expect("a count");
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        let warnings: Vec<String> =
+            text.lines().filter(|line| line.contains("deviations from the median")).map(str::to_owned).collect();
+        (bad, warnings)
+    };
+    let (bad, warnings) = told(1, "alone", &[]);
+    assert_eq!(bad, 4, "the NaN and three pixels that HEALPix did not see");
+    let wanted = ["3 pixels are -9999, ", "if this stands for no value, give --bad-value -9999"];
+    assert!(warnings.len() == 1 && wanted.iter().all(|part| warnings[0].contains(part)), "{warnings:?}");
+    if cfg!(feature = "mpi") {
+        let ranks = told(3, "ranks", &[]);
+        let text = |line: &str| line[line.find("3 pixels").expect("the count")..].to_owned();
+        assert_eq!((ranks.0, text(&ranks.1[0])), (4, text(&warnings[0])));
+    }
+    assert_eq!(told(1, "bad", &["--bad-value", "-9999"]), (7, Vec::new()));
 }
 
 /// libhdf5 trusts the size of a chunk: a damaged one makes it write beyond its memory. A process of its own finds out.

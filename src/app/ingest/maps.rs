@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -17,7 +18,8 @@ use crate::exit::Exit;
 use crate::ingest::gather::Sources;
 use crate::ingest::patches::{Part, Way};
 use crate::ingest::{
-    Augment, Choice, Cut, Gatherer, IngestError, Input, MapScan, Moments, Named, Order, Sky, Survey, scan,
+    Augment, Choice, Cut, Gatherer, IngestError, Input, MapScan, Moments, Named, Order, Outlier, Sky, Spread, Survey,
+    scan,
 };
 use crate::one_line;
 
@@ -34,7 +36,7 @@ pub struct Request {
     pub validation: f64,
     pub test: f64,
     pub augment: Augment,
-    /// FITS: number or name of the HDU.
+    /// FITS: numbers or names of HDUs.
     pub hdu: Option<String>,
     /// HDF5: path of the dataset.
     pub dataset: Option<String>,
@@ -45,6 +47,10 @@ pub struct Request {
     pub redshift: Option<f64>,
     pub cosmology: Vec<(String, f64)>,
     pub bad: BadPixels,
+    /// Values of bad pixels.
+    pub bad_values: Vec<f32>,
+    /// Rows and columns to which maps are cropped or padded.
+    pub size: Option<usize>,
     pub transform: TransformChoice,
 }
 
@@ -65,6 +71,9 @@ pub enum TransformChoice {
     Given(Transform),
 }
 
+/// More than any map has rows.
+const LARGEST_SIZE: usize = 1 << 20;
+
 /// What one rank found in one map.
 type Found = (u64, MapScan);
 
@@ -82,8 +91,9 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
         Some(input) => IngestError::Wrong { path: inputs[input].path.clone(), fault },
     }))?;
     let sky = session.agree(sky(request, &inputs))?;
-    let (scans, checksums) = look(session, &inputs, &survey)?;
+    let (scans, checksums, spread) = look(session, &inputs, &survey)?;
     session.agree(no_file_twice(&inputs, &checksums))?;
+    warn(request, &inputs, &spread);
 
     let fill = match request.bad {
         BadPixels::Skip => None,
@@ -123,7 +133,12 @@ pub fn run(session: &Session, request: &Request) -> Result<Exit, CommandError> {
 
 /// All inputs: each rank looks into some and tells the others, since opening thousands of files is work on a shared disk.
 fn open(session: &Session, request: &Request) -> Result<Vec<Input>, CommandError> {
-    let choice = Choice { hdu: request.hdu.clone(), dataset: request.dataset.clone() };
+    let Request { hdu, dataset, size, bad_values, .. } = request.clone();
+    if let Some(size) = size.filter(|size| !(request.side..=LARGEST_SIZE).contains(size)) {
+        let wanted = format!("expected at least --side: {}, and at most {LARGEST_SIZE}", request.side);
+        return session.agree(Err(IngestError::Usage(format!("--size is {size}, {wanted}"))));
+    }
+    let choice = Choice { hdu, dataset, size, bad_values };
     let mine = request.inputs.iter().enumerate().skip(session.rank()).step_by(session.ranks());
     let paths: Vec<&Path> = mine.clone().map(|(_, path)| path.as_path()).collect();
     session.agree(stacks::survive(&paths, &stacks::Read::Maps(request.dataset.clone())))?;
@@ -134,16 +149,22 @@ fn open(session: &Session, request: &Request) -> Result<Vec<Input>, CommandError
 }
 
 /// Every map is looked through and every file's checksum taken, by one rank each.
-fn look(session: &Session, inputs: &[Input], survey: &Survey) -> Result<(Vec<MapScan>, Vec<String>), CommandError> {
+fn look(
+    session: &Session,
+    inputs: &[Input],
+    survey: &Survey,
+) -> Result<(Vec<MapScan>, Vec<String>, Spread), CommandError> {
     let mine: Vec<u64> = (session.rank() as u64..survey.maps()).step_by(session.ranks()).collect();
     let counter = Counter::new(session, "map", "maps", mine.len() as u64);
+    let spread = Mutex::new(Spread::default());
     let looked: Result<Vec<_>, IngestError> = mine
         .into_par_iter()
         .map(|map| {
             let (input, number) = survey.place_of(map);
             // With its first map, so that a small file comes from the disk once.
             let checksum = if number == 0 { Some((input, checksum(&inputs[input].path)?)) } else { None };
-            let found = scan(&mut inputs[input].reader()?, survey, map)?;
+            let (found, spread_here) = scan(&mut inputs[input].reader()?, survey, map)?;
+            spread.lock().unwrap_or_else(PoisonError::into_inner).add(&spread_here);
             counter.add(1);
             Ok((map, found, checksum))
         })
@@ -154,7 +175,39 @@ fn look(session: &Session, inputs: &[Input], survey: &Survey) -> Result<(Vec<Map
         scans.push((map, found));
         checksums.extend(checksum);
     }
-    Ok((in_order(session, &scans), in_order(session, &checksums)))
+    let mine = spread.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut spread = Spread::default();
+    in_order(session, &[(session.rank(), mine)]).iter().for_each(|of_rank| spread.add(of_rank));
+    Ok((in_order(session, &scans), in_order(session, &checksums), spread))
+}
+
+/// Says what was read that a user may not expect.
+fn warn(request: &Request, inputs: &[Input], spread: &Spread) {
+    let images: usize = inputs.iter().map(|input| input.images().0).sum();
+    if images > inputs.len() {
+        log::info!("{images} images of {} files are maps (--hdu chooses among those of a file)", inputs.len());
+    }
+    let padded: usize = inputs.iter().map(|input| input.images().1).sum();
+    if let (Some(size), BadPixels::Skip, true) = (request.size, request.bad, padded > 0) {
+        log::warn!(
+            "{padded} maps are padded to {size} x {size} px with bad pixels, and patches that hold any are left out: \
+             --bad fill=VALUE keeps them"
+        );
+    }
+    for Outlier { value, count, deviations, median } in spread.outliers() {
+        let pixels = if count == 1 { "pixel is" } else { "pixels are" };
+        log::warn!(
+            "{count} {pixels} {}, {deviations:.0} median absolute deviations from the median of all pixels, {median:.4}: if this \
+             stands for no value, give --bad-value {}",
+            shown(value),
+            shown(value)
+        );
+    }
+}
+
+/// A value in few digits, so that it is read back as it is.
+fn shown(value: f32) -> String {
+    if value == 0.0 || (1e-4..1e7).contains(&value.abs()) { value.to_string() } else { format!("{value:e}") }
 }
 
 /// The same sky twice would be in both splits.
@@ -183,7 +236,12 @@ fn sky(request: &Request, inputs: &[Input]) -> Result<Sky, IngestError> {
         let said = match request.side_deg {
             Some(side) => Some(side * 60.0 / input.shape()[2] as f64),
             None if request.pixel_arcmin.is_some() => break,
-            None => input.sky.pixel_arcmin,
+            None => {
+                if let Some(fault) = input.sky.pixel_fault.clone() {
+                    return Err(IngestError::Wrong { path: input.path.clone(), fault });
+                }
+                input.sky.pixel_arcmin
+            }
         };
         match (pixel_arcmin, said) {
             (Some(pixel), Some(here)) if (here / pixel - 1.0).abs() > 1e-3 => {
@@ -199,6 +257,11 @@ fn sky(request: &Request, inputs: &[Input]) -> Result<Sky, IngestError> {
         if alike(&|sky| sky.cosmology == first.cosmology) { first.cosmology.clone() } else { BTreeMap::new() };
     cosmology.extend(request.cosmology.iter().cloned());
     let redshift = first.redshift.filter(|_| alike(&|sky| sky.redshift == first.redshift));
+    for input in inputs.iter().filter(|_| request.unit.is_none()) {
+        if let Some(fault) = input.sky.unit_fault.clone() {
+            return Err(IngestError::Wrong { path: input.path.clone(), fault });
+        }
+    }
     if let Some(other) = inputs.iter().find(|input| request.unit.is_none() && input.sky.unit != first.unit) {
         let unit = |sky: &Sky| sky.unit.clone().unwrap_or_else(|| "nothing".into());
         let fault =
@@ -210,6 +273,8 @@ fn sky(request: &Request, inputs: &[Input]) -> Result<Sky, IngestError> {
         pixel_arcmin,
         redshift: request.redshift.or(redshift),
         cosmology,
+        unit_fault: None,
+        pixel_fault: None,
     })
 }
 
@@ -331,6 +396,13 @@ impl About<'_> {
                 BadPixels::Fill(value) => format!("fill={value}").into(),
             },
         );
+        if !self.request.bad_values.is_empty() {
+            let values = self.request.bad_values.iter().map(|value| f64::from(*value));
+            put("bad_values", values.collect::<Vec<_>>().into());
+        }
+        if let Some(size) = self.request.size {
+            put("size", (size as i64).into());
+        }
         put("train_mean", moments.mean.into());
         put("train_deviation", moments.deviation().into());
         put("train_least", f64::from(moments.least).into());

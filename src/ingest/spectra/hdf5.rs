@@ -11,7 +11,7 @@ use super::truth::seven;
 use super::{Columns, Known, Parameters, Reading, TaurexSpectrum};
 use crate::atmosphere::JUPITER_MASS_KG;
 use crate::ingest::IngestError;
-use crate::ingest::hdf5::{can_be_there, first_line, number_size, open_file};
+use crate::ingest::hdf5::{Packing, can_be_there, first_line, number_size, open_file};
 
 /// In m^3 kg^-1 s^-2.
 const GRAVITATION: f64 = 6.674e-11;
@@ -158,7 +158,14 @@ impl File {
             let attribute = dataset.attr(name).ok()?;
             words(&attribute)?.into_iter().next()
         });
-        Ok(Column { name: name.to_owned(), unit, shape, numbers: Numbers::Hdf5(dataset) })
+        let numbers = match Packing::of(&dataset)? {
+            None => Numbers::Hdf5(dataset),
+            Some(packing) => {
+                let stored = dataset.read_raw::<f64>().map_err(|error| first_line(&error))?;
+                Numbers::Held(stored.into_iter().map(|stored| packing.unpack(stored)).collect())
+            }
+        };
+        Ok(Column { name: name.to_owned(), unit, shape, numbers })
     }
 }
 

@@ -9,7 +9,7 @@ use skyforge::ingest::{Augment, Choice, Cut, Gatherer, Input, MapScan, Order, Su
 use crate::ingest::files::{float_image, npy, pixels, write};
 
 fn scans(inputs: &[Input], survey: &Survey) -> Vec<MapScan> {
-    let one = |map| scan(&mut inputs[survey.place_of(map).0].reader().unwrap(), survey, map).unwrap();
+    let one = |map| scan(&mut inputs[survey.place_of(map).0].reader().unwrap(), survey, map).unwrap().0;
     (0..survey.maps()).map(one).collect()
 }
 

@@ -20,7 +20,7 @@ fn patches_with_bad_pixels_are_those_that_cover_one() {
         let survey =
             Survey::new(Cut { side, stride, validation: 0.0, test: 0.0, augment: Augment::None }, &[[1, h, w]])
                 .unwrap();
-        let found = scan(&mut input.reader().unwrap(), &survey, 0).unwrap();
+        let (found, _) = scan(&mut input.reader().unwrap(), &survey, 0).unwrap();
         assert_eq!(found.bad_pixels, 5);
         let columns = survey.grids[0].columns;
         let covers = |patch: usize, (y, x): (usize, usize)| {
@@ -43,7 +43,7 @@ fn moments_are_those_of_the_good_pixels_that_train() {
     let survey =
         Survey::new(Cut { side: 10, stride: 10, validation: 0.0, test: 0.25, augment: Augment::None }, &[[1, 40, 20]])
             .unwrap();
-    let found = scan(&mut input.reader().unwrap(), &survey, 0).unwrap().moments.unwrap();
+    let found = scan(&mut input.reader().unwrap(), &survey, 0).unwrap().0.moments.unwrap();
     let train: Vec<f64> = values[..30 * 20].iter().filter(|x| x.is_finite()).map(|x| f64::from(*x)).collect();
     let mean = train.iter().sum::<f64>() / train.len() as f64;
     let variance = train.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / train.len() as f64;

@@ -291,7 +291,7 @@ fn archives_hold_many_objects_and_what_is_known_of_them() {
             m.push(("depth_ppm", doubles("(3,)", &[1.0; 3])));
         }),
         ("`depth`: has 40 bytes, expected 48 for shape [2, 3]", &|m| m[1].1.truncate(128 + 40)),
-        ("`depth`: `descr` is '<c8', expected one of f4, f8, i1, i2, i4, i8, u1, u2, u4, u8", &|m| {
+        ("`depth`: `descr` is '<c8', expected one of f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8", &|m| {
             m[1].1 = npy("<c8", "False", "(2, 3)", &[0; 48]);
         }),
     ] {
