@@ -45,8 +45,8 @@ const HEAD: usize = 20;
 const KEY: &str = "skyforge";
 /// Key of the same for astropy.
 const ASTROPY_KEY: &str = "table_meta_yaml";
-/// Units that astropy has by other names, those of the IVOA (VOUnits 1.1), and one that it has as a number only.
-const ASTROPY_UNITS: [(&str, &str); 3] = [("M_Jup", "jupiterMass"), ("R_Jup", "jupiterRad"), ("ppm", "1e-6")];
+/// Units that astropy does not have, or has with another value: its jupiterRad is the equatorial radius, R_Jup the mean.
+const ASTROPY_UNITS: [(&str, &str); 3] = [("M_Jup", "1.898e27 kg"), ("R_Jup", "6.9911e7 m"), ("ppm", "1e-6")];
 /// Rows of a group at most, and bytes of its values: what a writer holds and a reader takes at once.
 const GROUP_ROWS: usize = 1 << 16;
 const GROUP_BYTES: usize = 4 << 20;

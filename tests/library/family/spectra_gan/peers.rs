@@ -110,9 +110,11 @@ fn pandas_and_astropy_see_what_was_written() {
     assert_eq!((&astropy["rows"], &astropy["metadata"]), (&json!(50), &Value::Object(metadata())));
     let descriptions: Vec<&str> = whole.columns().iter().map(|column| column.description.as_str()).collect();
     assert_eq!(astropy["descriptions"], json!(descriptions));
+    let mass = format!("{:e} kg", atmosphere::JUPITER_MASS_KG).replace('e', "e+");
+    let radius = format!("{:e} m", atmosphere::JUPITER_RADIUS_M).replace('e', "e+0");
     let names_of_astropy = |unit| match unit {
-        "M_Jup" => "jupiterMass",
-        "R_Jup" => "jupiterRad",
+        "M_Jup" => mass.as_str(),
+        "R_Jup" => radius.as_str(),
         "ppm" => "1e-06",
         "1" => "",
         unit => unit,
