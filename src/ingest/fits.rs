@@ -8,20 +8,16 @@ use std::path::Path;
 
 use fitsio_pure::block::{BLOCK_SIZE, padded_byte_len};
 use fitsio_pure::hdu::{Hdu, HduInfo};
-use fitsio_pure::header::{header_byte_len, parse_header_blocks};
-use fitsio_pure::value::Value;
 
+use super::bytes::Bytes;
 use super::cards::Cards;
-use super::layers::{Bytes, Layer};
+use super::hdu::{at, hdu_at};
+use super::layers::Layer;
 use super::pixel_scale::pixel_arcmin;
 use super::pixels::{Number, Pixels, Scaling};
 use super::tiles::{self, Tiled};
 use super::{IngestError, Sky};
 
-/// The longest header that is believed to be one: 130,000 cards.
-const LONGEST_HEADER: usize = 10 << 20;
-/// The most axes that the standard allows.
-const MOST_AXES: i64 = 999;
 /// What stands for all images where HDUs are named.
 const ALL: &str = "all";
 /// Names of images that describe another image: its errors, flags, weights, exposure. HST, JWST, Euclid, LSST and others use them.
@@ -206,39 +202,6 @@ fn sky_of_all(images: &[Image]) -> Option<Sky> {
         }
     }
     Some(sky)
-}
-
-pub(super) fn at(path: &Path, number: usize, fault: &str) -> IngestError {
-    IngestError::wrong(path, format!("HDU {number}: {fault}"))
-}
-
-/// The HDU of this number, whose header begins at `place`.
-pub(super) fn hdu_at(path: &Path, bytes: &Bytes, place: u64, number: usize) -> Result<Hdu, IngestError> {
-    let mut raw = Vec::new();
-    while place + (raw.len() + BLOCK_SIZE) as u64 <= bytes.len() && raw.len() < LONGEST_HEADER {
-        let start = raw.len();
-        raw.resize(start + BLOCK_SIZE, 0);
-        bytes.read_exact_at(&mut raw[start..], place + start as u64).map_err(IngestError::file(path))?;
-        if header_byte_len(&raw[start..]).is_ok() {
-            return parse(&raw, place).map_err(|fault| at(path, number, &fault));
-        }
-    }
-    Err(at(path, number, &format!("its header has no END in {} bytes", raw.len())))
-}
-
-fn parse(raw: &[u8], place: u64) -> Result<Hdu, String> {
-    let cards = parse_header_blocks(raw).map_err(|error| error.to_string())?;
-    // Every card of the name, since a keyword may stand there twice and only one of them be a number.
-    for card in &cards {
-        let Some(Value::Integer(count)) = card.value else { continue };
-        let name = card.keyword_str();
-        let most = if matches!(name, "NAXIS" | "ZNAXIS") { MOST_AXES } else { i64::MAX };
-        let counts = name.trim_start_matches('Z').starts_with("NAXIS") || matches!(name, "GCOUNT" | "PCOUNT");
-        if counts && !(0..=most).contains(&count) {
-            return Err(format!("{name} is {count}, expected 0 to {most}"));
-        }
-    }
-    Hdu::from_cards(cards, place as usize, place as usize + raw.len()).map_err(|error| error.to_string())
 }
 
 /// BITPIX, pixels and sky of an image.

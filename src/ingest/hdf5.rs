@@ -8,7 +8,7 @@ use std::path::Path;
 use hdf5::{Hyperslab, SliceOrIndex};
 use serde::{Deserialize, Serialize};
 
-use super::layers::MOST_PACKED;
+use super::bytes::MOST_PACKED;
 use super::{IngestError, maps_of};
 
 /// For chunks that several slabs need.

@@ -15,10 +15,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod bytes;
 mod cards;
+pub mod column_major;
 pub mod fits;
 pub mod hdf5;
+mod hdu;
 pub mod layers;
+mod member;
 pub mod npy;
 pub mod npz;
 mod pixel_scale;
@@ -42,7 +46,7 @@ pub use spread::{Outlier, Spread};
 use crate::data::DataError;
 use crate::exit::{Ends, Exit};
 use crate::files;
-use layers::{Bytes, Layer};
+use layers::Layer;
 
 /// How HDF5 files begin.
 const HDF5: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
@@ -173,7 +177,7 @@ impl Input {
     pub fn open(path: &Path, choice: &Choice) -> Result<Self, IngestError> {
         files::expect_file(path, "a FITS, HDF5, NPY or NPZ file").map_err(IngestError::file(path))?;
         let length = std::fs::metadata(path).map_err(IngestError::file(path))?.len();
-        Bytes::forget(path);
+        layers::forget(path);
         let (stack, sky) = maps_in(path, &mut Vec::new(), choice)?;
         let Choice { size, bad_values, .. } = choice.clone();
         let input = Self { path: path.to_path_buf(), bytes: length, stack, sky, size, bad_values };
@@ -225,7 +229,7 @@ impl Input {
 
 /// The maps of the file behind `layers`, to which those that it has are added.
 fn maps_in(path: &Path, layers: &mut Vec<Layer>, choice: &Choice) -> Result<(Stack, Sky), IngestError> {
-    let bytes = Bytes::open(path, layers)?;
+    let bytes = layers::open(path, layers)?;
     let magic = bytes.begin(8).map_err(IngestError::file(path))?;
     let plain = |pixels| (Stack::Plain(vec![pixels]), Sky::default());
     Ok(match magic.as_slice() {

@@ -2,10 +2,11 @@
 //!
 //! Our own hundred lines, since the crates that read NPY allocate what a header claims.
 
-use std::io;
 use std::path::Path;
 
-use super::layers::{Bytes, ColumnMajor, Layer};
+use super::bytes::Bytes;
+use super::column_major::ColumnMajor;
+use super::layers::Layer;
 use super::pixels::{Number, Pixels};
 use super::{IngestError, maps_of};
 
@@ -68,38 +69,6 @@ pub(super) fn parse(raw: &[u8], place: u64) -> Result<Parsed, String> {
     let order = header.fortran_order.then(|| ColumnMajor { start, shape, size: number.bytes() });
     let pixels = Pixels { layers: Vec::new(), start, shape: maps, number, big_endian, scaling: None, blank: None };
     Ok(Parsed { pixels, order })
-}
-
-/// The numbers of an array in row-major order; they have been found to be there.
-pub(super) fn row_major(bytes: &Bytes, array: &ColumnMajor) -> io::Result<Vec<u8>> {
-    let ColumnMajor { start, shape, size } = array;
-    let size = *size;
-    let mut stored = vec![0; shape.iter().product::<usize>() * size];
-    bytes.read_exact_at(&mut stored, *start)?;
-    let mut ordered = Vec::with_capacity(stored.len());
-    let strides: Vec<usize> = shape
-        .iter()
-        .scan(size, |stride, length| {
-            let this = *stride;
-            *stride *= length;
-            Some(this)
-        })
-        .collect();
-    let mut index = vec![0; shape.len()];
-    let mut place = 0;
-    while ordered.len() < stored.len() {
-        ordered.extend_from_slice(&stored[place..place + size]);
-        for axis in (0..shape.len()).rev() {
-            index[axis] += 1;
-            place += strides[axis];
-            if index[axis] < shape[axis] {
-                break;
-            }
-            place -= strides[axis] * shape[axis];
-            index[axis] = 0;
-        }
-    }
-    Ok(ordered)
 }
 
 /// Reads the header at the begin of `raw`.

@@ -9,7 +9,9 @@ use std::path::Path;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::IngestError;
-use super::layers::{Bytes, Layer, Stream, bounded};
+use super::bytes::{Bytes, Stream};
+use super::layers::{self, Layer};
+use super::member::member_name;
 use super::npy::{self, LONGEST_BEGIN};
 use super::pixels::Pixels;
 
@@ -73,18 +75,6 @@ fn array(
     }
     drop(member);
     let layers = [layers, &[Layer::Member(name.to_owned())]].concat();
-    let unpacked = Bytes::open(path, &layers)?;
+    let unpacked = layers::open(path, &layers)?;
     parsed.within(path, &layers, unpacked.len())
-}
-
-/// The bytes of the compressed array `name`.
-pub(super) fn unpack(bytes: &Bytes, name: &str) -> Result<Vec<u8>, String> {
-    let mut archive = ZipArchive::new(BufReader::new(bytes.stream())).map_err(|error| error.to_string())?;
-    let member = archive.by_name(&member_name(name)).map_err(|error| error.to_string())?;
-    let packed = member.compressed_size().min(bytes.len());
-    bounded(member, packed)
-}
-
-fn member_name(name: &str) -> String {
-    format!("{name}.npy")
 }

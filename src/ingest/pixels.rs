@@ -9,7 +9,8 @@ use half::f16;
 use serde::{Deserialize, Serialize};
 
 use super::IngestError;
-use super::layers::{Bytes, Layer};
+use super::bytes::Bytes;
+use super::layers::{self, Layer};
 
 /// Read and converted at once, so that the bytes are still in the cache.
 const PIECE_BYTES: usize = 1 << 18;
@@ -99,7 +100,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Opens the file that holds `pixels`.
     pub fn open(path: &'a Path, pixels: &'a Pixels) -> Result<Self, IngestError> {
-        let from = Bytes::open(path, &pixels.layers)?;
+        let from = layers::open(path, &pixels.layers)?;
         Ok(Self { path, pixels, from, bytes: Vec::new() })
     }
 

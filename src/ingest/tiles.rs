@@ -10,9 +10,9 @@ use fitsio_pure::image::{ImageData, serialize_image};
 use fitsio_pure::tiled::read_tiled_image;
 
 use super::IngestError;
+use super::bytes::{Bytes, MOST_PACKED};
 use super::cards::Cards;
-use super::fits;
-use super::layers::{Bytes, MOST_PACKED};
+use super::hdu;
 
 /// The largest block that a writer of RICE_1 uses is 32.
 const LONGEST_BLOCK: usize = 1 << 12;
@@ -53,7 +53,7 @@ pub(super) fn describe(hdu: &Hdu) -> Result<Tiled, String> {
         other => return Err(format!("ZCMPTYPE is '{other:.20}', expected {kinds}")),
     }
     let bytes = znaxes.iter().try_fold(size, |bytes: u64, &length| bytes.checked_mul(length as u64));
-    if !bytes.is_some_and(|bytes| bytes <= (hdu.data_len as u64).saturating_mul(MOST_PACKED)) {
+    if bytes.is_none_or(|bytes| bytes > (hdu.data_len as u64).saturating_mul(MOST_PACKED)) {
         return Err(format!("ZNAXISn are {znaxes:?}, expected no more than {} bytes can hold", hdu.data_len));
     }
     let table = naxis1.checked_mul(*naxis2).filter(|table| table.checked_add(*pcount) == Some(hdu.data_len));
@@ -139,8 +139,8 @@ fn pointers(cards: Cards, tfields: usize, row_bytes: usize) -> Result<Vec<(usize
 
 /// The pixels of the HDU of this number, whose header begins at `place`, as an image HDU would hold them: big-endian, not scaled.
 pub(super) fn unpack(path: &Path, bytes: &Bytes, place: u64, number: usize) -> Result<Vec<u8>, IngestError> {
-    let mut hdu = fits::hdu_at(path, bytes, place, number)?;
-    let wrong = |fault: String| fits::at(path, number, &fault);
+    let mut hdu = hdu::hdu_at(path, bytes, place, number)?;
+    let wrong = |fault: String| hdu::at(path, number, &fault);
     let tiled = describe(&hdu).map_err(wrong)?;
     if (hdu.data_start as u64).checked_add(hdu.data_len as u64).is_none_or(|end| end > bytes.len()) {
         return Err(wrong("is larger than the file".into()));

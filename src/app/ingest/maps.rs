@@ -177,7 +177,9 @@ fn look(
     }
     let mine = spread.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut spread = Spread::default();
-    in_order(session, &[(session.rank(), mine)]).iter().for_each(|of_rank| spread.add(of_rank));
+    for of_rank in in_order(session, &[(session.rank(), mine)]) {
+        spread.add(&of_rank);
+    }
     Ok((in_order(session, &scans), in_order(session, &checksums), spread))
 }
 

@@ -69,8 +69,8 @@ fn several_datasets_of_maps_ask_for_a_name() {
     assert_eq!(fault, "has datasets /kappa, /shear, expected --dataset to name one");
 }
 
-fn attribute<T: ::hdf5::H5Type>(dataset: &::hdf5::Dataset, name: &str, value: T) {
-    dataset.new_attr::<T>().create(name).and_then(|attribute| attribute.write_scalar(&value)).expect("it is written");
+fn attribute<T: ::hdf5::H5Type>(dataset: &::hdf5::Dataset, name: &str, value: &T) {
+    dataset.new_attr::<T>().create(name).and_then(|attribute| attribute.write_scalar(value)).expect("it is written");
 }
 
 /// A netCDF file's counts were taken for its values.
@@ -82,11 +82,11 @@ fn attributes_of_netcdf_files_are_applied() {
         let file = make(&path);
         put(&file, "maps", &[2, 3], &[-32768_i16, -1, 0, 1, 2000, 32767], None);
         let dataset = file.dataset("maps").unwrap();
-        attribute(&dataset, "scale_factor", 1e-4);
-        attribute(&dataset, "add_offset", 0.5);
-        attribute(&dataset, "_FillValue", -32768_i16);
-        attribute(&dataset, "missing_value", 2000_i16);
-        attribute(&dataset, "valid_max", 30000_i16);
+        attribute(&dataset, "scale_factor", &1e-4);
+        attribute(&dataset, "add_offset", &0.5);
+        attribute(&dataset, "_FillValue", &-32768_i16);
+        attribute(&dataset, "missing_value", &2000_i16);
+        attribute(&dataset, "valid_max", &30000_i16);
     }
     let read = || Input::open(&path, &Choice::default()).and_then(|input| pixels(&input));
     let found = read().unwrap();
@@ -97,8 +97,8 @@ fn attributes_of_netcdf_files_are_applied() {
         let file = make(&path);
         put(&file, "maps", &[2, 2], &[1e20_f32, 1.0, -99.9, 2.0], None);
         let dataset = file.dataset("maps").unwrap();
-        attribute(&dataset, "_FillValue", 1e20_f64);
-        attribute(&dataset, "missing_value", -99.9_f64);
+        attribute(&dataset, "_FillValue", &1e20_f64);
+        attribute(&dataset, "missing_value", &-99.9_f64);
     }
     let found = read().unwrap();
     assert_eq!(found.iter().map(|x| x.is_finite()).collect::<Vec<_>>(), [false, true, false, true]);
@@ -122,10 +122,10 @@ fn attributes_that_are_not_understood_are_refused_by_name() {
         ("missing_value", "attribute `missing_value` is no number, expected one"),
         ("_Unsigned", "has the attribute `_Unsigned`, expected numbers of their own type"),
     ] {
-        assert_eq!(fault(&|dataset| attribute(dataset, name, text)), format!("dataset `/maps`: {wanted}"));
+        assert_eq!(fault(&|dataset| attribute(dataset, name, &text)), format!("dataset `/maps`: {wanted}"));
     }
     assert_eq!(
-        fault(&|dataset| attribute(dataset, "scale_factor", 0.0)),
+        fault(&|dataset| attribute(dataset, "scale_factor", &0.0)),
         "dataset `/maps`: attributes `scale_factor` and `add_offset` are 0 and 0, expected finite numbers and a scale other than 0"
     );
 }

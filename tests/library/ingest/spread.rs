@@ -48,7 +48,9 @@ fn parts_add_up_to_the_whole_in_any_order() {
             parts.reverse();
         }
         let mut sum = Spread::default();
-        parts.iter().for_each(|part| sum.add(part));
+        for part in &parts {
+            sum.add(part);
+        }
         assert_eq!(sum, whole);
     }
 }

@@ -1,0 +1,20 @@
+//! Compressed arrays in a zip archive.
+
+use std::io::BufReader;
+
+use zip::ZipArchive;
+
+use super::bytes::{Bytes, bounded};
+
+/// The bytes of the compressed array `name`.
+pub(super) fn unpack(bytes: &Bytes, name: &str) -> Result<Vec<u8>, String> {
+    let mut archive = ZipArchive::new(BufReader::new(bytes.stream())).map_err(|error| error.to_string())?;
+    let member = archive.by_name(&member_name(name)).map_err(|error| error.to_string())?;
+    let packed = member.compressed_size().min(bytes.len());
+    bounded(member, packed)
+}
+
+/// The name of an array's file in an archive.
+pub(super) fn member_name(name: &str) -> String {
+    format!("{name}.npy")
+}
