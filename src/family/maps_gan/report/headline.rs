@@ -25,9 +25,9 @@ pub fn verdict(findings: &Findings) -> String {
     let beside = if !floor.is_finite() {
         "the floor is undefined".into()
     } else if worst <= floor {
-        format!("no worse than the {} of a second set of simulations", percent(floor))
+        format!("no worse than the {} of a second set of held-back maps", percent(floor))
     } else {
-        format!("a second set of simulations reaches {}", percent(floor))
+        format!("a second set of held-back maps reaches {}", percent(floor))
     };
     let (departs, reference) = (percent(worst), findings.reference_name());
     let (found, asked) = match findings.spectrum_target {
