@@ -1,6 +1,6 @@
-//! Compressed arrays in a zip archive.
+//! Arrays in a zip archive: their names, and compressed ones unpacked.
 
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek};
 
 use zip::ZipArchive;
 
@@ -12,6 +12,14 @@ pub(super) fn unpack(bytes: &Bytes, name: &str) -> Result<Vec<u8>, String> {
     let member = archive.by_name(&member_name(name)).map_err(|error| error.to_string())?;
     let packed = member.compressed_size().min(bytes.len());
     bounded(member, packed)
+}
+
+/// Names of the arrays in an archive, in order.
+pub(super) fn array_names<R: Read + Seek>(archive: &ZipArchive<R>) -> Vec<String> {
+    let mut names: Vec<String> =
+        archive.file_names().filter_map(|name| Some(name.strip_suffix(".npy")?.to_owned())).collect();
+    names.sort();
+    names
 }
 
 /// The name of an array's file in an archive.

@@ -11,7 +11,7 @@ use super::pixels::{Number, Pixels};
 use super::{IngestError, maps_of};
 
 /// The longest header that is believed to be one; numpy's own limit is 10,000 bytes.
-pub(super) const LONGEST_HEADER: usize = 1 << 16;
+const LONGEST_HEADER: usize = 1 << 16;
 const KINDS: &str = "one of f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8";
 
 /// The longest beginning of a file that a header may need.

@@ -11,7 +11,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::IngestError;
 use super::bytes::{Bytes, Stream};
 use super::layers::{self, Layer};
-use super::member::member_name;
+use super::member::{array_names, member_name};
 use super::npy::{self, LONGEST_BEGIN};
 use super::pixels::Pixels;
 
@@ -19,9 +19,7 @@ use super::pixels::Pixels;
 pub(super) fn open(path: &Path, bytes: &Bytes, layers: &[Layer], wanted: Option<&str>) -> Result<Pixels, IngestError> {
     let mut archive = ZipArchive::new(BufReader::new(bytes.stream()))
         .map_err(|error| IngestError::wrong(path, format!("is no whole NPZ file: {error}")))?;
-    let mut names: Vec<String> =
-        archive.file_names().filter_map(|name| Some(name.strip_suffix(".npy")?.to_owned())).collect();
-    names.sort();
+    let mut names = array_names(&archive);
     if names.is_empty() {
         return Err(IngestError::wrong(path, "is a zip archive without arrays, expected an NPZ file"));
     }

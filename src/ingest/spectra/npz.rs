@@ -8,7 +8,8 @@ use zip::ZipArchive;
 
 use super::arrays::Archive;
 use super::column::{Column, Numbers};
-use crate::ingest::npy::{self, LONGEST_HEADER};
+use crate::ingest::member::array_names;
+use crate::ingest::npy::{self, LONGEST_BEGIN, MAGIC};
 use crate::ingest::pixels::Number;
 
 /// An open archive.
@@ -36,9 +37,8 @@ impl Npz {
         let broken = |error: &dyn std::fmt::Display| one_line(&error.to_string());
         let mut member = self.archive.by_name(&format!("{name}.npy")).map_err(|error| broken(&error))?;
         let mut bytes = Vec::new();
-        let begin = LONGEST_HEADER as u64 + 12;
-        Read::by_ref(&mut member).take(begin).read_to_end(&mut bytes).map_err(|error| broken(&error))?;
-        if !bytes.starts_with(b"\x93NUMPY") {
+        Read::by_ref(&mut member).take(LONGEST_BEGIN as u64).read_to_end(&mut bytes).map_err(|error| broken(&error))?;
+        if !bytes.starts_with(MAGIC) {
             return Err("is no NPY array".into());
         }
         let header = npy::header(&bytes).map_err(|fault| format!("header: {fault}"))?;
@@ -62,10 +62,7 @@ impl Npz {
 
 impl Archive for Npz {
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.archive.file_names().filter_map(|name| Some(name.strip_suffix(".npy")?.to_owned())).collect();
-        names.sort();
-        names
+        array_names(&self.archive)
     }
 
     fn has(&self, name: &str) -> bool {

@@ -34,10 +34,7 @@ pub(super) fn parse(text: &str, reading: &Reading) -> Result<Columns, String> {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     if first.is_some_and(|line| line.starts_with(['|', '\\'])) {
         let mut table = ipac::table(text)?;
-        return match &reading.columns {
-            Some(roles) => by_position(&mut table, roles, reading),
-            None => by_name(&mut table, reading),
-        };
+        return with_names(&mut table, reading);
     }
     let (mut rows, mut comments) = (Vec::new(), Vec::new());
     for (line, number) in text.lines().zip(1..) {
@@ -59,10 +56,7 @@ pub(super) fn parse(text: &str, reading: &Reading) -> Result<Columns, String> {
     if let Some((line_of_names, words)) = head {
         let columns = heads(words, separator);
         let mut table = cells(columns, &rows, separator, line_of_names)?;
-        return match &reading.columns {
-            Some(roles) => by_position(&mut table, roles, reading),
-            None => by_name(&mut table, reading),
-        };
+        return with_names(&mut table, reading);
     }
     // A comment may be a line of names: the one whose names are understood, or else the last one of as many words.
     let fits = |comment: &(usize, &str)| {
@@ -96,6 +90,14 @@ pub(super) fn parse(text: &str, reading: &Reading) -> Result<Columns, String> {
     }
     let (line, heads) = heads.unwrap_or_else(|| (line, vec![Head::default(); columns]));
     by_position(&mut cells(heads, &rows, separator, line)?, &roles, reading)
+}
+
+/// The columns of a table with names: by their positions where options say so, else by their names.
+fn with_names(table: &mut Cells, reading: &Reading) -> Result<Columns, String> {
+    match &reading.columns {
+        Some(roles) => by_position(table, roles, reading),
+        None => by_name(table, reading),
+    }
 }
 
 /// Whether options name columns.
