@@ -1,12 +1,11 @@
 //! Recipes: how a survey's files are to be read, as options say it and as TOML keeps it.
 
-use std::fs;
 use std::path::Path;
 use std::str::FromStr;
 
 use toml::Value;
 
-use super::words::decode;
+use super::words::load;
 use super::{DepthUnit, MassUnit, Quantity, RadiusUnit, Reading, Role, StarRadius, TaurexSpectrum, WavelengthUnit};
 use crate::ingest::{IngestError, Named};
 
@@ -82,12 +81,7 @@ impl Recipe {
     /// Reads a recipe.
     pub fn read(path: &Path) -> Result<Self, IngestError> {
         crate::files::expect_file(path, "a recipe").map_err(IngestError::file(path))?;
-        let bytes = fs::metadata(path).map_err(IngestError::file(path))?.len();
-        if bytes > LONGEST {
-            return Err(IngestError::wrong(path, format!("is {bytes} bytes, expected a recipe of at most {LONGEST}")));
-        }
-        let text = decode(fs::read(path).map_err(IngestError::file(path))?);
-        let text = text.ok_or_else(|| IngestError::wrong(path, "is no text, expected a recipe in TOML"))?;
+        let text = load(path, "a recipe", LONGEST, "is no text, expected a recipe in TOML")?;
         Self::parse(&text).map_err(|fault| IngestError::wrong(path, fault))
     }
 

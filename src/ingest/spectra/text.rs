@@ -3,13 +3,12 @@
 //! Columns have roles by their names, where there are names, or by their position.
 
 use std::borrow::Cow;
-use std::fs;
 use std::path::Path;
 
 use super::arrays;
 use super::cells::{Cells, Head, split};
 use super::column::Column;
-use super::words::{decode, number};
+use super::words::{self, number};
 use super::{Columns, Known, Reading, Role, ipac, names, units};
 use crate::ingest::{IngestError, Named};
 
@@ -18,12 +17,7 @@ const LONGEST: u64 = 256 << 20;
 
 /// The text of a file.
 pub(super) fn load(path: &Path) -> Result<String, IngestError> {
-    let bytes = fs::metadata(path).map_err(IngestError::file(path))?.len();
-    if bytes > LONGEST {
-        return Err(IngestError::wrong(path, format!("is {bytes} bytes, expected a table of at most {LONGEST}")));
-    }
-    let text = decode(fs::read(path).map_err(IngestError::file(path))?);
-    text.ok_or_else(|| IngestError::wrong(path, "is neither text nor HDF5 nor NPZ, expected a table of spectra"))
+    words::load(path, "a table", LONGEST, "is neither text nor HDF5 nor NPZ, expected a table of spectra")
 }
 
 /// Lines with their numbers.

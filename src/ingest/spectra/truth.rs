@@ -1,6 +1,5 @@
 //! The seven parameters of an atmosphere as other people's files give them. What is not given is not known: NaN.
 
-use std::fs;
 use std::path::Path;
 
 use super::words::{self, some_of};
@@ -134,16 +133,8 @@ const WANTED: &str = "[Planet] mass, radius, [Atmosphere] tp_iso_temp, active_ga
 /// A file of which nothing is understood is an error; what of it is not understood becomes a note.
 pub(super) fn par(path: &Path, reading: &Reading) -> Result<Known, IngestError> {
     crate::files::expect_file(path, "a parameter file").map_err(IngestError::file(path))?;
-    let bytes = fs::metadata(path).map_err(IngestError::file(path))?.len();
-    if bytes > LONGEST {
-        return Err(IngestError::wrong(
-            path,
-            format!("is {bytes} bytes, expected a parameter file of at most {LONGEST}"),
-        ));
-    }
-    let text = words::decode(fs::read(path).map_err(IngestError::file(path))?);
-    let text =
-        text.ok_or_else(|| IngestError::wrong(path, "is no text, expected [Planet], [Atmosphere] and [Star]"))?;
+    let no_text = "is no text, expected [Planet], [Atmosphere] and [Star]";
+    let text = words::load(path, "a parameter file", LONGEST, no_text)?;
     let mut known = parse(&text, reading).map_err(|fault| IngestError::wrong(path, fault))?;
     known.notes.iter_mut().for_each(|note| *note = format!("parameter file: {note}"));
     Ok(known)

@@ -1,7 +1,25 @@
 //! Text and numbers of other people's files, however they are written, and lists for messages.
 
+use std::fs;
+use std::path::Path;
+
+use crate::ingest::IngestError;
+
 /// What the first bytes of UTF-8 text may be.
 const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The text of a file of at most `longest` bytes.
+///
+/// - `what`: what the file should be, for messages
+/// - `no_text`: what is said of bytes that are no text
+pub(super) fn load(path: &Path, what: &str, longest: u64, no_text: &str) -> Result<String, IngestError> {
+    let bytes = fs::metadata(path).map_err(IngestError::file(path))?.len();
+    if bytes > longest {
+        return Err(IngestError::wrong(path, format!("is {bytes} bytes, expected {what} of at most {longest}")));
+    }
+    let text = decode(fs::read(path).map_err(IngestError::file(path))?);
+    text.ok_or_else(|| IngestError::wrong(path, no_text))
+}
 
 /// Text of UTF-8, with or without a byte order mark, or else of Latin-1; none of bytes that no text has.
 pub(super) fn decode(bytes: Vec<u8>) -> Option<String> {
